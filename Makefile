@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+# Pawl. `make help` lists the targets; module.mk in each folder lists its sources and nothing else.
+# Out-of-tree: every set of flags has its own build/<config>-<hash>/; build/bin points at the last one.
+
+CC      ?= gcc
+CONFIG  ?= release
+ifneq ($(filter asan,$(MAKECMDGOALS)),)
+CONFIG := asan
+endif
+PAWL_SHARED ?= ../shared
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+ifneq ($(V),1)
+Q := @
+endif
+
+# --- flags -----------------------------------------------------------------------------------------
+WARN = -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wundef \
+       -Wpointer-arith -Wcast-qual $(WERROR)
+SAN_release =
+SAN_asan = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SAN = $(SAN_$(CONFIG))
+PKGS = libgit2 sqlite3 hwloc jansson libpcre2-8 libelf libcrypto libseccomp
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpapi
+CFLAGS_BASE      = -std=c11 -D_GNU_SOURCE -O2 -g -I. -pthread $(WARN) $(PKG_CFLAGS) $(SAN)
+CFLAGS_REFERENCE = $(CFLAGS_BASE) -ffp-contract=off
+CFLAGS_JUDGE     = $(CFLAGS_BASE) -ffp-contract=off
+CFLAGS_KERNEL    = $(shell cat judge/kernel.flags) -I. $(WERROR) $(SAN)
+LIBS = $(PKG_LIBS) -lm -ldl -pthread
+
+FLAG_HASH := $(shell echo '$(CC) $(CFLAGS_BASE) $(CFLAGS_KERNEL)' | cksum | cut -d' ' -f1)
+B := build/$(CONFIG)-$(FLAG_HASH)
+
+# --- sources ---------------------------------------------------------------------------------------
+MODULES = reference ledger judge ratchet engine
+include $(MODULES:%=%/module.mk)
+
+objs = $(patsubst %,$(B)/%.o,$(basename $(1)))
+PROGRAMS = judge judge-worker ratchet engine
+BINS = $(PROGRAMS:%=$(B)/bin/%) $(B)/bin/kernel.so
+
+TEST_FOLDERS = $(notdir $(patsubst %/,%,$(dir $(wildcard tests/*/test_*.c))))
+TEST_SUITES = $(sort $(TEST_FOLDERS))
+TEST_BINS = $(TEST_SUITES:%=$(B)/bin/test-%)
+
+## all: build every program into build/bin
+all: check-deps $(BINS)
+	$(Q)ln -sfn $(notdir $(B))/bin build/bin
+
+LIB_reference = $(call objs,$(SRC_reference))
+LIB_ledger    = $(call objs,$(SRC_ledger))
+LIB_judge     = $(call objs,$(SRC_judge)) $(B)/judge/hash.o
+LIB_ratchet   = $(call objs,$(SRC_ratchet))
+LIB_engine    = $(call objs,$(SRC_engine))
+KERNEL_OBJ    = $(B)/kernel/kernel.o
+
+$(B)/bin/judge: $(call objs,$(MAIN_judge)) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
+$(B)/bin/judge-worker: $(call objs,$(MAIN_judge_worker)) $(LIB_reference)
+$(B)/bin/ratchet: $(call objs,$(MAIN_ratchet)) $(LIB_ratchet) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
+$(B)/bin/engine: $(call objs,$(MAIN_engine)) $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
+$(PROGRAMS:%=$(B)/bin/%):
+	@mkdir -p $(@D)
+	@echo "  LD    $(@F)"
+	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) $(LIBS)
+
+$(B)/bin/kernel.so: $(KERNEL_OBJ)
+	@mkdir -p $(@D)
+	@echo "  LD    $(@F)"
+	$(Q)$(CC) $(SAN) -shared -nostartfiles -Wl,--build-id=sha1 -o $@ $<
+
+# --- tests: one program per folder under tests/, every suite in it ----------------------------------
+NEEDS_kernel    = $(KERNEL_OBJ) $(LIB_reference)
+NEEDS_reference = $(LIB_reference)
+NEEDS_ledger    = $(LIB_ledger) $(LIB_reference)
+NEEDS_judge     = $(LIB_judge) $(LIB_ledger) $(LIB_reference)
+NEEDS_ratchet   = $(LIB_ratchet) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
+NEEDS_engine    = $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
+define test_program
+$(B)/bin/test-$(1): $$(call objs,$$(wildcard tests/$(1)/*.c)) $(NEEDS_$(1))
+	@mkdir -p $$(@D)
+	@echo "  LD    $$(@F)"
+	$(Q)$(CC) $(SAN) -o $$@ $$(filter %.o,$$^) $(LIBS) -lcriterion
+endef
+$(foreach t,$(TEST_SUITES),$(eval $(call test_program,$(t))))
+
+## test: build and run every test suite (T=folder runs one)
+test: deps-quiet
+	$(Q)$(MAKE) --no-print-directory all test-programs
+	$(Q)PAWL_SHARED=$(PAWL_SHARED) PAWL_BIN=$(B)/bin sh tests/run.sh $(B)/bin $(or $(T),$(TEST_SUITES))
+
+test-programs: $(TEST_BINS)
+
+# --- compiling -------------------------------------------------------------------------------------
+cflags_for = $(if $(filter kernel/%,$(1)),$(CFLAGS_KERNEL),$(if $(filter \
+    reference/%,$(1)),$(CFLAGS_REFERENCE),$(if $(filter judge/%,$(1)),$(CFLAGS_JUDGE),$(CFLAGS_BASE))))
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(call cflags_for,$<) -MMD -MP -c -o $@ $<
+
+$(B)/%.o: %.S
+	@mkdir -p $(@D)
+	@echo "  AS    $<"
+	$(Q)$(CC) -I. -MMD -MP -c -o $@ $<
+
+# The judge hash: every sealed file as it is now (judge/hash.sh says how).
+SEALED := $(shell sh judge/hash.sh --list)
+$(B)/judge/hash.c: judge/hash.sh $(SEALED)
+	@mkdir -p $(@D)
+	$(Q)printf '#include "judge/judge.h"\n\nconst char judge_hash[SHA256_HEX] = "%s";\n' \
+	    "$$(sh judge/hash.sh)" > $@
+$(B)/judge/hash.o: $(B)/judge/hash.c
+	$(Q)$(CC) $(CFLAGS_JUDGE) -c -o $@ $<
+
+# --- set-up ----------------------------------------------------------------------------------------
+DEBS = gcc make pkg-config git libgit2-dev libcriterion-dev libpapi-dev libsqlite3-dev libhwloc-dev \
+       libjansson-dev libpcre2-dev libseccomp-dev libelf-dev libssl-dev
+DEBS_LINT = clang-format clang-tidy cppcheck universal-ctags
+
+## deps: install what is missing with apt-get (sudo when not root)
+deps:
+	$(Q)sh tests/deps.sh $(DEBS) $(if $(LINT),$(DEBS_LINT))
+
+deps-quiet:
+	$(Q)sh tests/deps.sh --quiet $(DEBS)
+
+check-deps:
+	$(Q)sh tests/deps.sh --check $(DEBS)
+
+## demo: the whole loop in a few minutes: peaks, checks, three experiments, a model that writes
+demo: deps-quiet
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)sh tests/demo/demo.sh $(B)/bin
+
+## asan: with address and undefined-behaviour sanitizers; `make asan test` runs the tests so
+asan: all
+
+## lint: formatting, layering, sizes, stray paths
+lint:
+	$(Q)sh tests/lint.sh
+
+## format: rewrite the sources with clang-format
+format:
+	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
+
+## clean: remove build/
+clean:
+	$(Q)rm -rf build
+
+## help: this list
+help:
+	@sed -n 's/^## //p' Makefile
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+.PHONY: all test test-programs deps deps-quiet check-deps demo asan lint format clean help

@@ -1,0 +1,2 @@
+SRC_engine =
+MAIN_engine = engine/engine_main.c

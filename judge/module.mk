@@ -1,0 +1,3 @@
+SRC_judge =
+MAIN_judge = judge/judge_main.c
+MAIN_judge_worker = judge/worker_main.c

@@ -1,0 +1,2 @@
+SRC_ratchet =
+MAIN_ratchet = ratchet/ratchet_main.c
