@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cases.c: the workloads of the shipped problem, "Q4_K inference". Timed cases stand first; the
+ * rest are checked only, and are there for their edges: ragged rows, one block, odd columns, every
+ * head size, mask and page boundary. */
+#include "reference/problem.h"
+
+/* Lower-case twins, so that one word makes both the parameter and the case's name. */
+enum {
+    type_f32 = KERNEL_F32,
+    type_f16 = KERNEL_F16,
+    type_bf16 = KERNEL_BF16,
+    type_q8_0 = KERNEL_Q8_0,
+    type_q4_k = KERNEL_Q4_K,
+    type_q5_k = KERNEL_Q5_K,
+    type_q6_k = KERNEL_Q6_K,
+    type_q8_k = KERNEL_Q8_K,
+    type_q8_32 = KERNEL_Q8_32,
+};
+
+#define BIT(p)      (1u << PROBLEM_##p)
+#define ALL         ((1u << PROBLEM_N_PATTERNS) - 1)
+#define SOME        (BIT(RANDOM) | BIT(EXTREME) | BIT(CANCEL))
+#define MIB(n)      ((size_t)(n) << 20)
+#define PARAMS(...) .params = {__VA_ARGS__}
+/* clang-format off */
+#define TYPE(t) {"type", type_##t}
+/* clang-format on */
+#define CHECKED(name_, op_, patterns_)                                                             \
+    .name = name_, .op = op_, .n_threads = 1, .patterns = patterns_
+#define TIMED(name_, op_, weight_, threads_, pool_, patterns_)                                     \
+    .name = name_, .op = op_, .weight = weight_, .n_threads = threads_, .pool_bytes = pool_,       \
+    .patterns = patterns_
+
+/* [rows, depth] weights; GEMM with n columns; `...`: further parameters. */
+#define GEMV(t, rows, depth)                                                                       \
+    CHECKED("gemv-" #t "-" #rows "x" #depth, "gemv", ALL),                                         \
+        PARAMS(TYPE(t), {"m", rows}, {"k", depth})
+#define GEMM(t, rows, depth, columns, patterns)                                                    \
+    CHECKED("gemm-" #t "-" #rows "x" #depth "-n" #columns, "gemm", patterns),                      \
+        PARAMS(TYPE(t), {"m", rows}, {"k", depth}, {"n", columns})
+#define GET_ROWS(t, rows, depth, n_ids)                                                            \
+    CHECKED("get_rows-" #t "-" #rows "x" #depth, "get_rows", ALL),                                 \
+        PARAMS(TYPE(t), {"m", rows}, {"k", depth}, {"n", n_ids})
+#define QUANTIZE(t, depth, columns, pad)                                                           \
+    CHECKED("quantize-" #t "-" #depth "x" #columns, "quantize", ALL),                              \
+        PARAMS(TYPE(t), {"k", depth}, {"n", columns}, {"x_pad", pad})
+/* Stores at [pos, pos + n) and as said in `...`; loads n_load positions from pos. */
+#define KV(label, t, dim, heads_, pos_, n_, ...)                                                   \
+    CHECKED("kv-" #t "-h" #dim "-" label, "kv", ALL),                                              \
+        PARAMS(TYPE(t), {"head_dim", dim}, {"kv_heads", heads_}, {"pos", pos_}, {"n", n_},         \
+               __VA_ARGS__)
+/* n queries at the end of n_kv positions unless `...` gives pos; old: stale data past the end. */
+#define ATTENTION(label, t, dim, heads_, kv_heads_, n_, n_kv_, ...)                                \
+    CHECKED("attention-" #t "-h" #dim "-" label, "attention", ALL),                                \
+        PARAMS(TYPE(t), {"head_dim", dim}, {"heads", heads_}, {"kv_heads", kv_heads_}, {"n", n_},  \
+               {"n_kv", n_kv_}, __VA_ARGS__)
+#define ROWS(op, label, depth, columns, ...)                                                       \
+    CHECKED(op "-" #depth "x" #columns label, op, ALL),                                            \
+        PARAMS({"k", depth}, {"n", columns}, __VA_ARGS__)
+
+/* Weights are shares of the time a small llama-like model spends on a prompt and an answer: decode
+ * gemv one half (the 2048-wide projections most of it), prefill gemm three tenths, attention three
+ * twentieths, row operations and quantisation the rest. */
+static const struct problem_case cases[] = {
+    {TIMED("gemv-q4_k", "gemv", 0.22, 1, MIB(64), SOME),
+     PARAMS(TYPE(q4_k), {"m", 2048}, {"k", 2048})},
+    {TIMED("gemv-q4_k-gate-up", "gemv", 0.10, 1, MIB(64), SOME),
+     PARAMS(TYPE(q4_k), {"m", 768}, {"m2", 768}, {"k", 2048})},
+    {TIMED("gemv-q6_k", "gemv", 0.10, 1, MIB(64), SOME),
+     PARAMS(TYPE(q6_k), {"m", 1024}, {"k", 2048})},
+    {TIMED("gemv-q4_k-2-threads", "gemv", 0.08, 2, MIB(64), BIT(RANDOM)),
+     PARAMS(TYPE(q4_k), {"m", 2048}, {"k", 2048})},
+    {TIMED("gemm-q4_k-n64", "gemm", 0.20, 1, MIB(16), BIT(RANDOM)),
+     PARAMS(TYPE(q4_k), {"m", 512}, {"k", 2048}, {"n", 64})},
+    {TIMED("gemm-q4_k-n8", "gemm", 0.10, 1, MIB(32), SOME),
+     PARAMS(TYPE(q4_k), {"m", 512}, {"k", 2048}, {"n", 8})},
+    {TIMED("attention-f16-prefill", "attention", 0.06, 1, MIB(8), BIT(RANDOM) | BIT(OUTLIER)),
+     PARAMS(TYPE(f16), {"head_dim", 64}, {"heads", 4}, {"kv_heads", 2}, {"n", 128}, {"n_kv", 512})},
+    {TIMED("attention-f16-decode", "attention", 0.05, 1, MIB(32), SOME | BIT(OUTLIER)),
+     PARAMS(TYPE(f16), {"head_dim", 64}, {"heads", 8}, {"kv_heads", 4}, {"n", 1}, {"n_kv", 2048})},
+    {TIMED("attention-q8_0-decode", "attention", 0.04, 1, MIB(32), SOME | BIT(OUTLIER)),
+     PARAMS(TYPE(q8_0), {"head_dim", 64}, {"heads", 8}, {"kv_heads", 4}, {"n", 1}, {"n_kv", 2048})},
+    {TIMED("rms_norm", "rms_norm", 0.03, 1, 0, ALL), PARAMS({"k", 2048}, {"n", 32})},
+    {TIMED("quantize-q8_k", "quantize", 0.02, 1, 0, ALL),
+     PARAMS(TYPE(q8_k), {"k", 2048}, {"n", 32})},
+
+    {GEMV(q4_k, 1, 256)},
+    {GEMV(q4_k, 5, 512)},
+    {GEMV(q4_k, 16, 256)},
+    {GEMV(q4_k, 17, 768)},
+    {GEMV(q4_k, 33, 256)},
+    {GEMV(q4_k, 77, 1024)},
+    {GEMV(q5_k, 5, 256)},
+    {GEMV(q5_k, 33, 512)},
+    {GEMV(q5_k, 77, 768)},
+    {GEMV(q6_k, 1, 256)},
+    {GEMV(q6_k, 17, 512)},
+    {GEMV(q6_k, 33, 256)},
+    {GEMV(q6_k, 77, 768)},
+    {GEMV(q8_0, 1, 32)},
+    {GEMV(q8_0, 5, 64)},
+    {GEMV(q8_0, 17, 96)},
+    {GEMV(q8_0, 33, 288)},
+    {GEMV(q8_0, 77, 640)},
+    {GEMV(f16, 1, 64)},
+    {GEMV(f16, 17, 100)},
+    {GEMV(f16, 33, 256)},
+    {GEMV(bf16, 5, 72)},
+    {GEMV(bf16, 33, 256)},
+    {GEMV(f32, 1, 1)},
+    {GEMV(f32, 16, 64)},
+    {GEMV(f32, 33, 77)},
+    {CHECKED("gemv-q4_k-list-33+17+5x512", "gemv", ALL),
+     PARAMS(TYPE(q4_k), {"m", 33}, {"m2", 17}, {"m3", 5}, {"k", 512})},
+    {CHECKED("gemv-q8_0-list-20+7x96", "gemv", ALL),
+     PARAMS(TYPE(q8_0), {"m", 20}, {"m2", 7}, {"k", 96})},
+
+    {GEMM(q4_k, 33, 512, 1, ALL)},
+    {GEMM(q4_k, 17, 256, 2, SOME)},
+    {GEMM(q4_k, 16, 768, 3, SOME)},
+    {GEMM(q4_k, 5, 512, 4, SOME)},
+    {GEMM(q4_k, 33, 256, 5, ALL)},
+    {GEMM(q4_k, 20, 512, 6, SOME)},
+    {GEMM(q4_k, 1, 256, 7, SOME)},
+    {GEMM(q4_k, 32, 512, 8, SOME)},
+    {GEMM(q4_k, 77, 256, 9, SOME)},
+    {GEMM(q4_k, 17, 256, 10, SOME)},
+    {GEMM(q4_k, 17, 512, 11, SOME)},
+    {GEMM(q4_k, 48, 256, 12, SOME)},
+    {GEMM(q4_k, 31, 256, 13, SOME)},
+    {GEMM(q4_k, 18, 256, 14, SOME)},
+    {GEMM(q4_k, 9, 768, 15, SOME)},
+    {GEMM(q4_k, 64, 256, 16, SOME)},
+    {GEMM(q4_k, 33, 512, 17, ALL)},
+    {GEMM(q4_k, 49, 256, 33, SOME)},
+    {GEMM(q5_k, 17, 256, 3, SOME)},
+    {GEMM(q5_k, 33, 512, 16, ALL)},
+    {GEMM(q6_k, 17, 256, 2, SOME)},
+    {GEMM(q6_k, 33, 512, 5, ALL)},
+    {GEMM(q6_k, 20, 256, 17, SOME)},
+    {GEMM(q6_k, 16, 512, 33, SOME)},
+    {GEMM(q8_0, 17, 32, 1, SOME)},
+    {GEMM(q8_0, 33, 96, 4, ALL)},
+    {GEMM(q8_0, 20, 288, 17, SOME)},
+    {GEMM(q8_0, 16, 64, 33, SOME)},
+    {GEMM(f16, 17, 100, 3, ALL)},
+    {GEMM(f16, 33, 256, 8, SOME)},
+    {GEMM(f16, 16, 64, 17, SOME)},
+    {GEMM(bf16, 17, 72, 5, ALL)},
+    {GEMM(f32, 17, 77, 2, ALL)},
+    {GEMM(f32, 33, 64, 9, SOME)},
+    {GEMM(f32, 5, 33, 33, SOME)},
+    {CHECKED("gemm-q4_k-list-33+17x512-n5", "gemm", SOME),
+     PARAMS(TYPE(q4_k), {"m", 33}, {"m2", 17}, {"k", 512}, {"n", 5})},
+    {CHECKED("gemm-q6_k-strided-17x256-n6", "gemm", SOME),
+     PARAMS(TYPE(q6_k), {"m", 17}, {"k", 256}, {"n", 6}, {"x_pad", 20})},
+    {CHECKED("gemm-f32-strided-9x40-n6", "gemm", SOME),
+     PARAMS(TYPE(f32), {"m", 9}, {"k", 40}, {"n", 6}, {"x_pad", 4})},
+
+    {GET_ROWS(q4_k, 33, 512, 9)},
+    {GET_ROWS(q5_k, 17, 256, 5)},
+    {GET_ROWS(q6_k, 33, 512, 9)},
+    {GET_ROWS(q8_0, 21, 96, 7)},
+    {GET_ROWS(f16, 17, 100, 5)},
+    {GET_ROWS(bf16, 17, 72, 5)},
+    {GET_ROWS(f32, 5, 77, 3)},
+
+    {QUANTIZE(q8_k, 256, 1, 0)},
+    {QUANTIZE(q8_k, 768, 5, 0)},
+    {QUANTIZE(q8_k, 512, 17, 12)},
+    {QUANTIZE(q8_32, 32, 1, 0)},
+    {QUANTIZE(q8_32, 96, 7, 0)},
+    {QUANTIZE(q8_32, 288, 3, 4)},
+
+    {KV("page-and-more", f16, 64, 2, 0, 130, {"n_load", 130})},
+    {KV("across-a-page", f16, 40, 4, 61, 9, {"n_load", 9})},
+    {KV("rolled-back", f16, 8, 4, 3, 70, {"pos2", 50}, {"n2", 40}, {"n_load", 87})},
+    {KV("last-slot", f16, 128, 1, 127, 1, {"n_load", 1})},
+    {KV("three-stores", f16, 80, 2, 0, 100, {"pos2", 70}, {"n2", 10}, {"pos3", 80}, {"n3", 64},
+        {"n_load", 144})},
+    {KV("page-and-more", q8_0, 64, 2, 0, 130, {"n_load", 130})},
+    {KV("across-a-page", q8_0, 40, 4, 61, 9, {"n_load", 9})},
+    {KV("rolled-back", q8_0, 8, 4, 3, 70, {"pos2", 50}, {"n2", 40}, {"load", 30}, {"n_load", 57})},
+    {KV("last-slot", q8_0, 128, 1, 127, 1, {"n_load", 1})},
+    {KV("three-stores", q8_0, 80, 2, 0, 100, {"pos2", 70}, {"n2", 10}, {"pos3", 80}, {"n3", 64},
+        {"n_load", 144})},
+
+    {ATTENTION("first-token", f16, 8, 8, 4, 1, 1, {"old", 1})},
+    {ATTENTION("prompt", f16, 8, 8, 4, 17, 17, {"old", 1})},
+    {ATTENTION("decode", f16, 64, 4, 4, 1, 65, {"old", 1})},
+    {ATTENTION("gqa-8-long", f16, 64, 8, 1, 5, 700, {"old", 1}, {"split", 333})},
+    {ATTENTION("prompt", f16, 40, 4, 2, 33, 101, {"old", 1})},
+    {ATTENTION("all-see-all", f16, 80, 2, 2, 7, 130, {"causal", 0}, {"old", 1})},
+    {ATTENTION("gqa-4", f16, 128, 8, 2, 3, 257, {"old", 1})},
+    {ATTENTION("one-page", f16, 64, 4, 2, 64, 64, {"old", 0})},
+    {ATTENTION("window", f16, 64, 4, 1, 40, 300, {"window", 50}, {"old", 1})},
+    {ATTENTION("window-decode", f16, 64, 2, 1, 1, 501, {"window", 128}, {"old", 1})},
+    {ATTENTION("softcap", f16, 64, 2, 1, 9, 200, {"softcap", 20}, {"old", 1})},
+    {ATTENTION("stored-ahead", f16, 64, 4, 2, 16, 150, {"pos", 100}, {"old", 1})},
+    {ATTENTION("sees-itself", f16, 128, 2, 2, 2, 129, {"window", 1}, {"old", 1})},
+    {ATTENTION("decode", q8_0, 8, 8, 4, 3, 66, {"old", 1})},
+    {ATTENTION("prompt", q8_0, 40, 4, 2, 10, 77, {"old", 1})},
+    {ATTENTION("decode-long", q8_0, 64, 8, 2, 1, 643, {"old", 1}, {"split", 600})},
+    {ATTENTION("prompt", q8_0, 80, 4, 4, 33, 97, {"old", 1})},
+    {ATTENTION("gqa-8", q8_0, 128, 8, 1, 17, 190, {"old", 1})},
+    {ATTENTION("window-softcap", q8_0, 64, 4, 2, 20, 211, {"window", 33}, {"softcap", 15},
+               {"old", 1})},
+    {ATTENTION("all-see-all", q8_0, 64, 2, 2, 5, 140, {"causal", 0}, {"old", 0})},
+
+    {ROWS("rms_norm", "", 8, 3, {"n", 3})},
+    {ROWS("rms_norm", "", 77, 2, {"n", 2})},
+    {ROWS("rms_norm", "", 256, 5, {"n", 5})},
+    {ROWS("layer_norm", "", 77, 2, {"bias", 0})},
+    {ROWS("layer_norm", "-bias", 256, 5, {"bias", 1})},
+    {ROWS("rope", "-norm", 8, 5, {"heads", 4})},
+    {ROWS("rope", "-norm-part", 80, 3, {"heads", 2}, {"pairs", 16})},
+    {ROWS("rope", "-neox", 64, 7, {"heads", 3}, {"style", 1})},
+    {ROWS("rope", "-neox-part", 40, 2, {"heads", 1}, {"style", 1}, {"pairs", 9})},
+    {ROWS("rope", "-norm", 128, 33, {"heads", 2})},
+    {ROWS("glu", "-silu", 172, 3, {"act", 0})},
+    {ROWS("glu", "-silu", 33, 1, {"act", 0})},
+    {ROWS("glu", "-gelu", 768, 2, {"act", 1})},
+    {ROWS("glu", "-gelu", 5, 1, {"act", 1})},
+    {ROWS("softmax", "", 1, 2, {"scale_milli", 1000})},
+    {ROWS("softmax", "", 33, 3, {"scale_milli", 125})},
+    {ROWS("softmax", "", 4000, 1, {"scale_milli", 3000})},
+    {ROWS("add", "", 77, 3, {"broadcast", 0})},
+    {ROWS("add", "-broadcast", 256, 5, {"broadcast", 1})},
+    {ROWS("argmax", "", 1, 1, {"n", 1})},
+    {ROWS("argmax", "", 77, 3, {"n", 3})},
+    {ROWS("argmax", "", 32000, 2, {"n", 2})},
+};
+
+const struct problem problem_shipped = {
+    .name = "q4_k inference",
+    .cases = cases,
+    .n_cases = sizeof cases / sizeof cases[0],
+};

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * generate_kv.c: instances that go through KV pages: stores, then a load or an attention call. */
+#include "reference/operators.h"
+
+#include "reference/base/err.h"
+
+#include <math.h>
+#include <string.h>
+
+static int64_t param(const struct problem_instance *in, const char *key, int64_t fallback)
+{
+    return problem_param(in->c, key, fallback);
+}
+
+/* --- KV pages
+ * -------------------------------------------------------------------------------------- */
+
+static int kv_check(const struct problem_instance *in)
+{
+    int64_t type = param(in, "type", KERNEL_F16);
+    int64_t kv_heads = param(in, "kv_heads", 0), head_dim = param(in, "head_dim", 0);
+
+    if ((type != KERNEL_F16 && type != KERNEL_Q8_0) || kv_heads < 1 || head_dim < 8 || head_dim % 8)
+        return err_set(ERR_USAGE,
+                       "case %s: type must be F16 or Q8_0, head_dim a multiple of 8, kv_heads >= 1",
+                       in->c->name);
+    return 0;
+}
+
+/* A table of distinct pages in random order, some pages left unused. */
+static void fill_table(struct problem_instance *in, struct rng *r, uint32_t table, int64_t n_pages)
+{
+    int32_t *id = in->buffers[table].tensor.data;
+    int64_t n = in->buffers[table].tensor.ne[0];
+    int32_t order[64];
+
+    for (int64_t i = 0; i < n_pages; i++)
+        order[i] = (int32_t)i;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t other = i + (int64_t)rng_below(r, (uint64_t)(n_pages - i));
+        int32_t chosen = order[other];
+        order[other] = order[i];
+        id[i] = chosen;
+    }
+}
+
+enum { KV_SPARE_PAGES = 2, KV_MAX_PAGES = 64, KV_MAX_STORES = 3 };
+
+/* K and V buffers of the stores [from, from + n) and the step order they will be made in. */
+struct kv_plan {
+    uint32_t n_stores, table, pages;
+    uint32_t k[KV_MAX_STORES], v[KV_MAX_STORES];
+    int64_t from[KV_MAX_STORES], n[KV_MAX_STORES];
+};
+
+static void plan_store(struct problem_instance *in, struct kv_plan *p, int64_t from, int64_t n)
+{
+    static const char *const names[2][KV_MAX_STORES] = {{"K", "K2", "K3"}, {"V", "V2", "V3"}};
+    int64_t head_dim = param(in, "head_dim", 0), kv_heads = param(in, "kv_heads", 0);
+    uint32_t s = p->n_stores;
+
+    if (n <= 0)
+        return;
+    p->k[s] =
+        problem__buffer_add(in, names[0][s], PROBLEM_INPUT, KERNEL_F32, head_dim, kv_heads, n);
+    p->v[s] =
+        problem__buffer_add(in, names[1][s], PROBLEM_INPUT, KERNEL_F32, head_dim, kv_heads, n);
+    p->from[s] = from;
+    p->n[s] = n;
+    p->n_stores++;
+}
+
+static int plan_pages(struct problem_instance *in, struct kv_plan *p)
+{
+    int64_t last = 0, used;
+
+    for (uint32_t s = 0; s < p->n_stores; s++)
+        if (p->from[s] + p->n[s] > last)
+            last = p->from[s] + p->n[s];
+    used = (last + KERNEL_PAGE_POSITIONS - 1) / KERNEL_PAGE_POSITIONS;
+    if (used < 1 || used + KV_SPARE_PAGES > KV_MAX_PAGES)
+        return err_set(ERR_USAGE, "case %s: %lld positions do not fit", in->c->name,
+                       (long long)last);
+    p->table = problem__buffer_add(in, "table", PROBLEM_INPUT, KERNEL_I32, used, 1, 1);
+    p->pages =
+        problem__pages_add(in, (uint32_t)param(in, "type", KERNEL_F16), param(in, "head_dim", 0),
+                           param(in, "kv_heads", 0), used + KV_SPARE_PAGES);
+    return 0;
+}
+
+static void plan_steps(struct problem_instance *in, const struct kv_plan *p)
+{
+    for (uint32_t i = 0; i < p->n_stores; i++) {
+        struct problem_step *s = problem__step_add(in, KERNEL_KV_STORE);
+        problem__step_in(s, p->k[i]);
+        problem__step_in(s, p->v[i]);
+        problem__step_in(s, p->table);
+        problem__step_out(s, p->pages);
+        s->call.i[KERNEL_I_POS] = p->from[i];
+    }
+}
+
+/* Store a, then b over its end (a rollback and another continuation), then read a window. */
+int problem__kv_generate(struct problem_instance *in, struct rng *r)
+{
+    struct kv_plan p = {0};
+    int64_t pos = param(in, "pos", 0), n = param(in, "n", 1);
+    int64_t load = param(in, "load", 0), n_load = param(in, "n_load", n);
+    int64_t head_dim = param(in, "head_dim", 0), kv_heads = param(in, "kv_heads", 0);
+    uint32_t k, v;
+    struct problem_step *s;
+
+    TRY(kv_check(in));
+    plan_store(in, &p, pos, n);
+    plan_store(in, &p, param(in, "pos2", 0), param(in, "n2", 0));
+    plan_store(in, &p, param(in, "pos3", 0), param(in, "n3", 0));
+    TRY(plan_pages(in, &p));
+    k = problem__buffer_add(in, "K out", PROBLEM_OUTPUT, KERNEL_F32, head_dim, kv_heads, n_load);
+    v = problem__buffer_add(in, "V out", PROBLEM_OUTPUT, KERNEL_F32, head_dim, kv_heads, n_load);
+    TRY(problem__instance_allocate(in));
+    fill_table(in, r, p.table, in->buffers[p.pages].tensor.ne[3]);
+    for (uint32_t i = 0; i < p.n_stores; i++) {
+        problem__fill_rows(in, r, p.k[i], in->pattern);
+        problem__fill_rows(in, r, p.v[i], in->pattern);
+    }
+    plan_steps(in, &p);
+    s = problem__step_add(in, KERNEL_KV_LOAD);
+    problem__step_in(s, p.pages);
+    problem__step_in(s, p.table);
+    problem__step_out(s, k);
+    problem__step_out(s, v);
+    s->call.i[KERNEL_I_POS] = pos + load;
+    return 0;
+}
+
+/* --- attention
+ * ------------------------------------------------------------------------------------- */
+
+void problem__attention_params(const struct problem_case *c, int64_t params[KERNEL_MAX_PARAMS])
+{
+    memset(params, 0, KERNEL_MAX_PARAMS * sizeof *params);
+    params[KERNEL_I_N_KV] = problem_param(c, "n_kv", 1);
+    params[KERNEL_I_POS] =
+        problem_param(c, "pos", params[KERNEL_I_N_KV] - problem_param(c, "n", 1));
+    params[KERNEL_I_CAUSAL] = problem_param(c, "causal", 1);
+    params[KERNEL_I_WINDOW] = problem_param(c, "window", 0);
+}
+
+static void scale_row(float *x, size_t n, float factor)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] *= factor;
+}
+
+/* Values of one K or V row. Scores stay within about 100: beyond, the rounding of an f32 score
+ * alone would take up the tolerance. `previous`: the row of the position before, NULL at the first.
+ */
+static void fill_kv_row(struct rng *r, enum problem_pattern p, bool is_k, int64_t position,
+                        float *x, size_t n, const float *previous)
+{
+    float peak = sqrtf(60.0f / sqrtf((float)n));
+
+    problem__fill(r, PROBLEM_RANDOM, x, n, KERNEL_QK_32);
+    if (p == PROBLEM_ZEROS && is_k)
+        problem__fill(r, PROBLEM_ZEROS, x, n, KERNEL_QK_32);
+    if (p == PROBLEM_EXTREME)
+        for (size_t i = 0; i < n; i++)
+            x[i] = is_k ? (position % 3 == 2 ? -peak : peak * 0.75f) : 60000.0f;
+    if (p == PROBLEM_TINY)
+        scale_row(x, n, 0x1p-20f);
+    if (p == PROBLEM_CANCEL && position % 2 && previous) {
+        memcpy(x, previous, n * sizeof *x);
+        scale_row(x, n, is_k ? 1.0f : -1.0f);
+    }
+    /* Whole outlying V rows: a query that sees one more position than it should is bound to show.
+     */
+    if (p == PROBLEM_OUTLIER && !is_k && rng_below(r, 16) == 0)
+        scale_row(x, n, 1000.0f);
+}
+
+static void fill_kv(struct problem_instance *in, struct rng *r, uint32_t buffer, bool is_k,
+                    int64_t from)
+{
+    const struct kernel_tensor *t = &in->buffers[buffer].tensor;
+    size_t n = (size_t)t->ne[0], heads = (size_t)t->ne[1];
+
+    for (size_t row = 0; row < heads * (size_t)t->ne[2]; row++)
+        fill_kv_row(r, in->pattern, is_k, from + (int64_t)(row / heads),
+                    problem__row(in, buffer, row), n,
+                    row < heads ? NULL : problem__row(in, buffer, row - heads));
+}
+
+/* Older data in the slots past the end: large keys and values that no query may see. */
+static void fill_old(struct problem_instance *in, struct rng *r, uint32_t k, uint32_t v)
+{
+    const struct kernel_tensor *t = &in->buffers[k].tensor;
+
+    for (size_t row = 0; row < (size_t)(t->ne[1] * t->ne[2]); row++) {
+        float *x = problem__row(in, k, row), *y = problem__row(in, v, row);
+        problem__fill(r, PROBLEM_RANDOM, x, (size_t)t->ne[0], KERNEL_QK_32);
+        problem__fill(r, PROBLEM_RANDOM, y, (size_t)t->ne[0], KERNEL_QK_32);
+        scale_row(x, (size_t)t->ne[0], 30.0f);
+        scale_row(y, (size_t)t->ne[0], 1000.0f);
+    }
+}
+
+static void fill_queries(struct problem_instance *in, struct rng *r, uint32_t q)
+{
+    const struct kernel_tensor *t = &in->buffers[q].tensor;
+    size_t n = (size_t)t->ne[0];
+    float peak = sqrtf(60.0f / sqrtf((float)n));
+
+    for (size_t row = 0; row < (size_t)(t->ne[1] * t->ne[2]); row++) {
+        float *x = problem__row(in, q, row);
+        problem__fill(r, PROBLEM_RANDOM, x, n, KERNEL_QK_32);
+        if (in->pattern == PROBLEM_ZEROS && row % 2)
+            memset(x, 0, n * sizeof *x);
+        if (in->pattern == PROBLEM_EXTREME)
+            for (size_t i = 0; i < n; i++)
+                x[i] = row % 2 ? -peak : peak;
+        if (in->pattern == PROBLEM_TINY)
+            scale_row(x, n, row % 2 ? 0x1p-92f : 0x1p-20f);
+    }
+}
+
+/* Old data up to the end of the last page, the sequence over it in one or two stores, the call. */
+int problem__attention_generate(struct problem_instance *in, struct rng *r)
+{
+    struct kv_plan p = {0};
+    int64_t head_dim = param(in, "head_dim", 0), heads = param(in, "heads", 0);
+    int64_t kv_heads = param(in, "kv_heads", 0), n = param(in, "n", 1),
+            split = param(in, "split", 0);
+    int64_t call[KERNEL_MAX_PARAMS], n_kv, end;
+    bool old = param(in, "old", 0);
+    uint32_t q, y;
+    struct problem_step *s;
+
+    TRY(kv_check(in));
+    problem__attention_params(in->c, call);
+    n_kv = call[KERNEL_I_N_KV];
+    if (heads < 1 || heads % kv_heads || n < 1 || call[KERNEL_I_POS] < 0 || split >= n_kv)
+        return err_set(ERR_USAGE, "case %s: heads, n, n_kv, pos or split out of range",
+                       in->c->name);
+    end = (n_kv + KERNEL_PAGE_POSITIONS) / KERNEL_PAGE_POSITIONS * KERNEL_PAGE_POSITIONS;
+    q = problem__buffer_add(in, "Q", PROBLEM_INPUT, KERNEL_F32, head_dim, heads, n);
+    plan_store(in, &p, n_kv - 1, old ? end - n_kv + 1 : 0);
+    plan_store(in, &p, 0, split);
+    plan_store(in, &p, split, n_kv - split);
+    TRY(plan_pages(in, &p));
+    y = problem__buffer_add(in, "y", PROBLEM_OUTPUT, KERNEL_F32, head_dim, heads, n);
+    TRY(problem__instance_allocate(in));
+    fill_table(in, r, p.table, in->buffers[p.pages].tensor.ne[3]);
+    fill_queries(in, r, q);
+    for (uint32_t i = 0; i < p.n_stores; i++) {
+        if (old && i == 0) {
+            fill_old(in, r, p.k[i], p.v[i]);
+            continue;
+        }
+        fill_kv(in, r, p.k[i], true, p.from[i]);
+        fill_kv(in, r, p.v[i], false, p.from[i]);
+    }
+    plan_steps(in, &p);
+    s = problem__step_add(in, KERNEL_ATTENTION);
+    problem__step_in(s, q);
+    problem__step_in(s, p.pages);
+    problem__step_in(s, p.table);
+    problem__step_out(s, y);
+    memcpy(s->call.i, call, sizeof call);
+    s->call.f[KERNEL_F_SCALE] = 1.0f / sqrtf((float)head_dim);
+    s->call.f[KERNEL_F_SOFTCAP] = (float)param(in, "softcap", 0);
+    return 0;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * generate_rows.c: instances of the row operations, one step each. */
+#include "reference/operators.h"
+
+#include "reference/base/err.h"
+
+#include <string.h>
+
+enum kernel_op problem__rows_op(const char *op)
+{
+    static const struct {
+        const char *name;
+        enum kernel_op op;
+    } ops[] = {
+        {"rms_norm", KERNEL_RMS_NORM}, {"layer_norm", KERNEL_LAYER_NORM}, {"rope", KERNEL_ROPE},
+        {"glu", KERNEL_GLU},           {"softmax", KERNEL_SOFTMAX},       {"add", KERNEL_ADD},
+        {"argmax", KERNEL_ARGMAX},
+    };
+
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
+        if (!strcmp(op, ops[i].name))
+            return ops[i].op;
+    return KERNEL_N_OPS;
+}
+
+/* Cosine and sine from a rational parametrisation of the circle: no libm, the same everywhere. */
+static void fill_rotations(struct problem_instance *in, struct rng *r, uint32_t table)
+{
+    const struct kernel_tensor *t = &in->buffers[table].tensor;
+
+    for (int64_t j = 0; j < t->ne[1]; j++) {
+        float *x = problem__row(in, table, (size_t)j);
+        for (int64_t i = 0; i < t->ne[0]; i += 2) {
+            double u = 4.0 * rng_uniform(r) - 2.0;
+            x[i] = (float)((1.0 - u * u) / (1.0 + u * u));
+            x[i + 1] = (float)(2.0 * u / (1.0 + u * u));
+        }
+    }
+}
+
+/* Equal largest values: the first must win. */
+static void plant_ties(struct problem_instance *in, struct rng *r, uint32_t buffer)
+{
+    const struct kernel_tensor *t = &in->buffers[buffer].tensor;
+    size_t k = (size_t)t->ne[0];
+
+    for (int64_t j = 0; j < t->ne[1]; j++) {
+        float *x = problem__row(in, buffer, (size_t)j), largest = x[0];
+        for (size_t i = 1; i < k; i++)
+            largest = x[i] > largest ? x[i] : largest;
+        for (int times = 0; times < 3; times++)
+            x[rng_below(r, k)] = largest;
+    }
+}
+
+/* The second operand by operation: weights, table, up, addend; and an optional third. */
+static void rows_operands(struct problem_instance *in, enum kernel_op op, uint32_t operand[3],
+                          uint32_t *n_operands)
+{
+    const struct problem_case *c = in->c;
+    int64_t k = problem_param(c, "k", 0), n = problem_param(c, "n", 1);
+    int64_t heads = problem_param(c, "heads", 1);
+
+    operand[0] = op == KERNEL_ROPE
+                     ? problem__buffer_add(in, "x", PROBLEM_INPUT, KERNEL_F32, k, heads, n)
+                     : problem__buffer_add(in, "x", PROBLEM_INPUT, KERNEL_F32, k, n, 1);
+    *n_operands = 1;
+    if (op == KERNEL_SOFTMAX || op == KERNEL_ARGMAX)
+        return;
+    *n_operands = 2;
+    if (op == KERNEL_RMS_NORM || op == KERNEL_LAYER_NORM)
+        operand[1] = problem__buffer_add(in, "w", PROBLEM_INPUT, KERNEL_F32, k, 1, 1);
+    else if (op == KERNEL_ROPE)
+        operand[1] = problem__buffer_add(in, "table", PROBLEM_INPUT, KERNEL_F32,
+                                         2 * problem_param(c, "pairs", k / 2), n, 1);
+    else if (op == KERNEL_GLU)
+        operand[1] = problem__buffer_add(in, "up", PROBLEM_INPUT, KERNEL_F32, k, n, 1);
+    else
+        operand[1] = problem__buffer_add(in, "b", PROBLEM_INPUT, KERNEL_F32, k,
+                                         problem_param(c, "broadcast", 0) ? 1 : n, 1);
+    if (op == KERNEL_LAYER_NORM && problem_param(c, "bias", 0)) {
+        operand[2] = problem__buffer_add(in, "b", PROBLEM_INPUT, KERNEL_F32, k, 1, 1);
+        *n_operands = 3;
+    }
+}
+
+static uint32_t rows_output(struct problem_instance *in, enum kernel_op op)
+{
+    int64_t k = problem_param(in->c, "k", 0), n = problem_param(in->c, "n", 1);
+
+    if (op == KERNEL_ARGMAX)
+        return problem__buffer_add(in, "y", PROBLEM_OUTPUT, KERNEL_I32, n, 1, 1);
+    if (op == KERNEL_ROPE)
+        return problem__buffer_add(in, "y", PROBLEM_OUTPUT, KERNEL_F32, k,
+                                   problem_param(in->c, "heads", 1), n);
+    return problem__buffer_add(in, "y", PROBLEM_OUTPUT, KERNEL_F32, k, n, 1);
+}
+
+/* A large mean under small differences is what cancels in a layer norm. */
+static void shift_rows(struct problem_instance *in, uint32_t buffer, float shift)
+{
+    const struct kernel_tensor *t = &in->buffers[buffer].tensor;
+
+    for (int64_t j = 0; j < t->ne[1]; j++) {
+        float *x = problem__row(in, buffer, (size_t)j);
+        for (int64_t i = 0; i < t->ne[0]; i++)
+            x[i] += shift;
+    }
+}
+
+static void rows_params(const struct problem_case *c, enum kernel_op op, struct kernel_call *call)
+{
+    if (op == KERNEL_ROPE)
+        call->i[KERNEL_I_STYLE] = problem_param(c, "style", 0);
+    if (op == KERNEL_GLU)
+        call->i[KERNEL_I_ACT] = problem_param(c, "act", 0);
+    if (op == KERNEL_SOFTMAX)
+        call->f[KERNEL_F_SCALE] = (float)problem_param(c, "scale_milli", 1000) / 1000.0f;
+    if (op == KERNEL_RMS_NORM || op == KERNEL_LAYER_NORM)
+        call->f[KERNEL_F_EPS] = 1e-5f;
+}
+
+int problem__rows_generate(struct problem_instance *in, struct rng *r)
+{
+    enum kernel_op op = problem__rows_op(in->c->op);
+    int64_t k = problem_param(in->c, "k", 0), pairs = problem_param(in->c, "pairs", k / 2);
+    uint32_t operand[3], n_operands, y;
+    struct problem_step *s;
+
+    if (k < 1 || problem_param(in->c, "n", 1) < 1 ||
+        (op == KERNEL_ROPE && (pairs < 1 || 2 * pairs > k)))
+        return err_set(ERR_USAGE, "case %s: k, n or pairs out of range", in->c->name);
+    rows_operands(in, op, operand, &n_operands);
+    y = rows_output(in, op);
+    TRY(problem__instance_allocate(in));
+    problem__fill_rows(in, r, operand[0], in->pattern);
+    if (op == KERNEL_LAYER_NORM && in->pattern == PROBLEM_CANCEL)
+        shift_rows(in, operand[0], 64.0f);
+    if (op == KERNEL_ARGMAX)
+        plant_ties(in, r, operand[0]);
+    for (uint32_t i = 1; i < n_operands; i++) {
+        if (op == KERNEL_ROPE)
+            fill_rotations(in, r, operand[i]);
+        else
+            problem__fill_rows(in, r, operand[i],
+                               op == KERNEL_GLU || op == KERNEL_ADD ? in->pattern : PROBLEM_RANDOM);
+    }
+    s = problem__step_add(in, op);
+    for (uint32_t i = 0; i < n_operands; i++)
+        problem__step_in(s, operand[i]);
+    problem__step_out(s, y);
+    rows_params(in->c, op, &s->call);
+    return 0;
+}

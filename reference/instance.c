@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reference/operators.h"
+
+#include "reference/base/checked.h"
+#include "reference/base/err.h"
+#include "reference/rounding.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct problem_buffer *buffer_next(struct problem_instance *in, const char *name,
+                                          enum problem_role role)
+{
+    struct problem_buffer *b = &in->buffers[in->n_buffers];
+
+    assert(in->n_buffers < PROBLEM_MAX_BUFFERS);
+    in->n_buffers++;
+    b->name = name;
+    b->role = role;
+    return b;
+}
+
+uint32_t problem__buffer_add(struct problem_instance *in, const char *name, enum problem_role role,
+                             uint32_t type, int64_t ne0, int64_t ne1, int64_t ne2)
+{
+    struct problem_buffer *b = buffer_next(in, name, role);
+    struct kernel_tensor *t = &b->tensor;
+    const struct format *f = format_find(type);
+
+    t->type = type;
+    t->layout = KERNEL_PLAIN;
+    t->ne[0] = ne0;
+    t->ne[1] = ne1;
+    t->ne[2] = ne2;
+    t->ne[3] = 1;
+    t->nb[0] = f->bytes;
+    t->nb[1] = format_row_bytes(f, (size_t)ne0);
+    t->nb[2] = t->nb[1] * (size_t)ne1;
+    t->nb[3] = t->nb[2] * (size_t)ne2;
+    t->bytes = t->nb[3];
+    b->max_bytes = t->bytes;
+    return in->n_buffers - 1;
+}
+
+void problem__buffer_pad(struct problem_instance *in, uint32_t buffer, size_t pad)
+{
+    struct problem_buffer *b = &in->buffers[buffer];
+    struct kernel_tensor *t = &b->tensor;
+    size_t row = t->nb[1];
+
+    t->nb[1] += pad;
+    t->nb[2] = t->nb[1] * (size_t)t->ne[1];
+    t->nb[3] = t->nb[2];
+    t->bytes = t->nb[3] - t->nb[1] + row;
+    b->max_bytes = t->bytes;
+}
+
+uint32_t problem__packed_add(struct problem_instance *in, const char *name, uint32_t w)
+{
+    const struct kernel_tensor *plain = &in->buffers[w].tensor;
+    struct problem_buffer *b = buffer_next(in, name, PROBLEM_OPAQUE);
+    size_t rows = size_align((size_t)plain->ne[1], KERNEL_PACK_ROWS);
+
+    b->tensor = *plain;
+    b->tensor.layout = KERNEL_PACKED;
+    b->tensor.bytes = 0;
+    b->max_bytes = rows * plain->nb[1] / 8 * 9;
+    return in->n_buffers - 1;
+}
+
+uint32_t problem__pages_add(struct problem_instance *in, uint32_t type, int64_t head_dim,
+                            int64_t kv_heads, int64_t n_pages)
+{
+    struct problem_buffer *b = buffer_next(in, "pages", PROBLEM_OPAQUE);
+    struct kernel_tensor *t = &b->tensor;
+    size_t padded = size_align((size_t)head_dim, 32);
+
+    t->type = type;
+    t->layout = KERNEL_PAGES;
+    t->ne[0] = head_dim;
+    t->ne[1] = KERNEL_PAGE_POSITIONS;
+    t->ne[2] = kv_heads;
+    t->ne[3] = n_pages;
+    t->nb[0] = format_find(type)->bytes;
+    /* Twice the canonical K and V tiles of a head rounded up to whole blocks: room for f32 scales
+     * and padding, not for keeping the f32 values. */
+    b->max_bytes = 4 * rounding_kv_row_bytes(type, padded) * KERNEL_PAGE_POSITIONS *
+                   (size_t)kv_heads * (size_t)n_pages;
+    return in->n_buffers - 1;
+}
+
+int problem__instance_allocate(struct problem_instance *in)
+{
+    size_t offset = 0;
+
+    for (uint32_t i = 0; i < in->n_buffers; i++)
+        if (in->buffers[i].role == PROBLEM_INPUT)
+            offset += size_align(in->buffers[i].tensor.bytes, KERNEL_ALIGN);
+    in->memory = aligned_alloc(KERNEL_ALIGN, offset);
+    if (!in->memory)
+        return err_set(ERR_NOMEM, "%s: no memory for %zu bytes of inputs", in->c->name, offset);
+    in->memory_bytes = offset;
+    /* Gaps between columns and pieces hold NaN: a value read from there shows. */
+    memset(in->memory, 0xff, offset);
+    offset = 0;
+    for (uint32_t i = 0; i < in->n_buffers; i++) {
+        struct kernel_tensor *t = &in->buffers[i].tensor;
+        if (in->buffers[i].role != PROBLEM_INPUT)
+            continue;
+        t->data = (char *)in->memory + offset;
+        offset += size_align(t->bytes, KERNEL_ALIGN);
+    }
+    return 0;
+}
+
+struct problem_step *problem__step_add(struct problem_instance *in, enum kernel_op op)
+{
+    struct problem_step *s = &in->steps[in->n_steps];
+
+    assert(in->n_steps < PROBLEM_MAX_STEPS);
+    in->n_steps++;
+    s->call.op = op;
+    memset(s->in, PROBLEM_NO_BUFFER, sizeof s->in);
+    memset(s->out, PROBLEM_NO_BUFFER, sizeof s->out);
+    return s;
+}
+
+void problem__step_in(struct problem_step *s, uint32_t buffer)
+{
+    s->in[s->call.n_in++] = (uint8_t)buffer;
+}
+
+void problem__step_out(struct problem_step *s, uint32_t buffer)
+{
+    s->out[s->call.n_out++] = (uint8_t)buffer;
+}
+
+void *problem__row(const struct problem_instance *in, uint32_t buffer, size_t row)
+{
+    const struct kernel_tensor *t = &in->buffers[buffer].tensor;
+
+    return (char *)t->data + row * t->nb[1];
+}
+
+const struct problem_step *problem__last_step(const struct problem_instance *in)
+{
+    return &in->steps[in->n_steps - 1];
+}

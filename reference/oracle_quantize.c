@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reference/operators.h"
+
+#include "reference/rounding.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Elements of the range are blocks; each is rounded on its own. */
+int problem__quantize_expect(struct problem_instance *in, const struct problem__range *range,
+                             struct problem_expect *out)
+{
+    const struct problem_step *last = problem__last_step(in);
+    const struct kernel_tensor *t = &in->buffers[range->buffer].tensor;
+    const struct format *f = format_find(t->type);
+    size_t per_row = (size_t)t->ne[0] / f->elements;
+    union {
+        struct q8_k_block q8_k;
+        struct q8_32_block q8_32;
+    } block;
+
+    assert(sizeof block >= f->bytes);
+    out->exact = true;
+    for (size_t i = 0; i < range->count; i++) {
+        size_t index = range->first + i;
+        const float *x = problem__row(in, last->in[0], index / per_row);
+        rounding_activations(f->type, x + index % per_row * f->elements, f->elements, &block);
+        memcpy(out->bytes + i * f->bytes, &block, f->bytes);
+    }
+    return 0;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * oracle_rows.c: norms, RoPE, GLU, softmax, add and argmax in double, row by row. A row function
+ * fills elements [lo, hi) of one row; magnitudes are those of reference/tolerance.h. */
+#include "reference/operators.h"
+
+#include "reference/tolerance.h"
+
+#include <math.h>
+#include <string.h>
+
+/* A stretch of one row; want, bound and unit point at element `lo`. */
+struct row_span {
+    const struct problem_instance *in;
+    const struct problem_step *step;
+    const float *x; /* the row: [k] */
+    size_t k, row;  /* row: index over ne[1] x ne[2] */
+    size_t lo, hi;
+    double *want, *bound, *unit;
+};
+
+static const float *operand(const struct row_span *s, uint32_t index, size_t row)
+{
+    return problem__row(s->in, s->step->in[index], row);
+}
+
+static void expect_relative(struct row_span *s, size_t j, double want, double magnitude,
+                            double absolute)
+{
+    size_t i = j - s->lo;
+
+    s->want[i] = want;
+    s->unit[i] = tolerance_ulp(magnitude);
+    s->bound[i] = TOLERANCE_ROWS * magnitude + absolute + 0x1p-149;
+}
+
+static void expect_ulp(struct row_span *s, size_t j, double want, double magnitude, double ulps)
+{
+    size_t i = j - s->lo;
+
+    s->want[i] = want;
+    s->unit[i] = tolerance_ulp(magnitude);
+    s->bound[i] = ulps * s->unit[i];
+}
+
+static void rms_norm_row(struct row_span *s)
+{
+    const float *w = operand(s, 1, 0);
+    double squares = 0.0, factor;
+
+    for (size_t j = 0; j < s->k; j++)
+        squares += (double)s->x[j] * s->x[j];
+    factor = 1.0 / sqrt(squares / (double)s->k + s->step->call.f[KERNEL_F_EPS]);
+    for (size_t j = s->lo; j < s->hi; j++) {
+        double y = s->x[j] * factor * w[j];
+        expect_relative(s, j, y, fabs(y), 0.0);
+    }
+}
+
+static void layer_norm_row(struct row_span *s)
+{
+    const float *w = operand(s, 1, 0);
+    const float *b = s->step->call.n_in > 2 ? operand(s, 2, 0) : NULL;
+    double mean = 0.0, squares = 0.0, factor;
+
+    for (size_t j = 0; j < s->k; j++)
+        mean += s->x[j];
+    mean /= (double)s->k;
+    for (size_t j = 0; j < s->k; j++)
+        squares += (s->x[j] - mean) * (s->x[j] - mean);
+    factor = 1.0 / sqrt(squares / (double)s->k + s->step->call.f[KERNEL_F_EPS]);
+    for (size_t j = s->lo; j < s->hi; j++) {
+        double bias = b ? b[j] : 0.0;
+        double magnitude = (fabs((double)s->x[j]) + fabs(mean)) * fabs(w[j] * factor) + fabs(bias);
+        expect_relative(s, j, (s->x[j] - mean) * factor * w[j] + bias, magnitude, 0.0);
+    }
+}
+
+static void rope_row(struct row_span *s)
+{
+    size_t heads = (size_t)s->in->buffers[s->step->in[0]].tensor.ne[1];
+    size_t pairs = (size_t)s->in->buffers[s->step->in[1]].tensor.ne[0] / 2;
+    const float *table = operand(s, 1, s->row / heads);
+    bool neox = s->step->call.i[KERNEL_I_STYLE];
+
+    for (size_t j = s->lo; j < s->hi; j++) {
+        size_t pair = neox ? j % pairs : j / 2;
+        bool second = neox ? j >= pairs : j % 2;
+        double a, b, c, d;
+        if (j >= 2 * pairs) {
+            expect_ulp(s, j, s->x[j], fabs((double)s->x[j]), 0.0);
+            continue;
+        }
+        a = s->x[neox ? pair : 2 * pair];
+        b = s->x[neox ? pair + pairs : 2 * pair + 1];
+        c = table[2 * pair];
+        d = table[2 * pair + 1];
+        if (second)
+            expect_ulp(s, j, a * d + b * c, fabs(a * d) + fabs(b * c), TOLERANCE_ROPE);
+        else
+            expect_ulp(s, j, a * c - b * d, fabs(a * c) + fabs(b * d), TOLERANCE_ROPE);
+    }
+}
+
+static void glu_row(struct row_span *s)
+{
+    const float *up = operand(s, 1, s->row);
+    bool gelu = s->step->call.i[KERNEL_I_ACT];
+
+    for (size_t j = s->lo; j < s->hi; j++) {
+        double g = s->x[j], u = up[j];
+        double flush = TOLERANCE_EXP_FLUSH * (1.0 + fabs(g)) * (1.0 + fabs(u));
+        if (gelu) {
+            double t = tanh(sqrt(2.0 / 3.14159265358979323846) * (g + 0.044715 * g * g * g));
+            expect_relative(s, j, 0.5 * g * (1.0 + t) * u, 0.5 * fabs(g * u) * (1.0 + fabs(t)),
+                            flush);
+        } else {
+            double y = g / (1.0 + exp(-g)) * u;
+            expect_relative(s, j, y, fabs(y) * (1.0 + TOLERANCE_ROWS_EXP_SLOPE * fabs(g)), flush);
+        }
+    }
+}
+
+static void softmax_row(struct row_span *s)
+{
+    double scale = s->step->call.f[KERNEL_F_SCALE], largest = -INFINITY, total = 0.0,
+           steepest = 0.0;
+
+    for (size_t j = 0; j < s->k; j++) {
+        largest = fmax(largest, scale * s->x[j]);
+        steepest = fmax(steepest, fabs(scale * s->x[j]));
+    }
+    for (size_t j = 0; j < s->k; j++)
+        total += exp(scale * s->x[j] - largest);
+    for (size_t j = s->lo; j < s->hi; j++) {
+        double y = exp(scale * s->x[j] - largest) / total;
+        expect_relative(s, j, y, y * (1.0 + TOLERANCE_ROWS_EXP_SLOPE * steepest),
+                        TOLERANCE_EXP_FLUSH);
+    }
+}
+
+static void add_row(struct row_span *s)
+{
+    bool broadcast = s->in->buffers[s->step->in[1]].tensor.ne[1] == 1;
+    const float *b = operand(s, 1, broadcast ? 0 : s->row);
+
+    for (size_t j = s->lo; j < s->hi; j++)
+        expect_ulp(s, j, (double)s->x[j] + b[j], fabs((double)s->x[j]) + fabs((double)b[j]),
+                   TOLERANCE_ADD);
+}
+
+/* Elements are rows here: one index each. */
+static void argmax_expect(const struct problem_instance *in, const struct problem__range *range,
+                          struct problem_expect *out)
+{
+    uint32_t buffer = problem__last_step(in)->in[0];
+    size_t k = (size_t)in->buffers[buffer].tensor.ne[0];
+
+    out->exact = true;
+    for (size_t i = 0; i < range->count; i++) {
+        const float *x = problem__row(in, buffer, range->first + i);
+        int32_t best = 0;
+        for (size_t j = 1; j < k; j++)
+            if (x[j] > x[best])
+                best = (int32_t)j;
+        memcpy(out->bytes + i * sizeof best, &best, sizeof best);
+    }
+}
+
+static void (*row_function(enum kernel_op op))(struct row_span *)
+{
+    switch (op) {
+    case KERNEL_RMS_NORM:
+        return rms_norm_row;
+    case KERNEL_LAYER_NORM:
+        return layer_norm_row;
+    case KERNEL_ROPE:
+        return rope_row;
+    case KERNEL_GLU:
+        return glu_row;
+    case KERNEL_SOFTMAX:
+        return softmax_row;
+    default:
+        return add_row;
+    }
+}
+
+int problem__rows_expect(struct problem_instance *in, const struct problem__range *range,
+                         struct problem_expect *out)
+{
+    struct row_span s = {.in = in, .step = problem__last_step(in)};
+    enum kernel_op op = s.step->call.op;
+    size_t end = range->first + range->count;
+
+    if (op == KERNEL_ARGMAX) {
+        argmax_expect(in, range, out);
+        return 0;
+    }
+    s.k = (size_t)in->buffers[s.step->in[0]].tensor.ne[0];
+    for (size_t i = range->first; i < end; i += s.hi - s.lo) {
+        s.row = i / s.k;
+        s.lo = i % s.k;
+        s.hi = end - i < s.k - s.lo ? s.lo + (end - i) : s.k;
+        s.x = operand(&s, 0, s.row);
+        s.want = out->want + (i - range->first);
+        s.bound = out->bound + (i - range->first);
+        s.unit = out->unit + (i - range->first);
+        row_function(op)(&s);
+    }
+    return 0;
+}
