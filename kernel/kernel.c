@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * kernel.c: the mutable unit. One translation unit made of the .inc files beside it, each included
+ * once; those ending in _avx2 are compiled for AVX2, FMA, F16C and BMI2 and run only where the team
+ * says so, everything else for any x86-64. Here: what is supported, what it costs, who computes it.
+ */
+#include "kernel/kernel.h"
+
+#include <immintrin.h>
+#include <stdbool.h>
+#include <string.h>
+
+const char kernel_name[] = "pawl: scalar and AVX2";
+const char problem_description[] =
+    "inference on Q4_K, Q5_K, Q6_K, Q8_0, F16, BF16 and F32 weights with paged f16 or q8_0 KV";
+
+#include "kernel/layout.inc"
+#include "kernel/math_scalar.inc"
+#include "kernel/pack.inc"
+#include "kernel/matmul_scalar.inc"
+#include "kernel/rows_scalar.inc"
+#include "kernel/pages_scalar.inc"
+#include "kernel/attention_scalar.inc"
+
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,bmi2"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,f16c,bmi2")
+#endif
+#include "kernel/matmul_avx2.inc"
+#include "kernel/rows_avx2.inc"
+#include "kernel/pack_avx2.inc"
+#include "kernel/attention_avx2.inc"
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+static const struct kernel_tensor *call_pages(const struct kernel_call *call)
+{
+    switch (call->op) {
+    case KERNEL_KV_STORE:
+        return &call->out[0];
+    case KERNEL_KV_LOAD:
+        return &call->in[0];
+    default:
+        return &call->in[1];
+    }
+}
+
+static bool supported(const struct kernel_call *call)
+{
+    const struct kernel_tensor *pages;
+    size_t block;
+
+    switch (call->op) {
+    case KERNEL_PACK:
+    case KERNEL_GET_ROWS:
+        block = type_block(call->in[0].type);
+        return block && call->in[0].ne[0] % (int64_t)block == 0;
+    case KERNEL_QUANTIZE:
+        return call->out[0].type == KERNEL_Q8_K || call->out[0].type == KERNEL_Q8_32;
+    case KERNEL_GEMV:
+    case KERNEL_GEMM:
+        block = type_block(call->in[1].type);
+        return block && call->in[1].ne[0] % (int64_t)block == 0 &&
+               call->in[0].type == activation_type(call->in[1].type);
+    case KERNEL_GEMM_IDS:
+        return false;
+    case KERNEL_KV_STORE:
+    case KERNEL_KV_LOAD:
+    case KERNEL_ATTENTION:
+        pages = call_pages(call);
+        return pages->ne[0] % 8 == 0 && (pages->type == KERNEL_F16 || pages->type == KERNEL_Q8_0);
+    default:
+        return call->op < KERNEL_N_OPS;
+    }
+}
+
+int kernel_fn(const struct kernel_call *call, const struct kernel_team *team)
+{
+    bool avx2 = team->features & KERNEL_CPU_AVX2;
+
+    if (!supported(call))
+        return KERNEL_UNSUPPORTED;
+    switch (call->op) {
+    case KERNEL_PACK:
+        pack(call, team);
+        break;
+    case KERNEL_GET_ROWS:
+        get_rows(call, team, avx2);
+        break;
+    case KERNEL_GEMV:
+    case KERNEL_GEMM:
+        matmul(call, team, avx2);
+        break;
+    case KERNEL_KV_STORE:
+    case KERNEL_KV_LOAD:
+        kv_copy(call, team, avx2);
+        break;
+    case KERNEL_ATTENTION:
+        attention(call, team, avx2);
+        break;
+    case KERNEL_ROPE:
+        rope(call, team, avx2);
+        break;
+    case KERNEL_GLU:
+    case KERNEL_ADD:
+        element_wise(call, team, avx2);
+        break;
+    default:
+        whole_rows(call, team, avx2);
+    }
+    return KERNEL_OK;
+}
+
+/* --- what it declares
+ * ----------------------------------------------------------------------------- */
+
+static void buffer_add(struct kernel_tiling *out, const char *name, size_t bytes, size_t n_reads)
+{
+    out->buffers[out->n_buffers].name = name;
+    out->buffers[out->n_buffers].bytes = bytes;
+    out->buffers[out->n_buffers++].n_reads = (uint32_t)n_reads;
+}
+
+static void tiling_matmul(const struct kernel_call *call, struct kernel_tiling *out)
+{
+    uint32_t type = call->in[1].type;
+    size_t k = (size_t)call->in[1].ne[0], n = (size_t)call->in[0].ne[1];
+    size_t column = activation_bytes(type, k), block = COLUMN_BLOCK_BYTES / column;
+
+    out->tile_m = GROUP;
+    out->tile_n = n < TILE_N ? (uint32_t)n : TILE_N;
+    out->tile_k = type_is_float(type) ? FLOAT_SUMS : (uint32_t)type_block(type);
+    out->n_vector_regs = 3 * out->tile_n + 4;
+    block = block < TILE_N ? TILE_N : block;
+    buffer_add(out, "weights of a group", group_bytes(type, k), div_up(n, block));
+    buffer_add(out, "block of columns", min_size(n, block) * column,
+               div_up((size_t)call->in[1].ne[1], GROUP));
+}
+
+static void tiling_attention(const struct kernel_call *call, struct kernel_tiling *out)
+{
+    const struct kernel_tensor *pages = &call->in[1];
+    struct page_shape s = page_shape(pages->type, (size_t)pages->ne[0]);
+    struct attention_scratch unused;
+    size_t rows = (size_t)(call->in[0].ne[1] * call->in[0].ne[2] / pages->ne[2]);
+
+    out->tile_m = (uint32_t)s.head_dim;
+    out->tile_n = BLOCK_Q;
+    out->tile_k = BLOCK_K;
+    out->n_vector_regs = 12;
+    out->scratch_bytes = attention_scratch_carve(&s, NULL, &unused);
+    buffer_add(out, "page", s.bytes, div_up(rows, BLOCK_Q));
+    buffer_add(out, "rows of a tile", out->scratch_bytes, 1);
+}
+
+int get_tiling_meta(const struct kernel_call *call, uint32_t n_threads, uint64_t features,
+                    struct kernel_tiling *out)
+{
+    const struct kernel_tensor *in = call->in;
+
+    (void)n_threads;
+    (void)features;
+    memset(out, 0, sizeof *out);
+    if (!supported(call))
+        return KERNEL_UNSUPPORTED;
+    out->tile_m = out->tile_n = out->tile_k = 1;
+    switch (call->op) {
+    case KERNEL_PACK:
+        out->opaque_bytes = packed_bytes(in->type, (size_t)in->ne[0], (size_t)in->ne[1]);
+        out->layout_id = LAYOUT_WEIGHTS | in->type;
+        break;
+    case KERNEL_GET_ROWS:
+        out->layout_id = LAYOUT_WEIGHTS | in->type;
+        break;
+    case KERNEL_GEMV:
+    case KERNEL_GEMM:
+        out->layout_id = LAYOUT_WEIGHTS | in[1].type;
+        tiling_matmul(call, out);
+        break;
+    case KERNEL_ATTENTION:
+        tiling_attention(call, out);
+        /* fall through */
+    case KERNEL_KV_STORE:
+    case KERNEL_KV_LOAD:
+        in = call_pages(call);
+        out->opaque_bytes = page_shape(in->type, (size_t)in->ne[0]).bytes;
+        out->layout_id = LAYOUT_PAGES | in->type;
+        break;
+    default:
+        break;
+    }
+    return KERNEL_OK;
+}
