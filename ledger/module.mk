@@ -1,1 +1,2 @@
-SRC_ledger =
+SRC_ledger = ledger/ledger.c ledger/schema.c ledger/tsv.c ledger/chain.c ledger/rebuild.c \
+    ledger/states.c

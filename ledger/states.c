@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ledger/schema.h"
+
+#include "reference/base/err.h"
+#include "reference/base/strbuf.h"
+
+#include <stdio.h>
+
+int ledger_state_add(struct ledger *l, const struct ledger_state *s)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc;
+
+    TRY(ledger__prepare(l,
+                        "INSERT INTO states (attempt, name, time, data)"
+                        " VALUES (?, ?, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), ?)",
+                        &stmt));
+    sqlite3_bind_int64(stmt, 1, s->attempt);
+    sqlite3_bind_text(stmt, 2, s->name, -1, SQLITE_TRANSIENT);
+    sqlite3_bind_text(stmt, 3, s->data ? s->data : "", -1, SQLITE_TRANSIENT);
+    rc = sqlite3_step(stmt) == SQLITE_DONE ? 0 : ledger__fail(l, "recording a state");
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+int ledger_state_find(struct ledger *l, int64_t attempt, const char *name, struct strbuf *data)
+{
+    sqlite3_stmt *s = NULL;
+    int rc = 0, step;
+
+    TRY(ledger__prepare(
+        l, "SELECT data FROM states WHERE attempt = ? AND name = ? ORDER BY id DESC LIMIT 1", &s));
+    sqlite3_bind_int64(s, 1, attempt);
+    sqlite3_bind_text(s, 2, name, -1, SQLITE_TRANSIENT);
+    step = sqlite3_step(s);
+    if (step == SQLITE_ROW) {
+        strbuf_add(data, sqlite3_column_text(s, 0), (size_t)sqlite3_column_bytes(s, 0));
+        rc = 1;
+    } else if (step != SQLITE_DONE) {
+        rc = ledger__fail(l, "reading a state");
+    }
+    sqlite3_finalize(s);
+    return rc;
+}
+
+int ledger_state_pending(struct ledger *l, int64_t *attempt, char name[32])
+{
+    sqlite3_stmt *s = NULL;
+    int rc = 0, step;
+
+    TRY(ledger__prepare(
+        l,
+        "SELECT attempt, name FROM states AS s WHERE name <> 'done' AND id ="
+        " (SELECT max(id) FROM states WHERE attempt = s.attempt) ORDER BY id LIMIT 1",
+        &s));
+    step = sqlite3_step(s);
+    if (step == SQLITE_ROW) {
+        *attempt = sqlite3_column_int64(s, 0);
+        snprintf(name, 32, "%s", (const char *)sqlite3_column_text(s, 1));
+        rc = 1;
+    } else if (step != SQLITE_DONE) {
+        rc = ledger__fail(l, "reading states");
+    }
+    sqlite3_finalize(s);
+    return rc;
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ledger/ledger.h"
+
+#include "reference/base/err.h"
+#include "reference/base/fileio.h"
+#include "reference/base/rng.h"
+#include "reference/base/strbuf.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char dir[64], path[80];
+static struct ledger *l;
+
+static void setup(void)
+{
+    snprintf(dir, sizeof dir, "%s/pawl-ledger-XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    cr_assert(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/ledger.db", dir);
+    cr_assert_eq(ledger_open(path, &l), 0, "%s", err_message());
+}
+
+static void teardown(void)
+{
+    ledger_close(&l);
+    file_remove_tree(dir);
+}
+
+TestSuite(ledger, .init = setup, .fini = teardown);
+
+/* Text of random bytes, every control byte included, NUL excepted. */
+static void random_text(struct rng *r, char **field)
+{
+    char text[40];
+    size_t n = rng_below(r, sizeof text);
+
+    for (size_t i = 0; i < n; i++)
+        text[i] = (char)(1 + rng_below(r, rng_below(r, 2) ? 255 : 40));
+    text[n] = '\0';
+    ledger_text_set(field, text);
+}
+
+static void random_row(struct rng *r, struct ledger_row *row)
+{
+    ledger_row_init(row);
+    ledger_text_set(&row->verdict, "LOSS");
+    ledger_text_set(&row->judge, "one");
+    ledger_text_set(&row->machine, "m");
+    random_text(r, &row->hypothesis);
+    random_text(r, &row->author);
+    random_text(r, &row->reason);
+    row->estimate = rng_normal(r) * pow(10, (double)rng_below(r, 12) - 6);
+    row->low = rng_below(r, 2) ? NAN : -rng_uniform(r);
+    row->high = rng_below(r, 4) ? rng_uniform(r) : INFINITY;
+    row->units = (int64_t)rng_below(r, 1000);
+    row->seconds = rng_uniform(r) * 1e9;
+}
+
+static const char details[] = "{\"cases\":[{\"name\":\"a\",\"op\":\"gemv\",\"estimate\":0.1,"
+                              "\"candidate_ns\":12}],\"units\":[1,2]}";
+
+static void append(struct rng *r)
+{
+    struct ledger_row row;
+
+    random_row(r, &row);
+    cr_assert_eq(ledger_append(l, &row, details, NULL), 0, "%s", err_message());
+    ledger_row_deinit(&row);
+}
+
+static int sql_rc(const char *text)
+{
+    sqlite3 *db = NULL;
+    int rc;
+
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    rc = sqlite3_exec(db, text, NULL, NULL, NULL);
+    sqlite3_close(db);
+    return rc;
+}
+
+Test(ledger, keeps_every_text_and_number_through_database_and_tsv)
+{
+    struct rng r;
+
+    rng_init(&r, 1);
+    for (int i = 1; i <= 300; i++) {
+        struct ledger_row in, out, parsed;
+        struct strbuf line = {0}, again = {0};
+
+        random_row(&r, &in);
+        cr_assert_eq(ledger_append(l, &in, details, NULL), 0);
+        cr_assert_eq(in.experiment, i);
+        cr_assert_eq(ledger_find(l, i, &out), 1);
+        cr_assert_str_eq(out.hypothesis, in.hypothesis);
+        cr_assert(isnan(out.estimate) == isnan(in.estimate) && isnan(out.high) == isnan(in.high));
+        ledger_tsv_line(&out, true, &line);
+        cr_assert_eq(memchr(line.data, '\n', line.len), NULL);
+        cr_assert_eq(ledger_tsv_parse(line.data, line.len, &parsed), 0, "%s", err_message());
+        cr_assert_str_eq(parsed.reason, in.reason);
+        ledger_tsv_line(&parsed, true, &again);
+        cr_assert_str_eq(line.data, again.data);
+        ledger_row_deinit(&in);
+        ledger_row_deinit(&out);
+        ledger_row_deinit(&parsed);
+        strbuf_deinit(&line);
+        strbuf_deinit(&again);
+    }
+}
+
+Test(ledger, hashes_the_previous_hash_and_the_exact_line)
+{
+    struct ledger_row row;
+    struct strbuf text = {0};
+    char hex[SHA256_HEX], *tab;
+    struct rng r;
+
+    rng_init(&r, 2);
+    append(&r);
+    append(&r);
+    cr_assert_eq(ledger_find(l, 2, &row), 1);
+    strbuf_addf(&text, "%s", row.previous);
+    ledger_tsv_line(&row, true, &text);
+    tab = strrchr(text.data, '\t');
+    cr_assert_str_eq(tab + 1, row.hash);
+    sha256_hex(text.data, (size_t)(tab - text.data), hex);
+    cr_assert_str_eq(hex, row.hash);
+    ledger_row_deinit(&row);
+    cr_assert_eq(ledger_find(l, 1, &row), 1);
+    cr_assert_str_eq(row.previous, ledger_genesis);
+    ledger_row_deinit(&row);
+    strbuf_deinit(&text);
+}
+
+Test(ledger, refuses_update_delete_and_replace_on_every_table)
+{
+    static const char *const tables[] = {"experiments", "cases", "samples", "machines",
+                                         "controls",    "seals", "states"};
+    struct ledger_row seal;
+    struct rng r;
+    char text[128];
+
+    rng_init(&r, 3);
+    append(&r);
+    ledger_row_init(&seal);
+    ledger_text_set(&seal.verdict, LEDGER_SEAL);
+    ledger_text_set(&seal.judge, "two");
+    cr_assert_eq(ledger_append(l, &seal, "{}", &(struct ledger_state){1, "proposed", ""}), 0);
+    ledger_row_deinit(&seal);
+    cr_assert_eq(sql_rc("INSERT INTO controls VALUES (1, 1, 'a/a', 'LOSS', 0.0, '{}')"), SQLITE_OK);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        snprintf(text, sizeof text, "DELETE FROM %s", tables[i]);
+        cr_assert_eq(sql_rc(text), SQLITE_CONSTRAINT, "%s", text);
+        snprintf(text, sizeof text, "UPDATE %s SET rowid = rowid", tables[i]);
+        cr_assert_eq(sql_rc(text), SQLITE_CONSTRAINT, "%s", text);
+        snprintf(text, sizeof text, "INSERT OR REPLACE INTO %s SELECT * FROM %s", tables[i],
+                 tables[i]);
+        cr_assert_eq(sql_rc(text), SQLITE_CONSTRAINT, "%s", text);
+    }
+}
+
+Test(ledger, refuses_a_number_that_is_not_the_next)
+{
+    struct ledger_row row;
+    struct rng r;
+
+    rng_init(&r, 4);
+    random_row(&r, &row);
+    row.experiment = 2;
+    cr_assert_eq(ledger_append(l, &row, details, NULL), ERR_CONFLICT);
+    cr_assert_eq(ledger_count(l), 0);
+    row.experiment = 1;
+    cr_assert_eq(ledger_append(l, &row, "[]", NULL), ERR_FORMAT);
+    cr_assert_eq(ledger_count(l), 0);
+    cr_assert_eq(ledger_append(l, &row, details, NULL), 0);
+    ledger_row_deinit(&row);
+}
+
+static int give_details(void *ctx, int64_t n, struct strbuf *out)
+{
+    (void)n;
+    strbuf_addf(out, "%s", (const char *)ctx);
+    return 1;
+}
+
+static int no_details(void *ctx, int64_t n, struct strbuf *out)
+{
+    (void)ctx;
+    (void)n;
+    (void)out;
+    return 0;
+}
+
+/* A second, empty ledger beside the first. */
+static struct ledger *other_open(const char *name)
+{
+    struct ledger *other = NULL;
+    char at[96];
+
+    snprintf(at, sizeof at, "%s/%s.db", dir, name);
+    cr_assert_eq(ledger_open(at, &other), 0);
+    return other;
+}
+
+Test(ledger, is_rebuilt_from_its_results_tsv)
+{
+    struct ledger *other = other_open("other"), *bare = other_open("bare");
+    struct strbuf tsv = {0}, again = {0};
+    struct ledger_proof proof;
+    struct ledger_fault fault;
+    char copy[sizeof details];
+    struct rng r;
+
+    memcpy(copy, details, sizeof copy);
+    rng_init(&r, 5);
+    for (int i = 0; i < 20; i++)
+        append(&r);
+    cr_assert_eq(ledger_export(l, 0, &tsv), 0);
+    cr_assert_eq(ledger_import(other, tsv.data, tsv.len, give_details, copy), 20, "%s",
+                 err_message());
+    cr_assert_eq(ledger_import(other, tsv.data, tsv.len, give_details, copy), 0);
+    cr_assert_eq(ledger_export(other, 0, &again), 0);
+    cr_assert_str_eq(tsv.data, again.data);
+    cr_assert_eq(ledger_verify(other, &proof, &fault), 0, "%s", fault.text);
+    cr_assert_eq(proof.n_without_details, 0);
+    cr_assert_eq(ledger_import(bare, tsv.data, tsv.len, no_details, NULL), 20);
+    cr_assert_eq(ledger_verify(bare, &proof, &fault), 0, "%s", fault.text);
+    cr_assert_eq(proof.n_without_details, 20);
+    ledger_close(&other);
+    ledger_close(&bare);
+    strbuf_deinit(&tsv);
+    strbuf_deinit(&again);
+}
+
+Test(ledger, takes_nothing_from_a_results_tsv_with_any_byte_changed)
+{
+    struct ledger *other = other_open("other");
+    struct strbuf tsv = {0};
+    struct rng r;
+
+    rng_init(&r, 6);
+    for (int i = 0; i < 4; i++)
+        append(&r);
+    cr_assert_eq(ledger_export(l, 0, &tsv), 0);
+    for (size_t i = 0; i < tsv.len; i++) {
+        char was = tsv.data[i];
+
+        tsv.data[i] = (char)(was ^ 1);
+        cr_assert_lt(ledger_import(other, tsv.data, tsv.len, no_details, NULL), 0, "byte %zu", i);
+        cr_assert_eq(ledger_count(other), 0);
+        tsv.data[i] = was;
+    }
+    for (size_t n = 0; n < tsv.len;
+         n++) /* cut anywhere: whole rows or nothing, never a broken one */
+        if (ledger_import(l, tsv.data, n, no_details, NULL) == 0)
+            cr_assert_eq(tsv.data[n - 1], '\n');
+    cr_assert_eq(ledger_import(other, tsv.data, tsv.len, no_details, NULL), 4);
+    ledger_close(&other);
+    strbuf_deinit(&tsv);
+}
+
+Test(ledger, refuses_details_that_are_not_the_rows)
+{
+    struct ledger *other = other_open("other");
+    char wrong[] = "{\"cases\":[]}";
+    struct strbuf tsv = {0};
+    struct rng r;
+
+    rng_init(&r, 7);
+    append(&r);
+    cr_assert_eq(ledger_export(l, 0, &tsv), 0);
+    cr_assert_eq(ledger_import(other, tsv.data, tsv.len, give_details, wrong), ERR_INTEGRITY);
+    cr_assert_eq(ledger_count(other), 0);
+    ledger_close(&other);
+    strbuf_deinit(&tsv);
+}
+
+Test(ledger, demands_a_seal_where_the_judge_changes)
+{
+    struct ledger_proof proof;
+    struct ledger_fault fault;
+    struct ledger_row row;
+    struct rng r;
+
+    rng_init(&r, 8);
+    append(&r);
+    for (int i = 0; i < 2; i++) {
+        ledger_row_init(&row);
+        ledger_text_set(&row.verdict, i ? "LOSS" : LEDGER_SEAL);
+        ledger_text_set(&row.judge, "two");
+        cr_assert_eq(ledger_append(l, &row, "{}", NULL), 0);
+        ledger_row_deinit(&row);
+    }
+    cr_assert_eq(ledger_verify(l, &proof, &fault), 0, "%s", fault.text);
+    append(&r); /* judge "one" again, without a seal */
+    cr_assert_eq(ledger_verify(l, &proof, &fault), 1);
+    cr_assert_eq(fault.experiment, 4);
+    cr_assert(strstr(fault.text, "SEAL"), "%s", fault.text);
+}
+
+Test(ledger, knows_what_is_pending)
+{
+    struct strbuf data = {0};
+    int64_t n = 0;
+    char name[32];
+
+    cr_assert_eq(ledger_state_pending(l, &n, name), 0);
+    cr_assert_eq(ledger_state_add(l, &(struct ledger_state){1, "proposed", "{\"a\":1}"}), 0);
+    cr_assert_eq(ledger_state_add(l, &(struct ledger_state){1, "done", NULL}), 0);
+    cr_assert_eq(ledger_state_add(l, &(struct ledger_state){2, "proposed", "{\"a\":2}"}), 0);
+    cr_assert_eq(ledger_state_add(l, &(struct ledger_state){2, "built", NULL}), 0);
+    cr_assert_eq(ledger_state_pending(l, &n, name), 1);
+    cr_assert_eq(n, 2);
+    cr_assert_str_eq(name, "built");
+    cr_assert_eq(ledger_state_find(l, 2, "proposed", &data), 1);
+    cr_assert_str_eq(data.data, "{\"a\":2}");
+    cr_assert_eq(ledger_state_find(l, 2, "applied", &data), 0);
+    cr_assert_eq(ledger_state_add(l, &(struct ledger_state){2, "done", NULL}), 0);
+    cr_assert_eq(ledger_state_pending(l, &n, name), 0);
+    strbuf_deinit(&data);
+}
+
+Test(ledger, refuses_a_file_that_is_no_ledger_or_a_newer_one)
+{
+    struct ledger *bad = NULL;
+    char at[96];
+
+    snprintf(at, sizeof at, "%s/text.db", dir);
+    cr_assert_eq(file_write_atomic(at, "this is a text file, not a database....", 39), 0);
+    cr_assert_lt(ledger_open(at, &bad), 0);
+    cr_assert_null(bad);
+    cr_assert_eq(sql_rc("PRAGMA user_version = 99"), SQLITE_OK);
+    cr_assert_eq(ledger_open(path, &bad), ERR_UNSUPPORTED);
+}
