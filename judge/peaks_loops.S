@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The loops whose speed is the machine's limit, in assembly so that no compiler can make them better or
+ * worse. System V calling convention; all vector registers are the caller's to save.
+ *
+ *   void peaks_read_*(const void *p, size_t bytes, size_t passes)
+ *       loads `bytes` (a multiple of 1024, 64-byte aligned) from front to back, `passes` times.
+ *   void peaks_read4_*(...)  the same bytes as four streams, a quarter each (bytes % 4096 == 0).
+ *   void peaks_f32_*(size_t n), peaks_int8_*, peaks_bf16_*
+ *       n rounds over independent accumulators: more of them than latency x ports, so that throughput
+ *       is what is seen. All operands are zero; the speed of these instructions does not depend on data.
+ *
+ * Operations per round stand in peaks.c beside each name. */
+
+        .text
+
+        .macro FUNCTION name
+        .globl  \name
+        .hidden \name
+        .type   \name, @function
+        .p2align 6
+\name:
+        .endm
+
+        .macro END name
+        .size   \name, . - \name
+        .endm
+
+/* rdi = p, rsi = bytes, rdx = passes. One round is 1024 bytes. */
+        .macro READ name, load, reg, width
+        FUNCTION \name
+1:      mov     %rdi, %rax
+        lea     (%rdi, %rsi), %rcx
+        .p2align 5
+2:
+        .set    offset, 0
+        .rept   1024 / \width / 8
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7
+        \load   offset + \n * \width(%rax), %\reg\n
+        .endr
+        .set    offset, offset + 8 * \width
+        .endr
+        add     $1024, %rax
+        cmp     %rcx, %rax
+        jb      2b
+        dec     %rdx
+        jnz     1b
+        .ifnc   \reg, xmm
+        vzeroupper
+        .endif
+        ret
+        END \name
+        .endm
+
+/* Four pointers a quarter apart, 128 bytes (one pair of lines) of each per round, fetched ahead. */
+        .macro READ4 name, load, reg, width
+        FUNCTION \name
+        mov     %rsi, %r8
+        shr     $2, %r8
+1:      mov     %rdi, %rax
+        lea     (%rdi, %r8), %rcx
+        lea     (%r8, %r8, 2), %r9
+        .p2align 5
+2:
+        prefetcht0 1024(%rax)
+        prefetcht0 1024(%rax, %r8)
+        prefetcht0 1024(%rax, %r8, 2)
+        prefetcht0 1024(%rax, %r9)
+        prefetcht0 1088(%rax)
+        prefetcht0 1088(%rax, %r8)
+        prefetcht0 1088(%rax, %r8, 2)
+        prefetcht0 1088(%rax, %r9)
+        .set    offset, 0
+        .rept   128 / \width
+        \load   offset(%rax), %\reg\()0
+        \load   offset(%rax, %r8), %\reg\()1
+        \load   offset(%rax, %r8, 2), %\reg\()2
+        \load   offset(%rax, %r9), %\reg\()3
+        .set    offset, offset + \width
+        .endr
+        add     $128, %rax
+        cmp     %rcx, %rax
+        jb      2b
+        dec     %rdx
+        jnz     1b
+        .ifnc   \reg, xmm
+        vzeroupper
+        .endif
+        ret
+        END \name
+        .endm
+
+        READ    peaks_read_sse2, movaps, xmm, 16
+        READ    peaks_read_avx2, vmovaps, ymm, 32
+        READ    peaks_read_avx512, vmovaps, zmm, 64
+        READ4   peaks_read4_sse2, movaps, xmm, 16
+        READ4   peaks_read4_avx2, vmovaps, ymm, 32
+        READ4   peaks_read4_avx512, vmovaps, zmm, 64
+
+/* f32. SSE has no FMA: six chains of products beside six of sums, 48 operations a round. */
+        FUNCTION peaks_f32_sse2
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+        xorps   %xmm\n, %xmm\n
+        .endr
+        .p2align 5
+1:
+        .irp    n, 0, 2, 4, 6, 8, 10
+        mulps   %xmm12, %xmm\n
+        .endr
+        .irp    n, 1, 3, 5, 7, 9, 11
+        addps   %xmm12, %xmm\n
+        .endr
+        dec     %rdi
+        jnz     1b
+        ret
+        END peaks_f32_sse2
+
+/* Sixteen-bit pairs are the widest integer dot of SSE2: four products of two a lane. The twelve
+ * results are made from zeros each time, so sums are chains and products are not. */
+        FUNCTION peaks_int8_sse2
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+        pxor    %xmm\n, %xmm\n
+        .endr
+        .p2align 5
+1:
+        .irp    n, 0, 1, 2, 3, 4, 5
+        pmaddwd %xmm12, %xmm\n
+        .endr
+        .irp    n, 6, 7, 8, 9, 10, 11
+        paddd   %xmm12, %xmm\n
+        .endr
+        dec     %rdi
+        jnz     1b
+        ret
+        END peaks_int8_sse2
+
+/* 12 accumulators of ymm. */
+        .macro  ROUND12 name, instruction
+        FUNCTION \name
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+        vpxor   %xmm\n, %xmm\n, %xmm\n
+        .endr
+        .p2align 5
+1:
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+        \instruction %ymm12, %ymm12, %ymm\n
+        .endr
+        dec     %rdi
+        jnz     1b
+        vzeroupper
+        ret
+        END \name
+        .endm
+
+/* 16 accumulators of zmm. */
+        .macro  ROUND16 name, instruction
+        FUNCTION \name
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16
+        vpxord  %zmm\n, %zmm\n, %zmm\n
+        .endr
+        .p2align 5
+1:
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+        \instruction %zmm16, %zmm16, %zmm\n
+        .endr
+        dec     %rdi
+        jnz     1b
+        vzeroupper
+        ret
+        END \name
+        .endm
+
+        ROUND12 peaks_f32_avx2, vfmadd231ps
+        ROUND12 peaks_int8_avxvnni, "{vex} vpdpbusd"
+        ROUND16 peaks_f32_avx512, vfmadd231ps
+        ROUND16 peaks_int8_avx512vnni, vpdpbusd
+        ROUND16 peaks_bf16_avx512, vdpbf16ps
+
+/* Without VNNI: bytes to pairs, pairs to quads, quads to the sum; four such triples a round. */
+        FUNCTION peaks_int8_avx2
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+        vpxor   %xmm\n, %xmm\n, %xmm\n
+        .endr
+        .p2align 5
+1:
+        .irp    n, 0, 1, 2, 3
+        vpmaddubsw %ymm12, %ymm12, %ymm\n
+        .endr
+        vpmaddwd %ymm12, %ymm0, %ymm4
+        vpmaddwd %ymm12, %ymm1, %ymm5
+        vpmaddwd %ymm12, %ymm2, %ymm6
+        vpmaddwd %ymm12, %ymm3, %ymm7
+        vpaddd  %ymm4, %ymm8, %ymm8
+        vpaddd  %ymm5, %ymm9, %ymm9
+        vpaddd  %ymm6, %ymm10, %ymm10
+        vpaddd  %ymm7, %ymm11, %ymm11
+        dec     %rdi
+        jnz     1b
+        vzeroupper
+        ret
+        END peaks_int8_avx2
+
+/* The same with 512 bits, for AVX-512 BW without VNNI. */
+        FUNCTION peaks_int8_avx512
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+        vpxord  %zmm\n, %zmm\n, %zmm\n
+        .endr
+        .p2align 5
+1:
+        .irp    n, 0, 1, 2, 3
+        vpmaddubsw %zmm12, %zmm12, %zmm\n
+        .endr
+        vpmaddwd %zmm12, %zmm0, %zmm4
+        vpmaddwd %zmm12, %zmm1, %zmm5
+        vpmaddwd %zmm12, %zmm2, %zmm6
+        vpmaddwd %zmm12, %zmm3, %zmm7
+        vpaddd  %zmm4, %zmm8, %zmm8
+        vpaddd  %zmm5, %zmm9, %zmm9
+        vpaddd  %zmm6, %zmm10, %zmm10
+        vpaddd  %zmm7, %zmm11, %zmm11
+        dec     %rdi
+        jnz     1b
+        vzeroupper
+        ret
+        END peaks_int8_avx512
+
+        .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * segment.h: a memory file that the judge keeps mapped for writing and shares with a worker. After
+ * segment_seal nobody can map it for writing any more, while the judge's own mapping stays
+ * writable: inputs can be refilled, yet no worker can change them. Inside judge/ only. */
+#ifndef PAWL_SEGMENT_H
+#define PAWL_SEGMENT_H
+
+#include <stddef.h>
+
+struct segment {
+    int fd;              /* close-on-exec */
+    size_t bytes;        /* multiple of the page size */
+    unsigned char *data; /* the judge's mapping */
+};
+
+/* An empty segment: closing it does nothing. */
+#define SEGMENT_NONE ((struct segment){.fd = -1})
+
+/* Zero-filled, `bytes` (>= 1) rounded up to whole pages. Error: ERR_IO. */
+int segment_open(const char *name, size_t bytes, struct segment *out);
+
+/* Forbid later writable mappings, growing and shrinking. Error: ERR_IO. */
+int segment_seal(const struct segment *s);
+
+/* Unmap and close; *s becomes SEGMENT_NONE. Workers keep their own mappings. */
+void segment_close(struct segment *s);
+
+#endif

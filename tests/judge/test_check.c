@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "judge/judge.h"
+#include "reference/base/err.h"
+#include "tests/judge/sandbox.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static struct sandbox box;
+
+static void setup(void)
+{
+    sandbox_init(&box);
+}
+
+static void teardown(void)
+{
+    sandbox_deinit(&box);
+}
+
+TestSuite(check, .init = setup, .fini = teardown, .timeout = 240);
+
+/* Check the tiny kernel with `prologue`: it must fail, and say so. */
+static void expect_failure(const char *prologue, enum judge_verdict verdict, const char *said)
+{
+    struct judge_check_report r;
+    struct judge_build *b;
+
+    sandbox_tiny(&box, prologue);
+    b = sandbox_build(&box);
+    cr_assert(judge_build_ok(b), "%s", judge_build_log(b));
+    cr_assert_eq(judge_check(b, &box.options, &r), 0, "%s", err_message());
+    cr_assert_eq(r.verdict, verdict, "%s: %s", judge_verdict_name(r.verdict), r.message);
+    cr_assert(strstr(r.message, said) != NULL, "\"%s\" is not in: %s", said, r.message);
+    cr_assert(strstr(r.message, problem_shipped.cases[r.n_cases - 1].name) != NULL);
+    cr_assert(r.cases[r.n_cases - 1].failed);
+    judge_check_report_deinit(&r);
+    judge_build_close(&b);
+}
+
+Test(check, passes_an_honest_case_and_stops_where_the_kernel_gives_up)
+{
+    struct judge_check_report r;
+    struct judge_build *b;
+
+    sandbox_tiny(&box, "");
+    b = sandbox_build(&box);
+    cr_assert_eq(judge_check(b, &box.options, &r), 0, "%s", err_message());
+    cr_assert_eq(r.verdict, JUDGE_FAIL_CONTRACT);
+    cr_assert(strstr(r.message, "KERNEL_UNSUPPORTED") != NULL, "%s", r.message);
+    cr_assert_gt(r.n_cases, 1);
+    cr_assert_not(r.cases[0].failed);
+    cr_assert_gt(r.cases[0].n_runs, 4);
+    cr_assert_gt(r.cases[0].max_bound_share, 0);
+    cr_assert_lt(r.cases[0].max_bound_share, 1);
+    judge_check_report_deinit(&r);
+    judge_build_close(&b);
+}
+
+Test(check, a_crash_is_named_by_its_signal)
+{
+    expect_failure("#define BEFORE *(volatile int *)(uintptr_t)(call->i[7] + 8) = 1",
+                   JUDGE_FAIL_CRASH, "SIGSEGV");
+    expect_failure("#define META __builtin_trap()", JUDGE_FAIL_CRASH, "SIGILL");
+}
+
+Test(check, a_hang_ends)
+{
+    expect_failure("#define BEFORE for (volatile int i = 0;; i++) continue", JUDGE_FAIL_TIMEOUT,
+                   "hangs");
+}
+
+Test(check, a_write_past_the_output_hits_the_guard_page)
+{
+    expect_failure("#define AFTER ((float *)call->out[0].data)[call->out[0].ne[0]] = 1",
+                   JUDGE_FAIL_CRASH, "SIGSEGV");
+    /* With another output behind it. */
+    expect_failure("#define AFTER if (call->n_out > 1)"
+                   " ((float *)call->out[0].data)[call->out[0].ne[0]] = 1",
+                   JUDGE_FAIL_CRASH, "SIGSEGV");
+}
+
+Test(check, a_write_before_the_output_is_seen)
+{
+    expect_failure("#define AFTER ((float *)call->out[0].data)[-1] = 1", JUDGE_FAIL_CORRECTNESS,
+                   "in front of y");
+}
+
+Test(check, inputs_and_weights_are_read_only)
+{
+    expect_failure("#define BEFORE *(volatile char *)call->in[0].data = 1", JUDGE_FAIL_CRASH,
+                   "SIGSEGV");
+    expect_failure("#define BEFORE *(volatile char *)call->in[1].data = 1", JUDGE_FAIL_CRASH,
+                   "SIGSEGV");
+}
+
+Test(check, one_wrong_row_is_found_and_measured)
+{
+    expect_failure("#define AFTER if (team->rank == 0) ((float *)call->out[0].data)[4] *= 1.001f",
+                   JUDGE_FAIL_CORRECTNESS, "y[row 4, column 0] =");
+}
+
+Test(check, an_element_never_written_is_called_so)
+{
+    expect_failure("#define BEFORE float old = ((float *)call->out[0].data)[3]\n"
+                   "#define AFTER ((float *)call->out[0].data)[3] = old",
+                   JUDGE_FAIL_CORRECTNESS, "y[row 3, column 0] was never written");
+}
+
+Test(check, a_result_that_depends_on_the_team_is_refused)
+{
+    expect_failure("#define AFTER if (team->size > 1 && team->rank == 0)"
+                   " ((unsigned *)call->out[0].data)[0] ^= 1",
+                   JUDGE_FAIL_CORRECTNESS, "differs in its bits");
+}
+
+Test(check, a_result_that_depends_on_the_address_is_refused)
+{
+    expect_failure("#define AFTER if (team->rank == 0 && ((uintptr_t)call->out[0].data & 60) == 4)"
+                   " ((unsigned *)call->out[0].data)[0] ^= 1",
+                   JUDGE_FAIL_CORRECTNESS, "differs in its bits");
+}
+
+Test(check, declared_sizes_are_bounded)
+{
+    expect_failure("#define META out->opaque_bytes *= 2", JUDGE_FAIL_CONTRACT, "bytes; allowed");
+    expect_failure("#define META out->scratch_bytes = (size_t)1 << 40", JUDGE_FAIL_CONTRACT,
+                   "scratch");
+    expect_failure("#define META out->layout_id = call->op", JUDGE_FAIL_CONTRACT, "layout id");
+}
+
+Test(check, the_shipped_kernel_is_correct)
+{
+    struct judge_check_report r;
+    struct judge_build *b = NULL;
+
+    cr_assert_eq(judge_build_open("kernel", &box.options, &b), 0, "%s", err_message());
+    cr_assert(judge_build_ok(b), "%s", judge_build_log(b));
+    cr_assert_eq(judge_check(b, &box.options, &r), 0, "%s", err_message());
+    cr_assert_eq(r.verdict, JUDGE_WIN, "%s", r.message);
+    cr_assert_eq(r.n_cases, problem_shipped.n_cases);
+    for (size_t i = 0; i < r.n_cases; i++) {
+        cr_assert_geq(r.cases[i].n_runs, 4);
+        cr_assert_leq(r.cases[i].max_bound_share, 1);
+    }
+    judge_check_report_deinit(&r);
+    judge_build_close(&b);
+}
