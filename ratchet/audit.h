@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * audit.h: what the two halves of the audit share: audit.c (ledger and results.tsv) and audit_git.c
+ * (commits, kernels, ratchet-log, wins, seals). For ratchet/ only. */
+#ifndef PAWL_RATCHET_AUDIT_H
+#define PAWL_RATCHET_AUDIT_H
+
+#include "ratchet/ratchet.h"
+#include "ratchet/repo.h"
+
+struct auditor {
+    struct ratchet *r;
+    struct ratchet_audit *out;
+    bool chain_ok, shallow;
+};
+
+/* Append a finding to one of the lists of struct ratchet_audit. */
+void audit_add(json_t *list, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Every row against git; the chain holds already. */
+int audit_git(struct auditor *a);
+
+#endif

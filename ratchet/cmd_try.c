@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ratchet/cmd.h"
+
+#include "reference/base/err.h"
+#include "reference/base/strbuf.h"
+
+#include <math.h>
+
+static const char usage[] =
+    "usage: ratchet try -m HYPOTHESIS [--focus OP] [--author NAME] [--dry-run] [--json]\n"
+    "\n"
+    "Judge the change of kernel/*.c and kernel/*.inc in this working tree against HEAD. A win is\n"
+    "committed and the branch moves; on anything else the files are put back (the attempt stays "
+    "in\n"
+    "refs/pawl/attempts/N and in the ledger either way).\n"
+    "\n"
+    "  -m, --message TEXT  what should get faster, and why\n"
+    "  --focus OP          all the weight on one operation, for a gain that is small in the whole\n"
+    "  --author NAME       who had the idea (default: git's user.name)\n"
+    "  --dry-run           check the scope and build; measure, record and change nothing\n"
+    "  --json              the result as JSON on stdout\n"
+    "\n"
+    "Exit: 0 win (or a dry run that may be tried), 1 not a win, 2 usage, 3 cannot judge here.\n";
+
+static int exit_code(const struct ratchet_result *res, bool dry)
+{
+    if (dry)
+        return res->verdict == JUDGE_INCONCLUSIVE ? RATCHET_EXIT_WIN : RATCHET_EXIT_NO_WIN;
+    if (res->unable || res->verdict == JUDGE_UNFIT_MACHINE)
+        return RATCHET_EXIT_UNABLE;
+    return res->applied ? RATCHET_EXIT_WIN : RATCHET_EXIT_NO_WIN;
+}
+
+static json_t *details_of(struct ratchet *r, int64_t n)
+{
+    struct strbuf text = {0};
+    json_t *json = NULL;
+
+    if (ledger_details(r->ledger, n, &text) == 1)
+        json = json_loads(text.data, 0, NULL);
+    strbuf_deinit(&text);
+    return json;
+}
+
+static void print_json(struct ratchet *r, const struct ratchet_result *res, int code)
+{
+    json_t *o = ledger_row_json(&res->row), *details = details_of(r, res->row.experiment);
+
+    json_object_set_new(o, "recorded", json_boolean(res->recorded));
+    json_object_set_new(o, "applied", json_boolean(res->applied));
+    json_object_set_new(o, "win_commit", json_string(res->win));
+    json_object_set_new(o, "what_happened", json_string(res->what_happened));
+    json_object_set_new(o, "next", json_string(res->next));
+    json_object_set_new(o, "exit_code", json_integer(code));
+    if (details)
+        json_object_set_new(o, "cases", json_incref(json_object_get(details, "cases")));
+    json_decref(details);
+    cmd_json(o);
+}
+
+static void print_text(struct ratchet *r, const struct ratchet_result *res)
+{
+    json_t *details = details_of(r, res->row.experiment);
+
+    if (res->recorded)
+        cmd_print_row(&res->row, details);
+    else
+        printf("dry run: %s\n", res->row.reason);
+    if (res->next[0])
+        printf("  next       %s\n", res->next);
+    printf("  branch     %s\n", res->what_happened);
+    json_decref(details);
+}
+
+int cmd_try(int argc, char **argv)
+{
+    struct ratchet_try_options o = {0};
+    bool json = false;
+    const struct cmd_arg args[] = {
+        {"--message", "-m", &o.hypothesis, NULL},
+        {"--focus", NULL, &o.focus, NULL},
+        {"--author", NULL, &o.author, NULL},
+        {"--dry-run", NULL, NULL, &o.dry_run},
+        {"--json", NULL, NULL, &json},
+        {NULL, NULL, NULL, NULL},
+    };
+    struct ratchet *r = NULL;
+    struct ratchet_result result;
+    int code = cmd_parse(argc, argv, args, usage), rc;
+
+    if (code != CMD_GO)
+        return code;
+    if (!o.hypothesis) {
+        fprintf(stderr,
+                "ratchet try: a hypothesis is needed: -m \"what should get faster, and why\"\n");
+        return RATCHET_EXIT_USAGE;
+    }
+    rc = cmd_open(stderr, &r);
+    if (rc == 0)
+        rc = ratchet_try(r, &o, &result);
+    if (rc < 0) {
+        code = cmd_error(rc);
+    } else {
+        code = exit_code(&result, o.dry_run);
+        if (json)
+            print_json(r, &result, code);
+        else
+            print_text(r, &result);
+        ratchet_result_deinit(&result);
+    }
+    ratchet_close(&r);
+    return code;
+}

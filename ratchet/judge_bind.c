@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The one place where the ratchet calls the judge. Not part of the test programs, which bring a
+ * judge of their own. */
+#include "ratchet/locks.h"
+#include "ratchet/ratchet.h"
+#include "ratchet/record.h"
+
+#include "reference/base/err.h"
+#include "reference/base/fileio.h"
+#include "reference/base/strbuf.h"
+
+#include <libgen.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* judge-worker stands beside this program. */
+static int worker_path(char out[PATH_MAX])
+{
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+
+    if (n < 0)
+        return err_set(ERR_IO, "cannot find this program's own folder");
+    self[n] = '\0';
+    if (snprintf(out, PATH_MAX, "%s/judge-worker", dirname(self)) >= PATH_MAX)
+        return err_set(ERR_RANGE, "path of judge-worker is too long");
+    if (access(out, X_OK))
+        return err_set(ERR_IO, "%s is missing; build it: make", out);
+    return 0;
+}
+
+static void tell(const struct ratchet_request *q, enum judge_stage stage, bool done,
+                 const char *text)
+{
+    struct judge_progress p = {.stage = stage, .done = done, .text = text};
+
+    if (q->progress)
+        q->progress(q->progress_ctx, &p);
+}
+
+static void on_waiting(void *ctx)
+{
+    tell(ctx, JUDGE_BUILT, false, "waiting: another measurement is under way on this machine");
+}
+
+/* A dry run ends after compiling: say what compiling alone can tell. */
+static void built_only(struct judge_build *candidate, struct judge_build *incumbent,
+                       struct judge_trial *out)
+{
+    memset(out, 0, sizeof *out);
+    if (!judge_build_ok(candidate)) {
+        out->verdict = judge_build_verdict(candidate);
+        snprintf(out->reason, sizeof out->reason, "%.500s", judge_build_log(candidate));
+    } else if (judge_build_ok(incumbent) &&
+               strcmp(judge_build_code_key(candidate), judge_build_code_key(incumbent)) == 0) {
+        out->verdict = JUDGE_SAME_CODE;
+        snprintf(out->reason, sizeof out->reason, "the compiled code is the incumbent's");
+    } else {
+        out->verdict = JUDGE_INCONCLUSIVE;
+        snprintf(out->reason, sizeof out->reason,
+                 "in scope, and it builds; not checked, not measured");
+        snprintf(out->next, sizeof out->next, "leave out --dry-run");
+    }
+}
+
+/* One measurement at a time on a machine: the lock spans checking and measuring. */
+static int judge_locked(struct judge_build *candidate, struct judge_build *incumbent,
+                        const struct ratchet_request *q, const struct judge_options *o,
+                        struct judge_trial *out)
+{
+    union {
+        const struct ratchet_request *from;
+        void *to;
+    } ctx = {.from = q}; /* on_waiting only reads it */
+    int fd = lock_machine(on_waiting, ctx.to), rc;
+
+    TRY(fd);
+    rc = judge_try(candidate, incumbent, o, out);
+    close(fd);
+    return rc;
+}
+
+static int native_trial(void *ctx, const struct ratchet_request *q, struct judge_trial *out)
+{
+    struct judge_build *candidate = NULL, *incumbent = NULL;
+    char worker[PATH_MAX];
+    struct judge_options o = {.root = q->root,
+                              .work_dir = q->work_dir,
+                              .worker = worker,
+                              .features = "all",
+                              .focus = q->focus,
+                              .progress = q->progress,
+                              .progress_ctx = q->progress_ctx};
+    int rc = worker_path(worker);
+
+    (void)ctx;
+    if (rc < 0)
+        return rc;
+    tell(q, JUDGE_BUILT, false, "building the attempt and HEAD from their commits");
+    rc = judge_build_open(q->candidate_dir, &o, &candidate);
+    if (rc == 0)
+        rc = judge_build_open(q->incumbent_dir, &o, &incumbent);
+    if (rc == 0) {
+        tell(q, JUDGE_BUILT, true, NULL);
+        if (q->build_only)
+            built_only(candidate, incumbent, out);
+        else
+            rc = judge_locked(candidate, incumbent, q, &o, out);
+    }
+    if (rc == 0 && out->details) {
+        char *log = NULL;
+
+        record_text(&log, judge_build_log(candidate));
+        json_object_set_new(out->details, "build_log", json_string(log));
+        free(log);
+    }
+    judge_build_close(&candidate);
+    judge_build_close(&incumbent);
+    return rc;
+}
+
+/* First line of `$CC --version`, the compiler that judge_build_open runs. */
+static void native_compiler(char out[128])
+{
+    const char *cc = getenv("CC");
+    char *argv[] = {"sh", "-c", "${CC:-gcc} --version", NULL};
+    struct strbuf text = {0};
+
+    snprintf(out, 128, "%s", cc && *cc ? cc : "gcc");
+    if (process_run(argv, NULL, 20, &text) == 0 && text.len)
+        snprintf(out, 128, "%.*s", (int)strcspn(text.data, "\n"), text.data);
+    strbuf_deinit(&text);
+}
+
+const struct ratchet_judge ratchet_judge_native = {
+    .hash = judge_hash,
+    .trial = native_trial,
+    .release = judge_trial_deinit,
+    .machine = judge_machine_fingerprint,
+    .compiler = native_compiler,
+    .verdict_name = judge_verdict_name,
+};

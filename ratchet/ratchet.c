@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ratchet/ratchet.h"
+
+#include "ratchet/locks.h"
+#include "ratchet/logbranch.h"
+#include "ratchet/repo.h"
+#include "reference/base/err.h"
+#include "reference/base/fileio.h"
+#include "reference/base/strbuf.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+void ratchet__time_now(char out[32])
+{
+    time_t now = time(NULL);
+    struct tm utc;
+
+    strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+}
+
+int64_t ratchet__time_parse(const char *iso)
+{
+    struct tm utc = {0};
+
+    return strptime(iso, "%Y-%m-%dT%H:%M:%SZ", &utc) ? (int64_t)timegm(&utc) : 0;
+}
+
+void ratchet__say(struct ratchet *r, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (!r->say)
+        return;
+    va_start(ap, fmt);
+    vfprintf(r->say, fmt, ap);
+    va_end(ap);
+    fputc('\n', r->say);
+    fflush(r->say);
+}
+
+void ratchet__kill_point(const char *prefix, const char *name)
+{
+    const char *at = getenv("PAWL_KILL_AT");
+
+    if (at && strncmp(at, prefix, strlen(prefix)) == 0 && strcmp(at + strlen(prefix), name) == 0)
+        raise(SIGKILL);
+}
+
+int ratchet__state(struct ratchet *r, int64_t attempt, const char *name, const json_t *data)
+{
+    char *text = data ? json_dumps(data, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    struct ledger_state s = {.attempt = attempt, .name = name, .data = text};
+    int rc;
+
+    ratchet__kill_point("before:", name);
+    rc = ledger_state_add(r->ledger, &s);
+    free(text);
+    if (rc == 0)
+        ratchet__kill_point("", name);
+    return rc;
+}
+
+int ratchet__append(struct ratchet *r, struct ledger_row *row, const char *details, int64_t attempt,
+                    const char *state, bool keep_files)
+{
+    struct ledger_state s = {
+        .attempt = attempt, .name = state, .data = keep_files ? "{\"keep\":true}" : ""};
+
+    ratchet__kill_point("before:", state);
+    TRY(ledger_append(r->ledger, row, details, &s));
+    ratchet__kill_point("", state);
+    return 0;
+}
+
+int ratchet__attempt_ref(struct ratchet *r, int64_t n, const git_oid *attempt)
+{
+    git_reference *ref = NULL;
+    char name[64];
+    int rc;
+
+    snprintf(name, sizeof name, "refs/pawl/attempts/%lld", (long long)n);
+    rc = git_reference_create(&ref, r->repo, name, attempt, 1, "ratchet: attempt");
+    git_reference_free(ref);
+    return rc ? repo_fail("%s", name) : 0;
+}
+
+void ratchet__work_dir(struct ratchet *r, int64_t n, struct strbuf *out)
+{
+    strbuf_addf(out, "%s/work/%lld", r->store, (long long)n);
+}
+
+void ratchet__work_remove(struct ratchet *r, int64_t n)
+{
+    struct strbuf dir = {0};
+
+    ratchet__work_dir(r, n, &dir);
+    file_remove_tree(dir.data); /* scratch that stays behind is removed with the next attempt */
+    strbuf_deinit(&dir);
+}
+
+/* --- opening
+ * -------------------------------------------------------------------------------------- */
+
+static char *text_copy(const char *text)
+{
+    char *copy = strdup(text);
+
+    if (!copy)
+        abort();
+    return copy;
+}
+
+static int open_store(struct ratchet *r)
+{
+    struct strbuf path = {0};
+    int rc;
+
+    strbuf_addf(&path, "%spawl", git_repository_commondir(r->repo));
+    r->store = text_copy(path.data);
+    rc = file_make_dirs(r->store);
+    strbuf_addf(&path, "/ledger.db");
+    if (rc == 0)
+        rc = ledger_open(path.data, &r->ledger);
+    strbuf_deinit(&path);
+    return rc;
+}
+
+int ratchet_open(const char *path, const struct ratchet_judge *judge, FILE *say,
+                 struct ratchet **out)
+{
+    struct ratchet *r = calloc(1, sizeof *r);
+    int rc = 0;
+
+    if (!r)
+        return err_set(ERR_NOMEM, "ratchet: out of memory");
+    git_libgit2_init();
+    r->judge = judge;
+    r->say = say;
+    r->lock = -1;
+    if (git_repository_open_ext(&r->repo, path, 0, NULL))
+        rc = repo_fail("no git repository here (%s)", path);
+    else if (git_repository_is_bare(r->repo))
+        rc = err_set(ERR_UNSUPPORTED, "this repository is bare; the ratchet works in a checkout");
+    if (rc == 0) {
+        r->root = text_copy(git_repository_workdir(r->repo));
+        rc = open_store(r);
+    }
+    if (rc == 0 && logbranch_import(r) < 0)
+        snprintf(r->doubt, sizeof r->doubt, "%s", err_message());
+    if (rc < 0)
+        ratchet_close(&r);
+    *out = r;
+    return rc;
+}
+
+void ratchet_close(struct ratchet **rp)
+{
+    struct ratchet *r = *rp;
+
+    if (!r)
+        return;
+    ledger_close(&r->ledger);
+    git_repository_free(r->repo);
+    if (r->lock >= 0)
+        close(r->lock);
+    free(r->root);
+    free(r->store);
+    free(r);
+    git_libgit2_shutdown();
+    *rp = NULL;
+}
+
+/* Nothing is appended to a chain that is broken. */
+static int check_ledger(struct ratchet *r)
+{
+    struct ledger_proof proof;
+    struct ledger_fault fault;
+    int rc;
+
+    if (r->doubt[0])
+        return err_set(
+            ERR_CONFLICT,
+            "the experiments that this branch carries do not fit the ledger: %s; to go on with "
+            "the branch's history, move %s/ledger.db and the branch ratchet-log out of the way",
+            r->doubt, r->store);
+    rc = ledger_verify(r->ledger, &proof, &fault);
+    if (rc == 1)
+        rc = err_set(ERR_INTEGRITY, "the ledger was changed: row %lld: %s (see ratchet audit)",
+                     (long long)fault.experiment, fault.text);
+    return rc;
+}
+
+int ratchet_begin(struct ratchet *r)
+{
+    if (r->lock < 0) {
+        int fd = lock_repository(r->store);
+
+        TRY(fd);
+        r->lock = fd;
+    }
+    TRY(check_ledger(r));
+    TRY(logbranch_sync(r));
+    TRY(ratchet__recover(r));
+    return logbranch_sync(r);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * ratchet.h: the driver that turns a change of the mutable files into a judged, recorded experiment
+ * and moves the branch forward, or puts the files back. Git work is libgit2 in this process;
+ * judging is behind struct ratchet_judge, so that tests run the whole git and ledger logic without
+ * compiling or measuring anything. One `struct ratchet` belongs to one thread.
+ *
+ * Life of attempt n, each state in the ledger before the step it names (recover.c finishes any):
+ *   proposed     the attempt commit A exists; next its ref refs/pawl/attempts/n, then the judge
+ *   built, checked, measured   as the judge reports them
+ *   confirmed    (win) row n is recorded; next the ratchet-log commit and the win commit W
+ *   applied      (win) W is recorded; next the branch moves, then index and results.tsv follow
+ *   rolled_back  (not a win) row n is recorded; next the ratchet-log commit, then the files go back
+ *   done         nothing is left to do
+ * Test hook: with PAWL_KILL_AT=<state> in the environment the process kills itself with SIGKILL
+ * right after the state is recorded, with PAWL_KILL_AT=before:<state> right before; further points
+ * are "logged" (after the ratchet-log commit), "moved" (after the branch moved) and "restored". */
+#ifndef PAWL_RATCHET_H
+#define PAWL_RATCHET_H
+
+#include "judge/judge.h"
+#include "ledger/ledger.h"
+
+#include <git2.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+/* What the judge is asked. Folders are absolute and hold what is committed, never the working tree.
+ */
+struct strbuf;
+
+struct ratchet_request {
+    const char *candidate_dir, *incumbent_dir; /* kernel sources of the attempt and of HEAD */
+    const char *root;                          /* holds kernel/kernel.h and judge/ as sealed */
+    const char *work_dir;                      /* scratch, removed afterwards */
+    const char *focus;                         /* NULL = the workload's weights */
+    bool build_only;                           /* dry run: compile both sides and stop */
+    void (*progress)(void *ctx, const struct judge_progress *p);
+    void *progress_ctx;
+};
+
+struct ratchet_judge {
+    void *ctx;
+    const char *hash; /* of the sealed sources this program was built from */
+    /* Fill *out with a verdict; negative when none could be reached (then nothing is filled in). */
+    int (*trial)(void *ctx, const struct ratchet_request *q, struct judge_trial *out);
+    void (*release)(struct judge_trial *t);
+    void (*machine)(char out[256]);
+    void (*compiler)(char out[128]);
+    const char *(*verdict_name)(enum judge_verdict v);
+};
+
+/* The judge of judge/judge.h (judge_bind.c). */
+extern const struct ratchet_judge ratchet_judge_native;
+
+struct ratchet {
+    git_repository *repo;
+    struct ledger *ledger;
+    const struct ratchet_judge *judge;
+    char *root;      /* working tree, ends with '/' */
+    char *store;     /* <common git folder>/pawl */
+    char doubt[512]; /* why the history carried by git could not be taken over; "" = it could */
+    int lock;        /* repository lock, -1 = not held */
+    FILE *say;       /* progress for people, NULL = silent */
+};
+
+/* Open the repository around `path` and its ledger; rows that git history carries and the ledger
+ * lacks are taken over. Errors: ERR_UNSUPPORTED (bare), ERR_IO (no repository), those of
+ * ledger_open. */
+int ratchet_open(const char *path, const struct ratchet_judge *judge, FILE *say,
+                 struct ratchet **out);
+void ratchet_close(struct ratchet **r);
+
+/* Take the repository's lock, verify the chain, finish what an interrupted command left, and bring
+ * ratchet-log up to the ledger. Every command that writes begins with it. Errors: ERR_CONFLICT when
+ * another process holds the lock or two histories part ways, ERR_INTEGRITY when a row was changed.
+ */
+int ratchet_begin(struct ratchet *r);
+
+struct ratchet_try_options {
+    const char *hypothesis; /* not empty */
+    const char *author;     /* NULL = git's user.name */
+    const char *focus;      /* NULL or an operation */
+    bool dry_run;
+};
+
+struct ratchet_result {
+    bool recorded; /* a row was written (not in a dry run) */
+    enum judge_verdict verdict;
+    bool applied;             /* the branch moved */
+    bool unable;              /* no verdict could be reached here; the row says why */
+    char what_happened[1024]; /* to branch and files, for people */
+    char next[256];
+    char win[GIT_OID_HEXSZ + 1]; /* the new commit, "" = none */
+    struct ledger_row row;
+};
+
+/* One experiment, start to end (calls ratchet_begin). Refusals are negative: ERR_CONFLICT (nothing
+ * to try, sealed or tracked files changed, wrong moment), ERR_USAGE (bad hypothesis). Any verdict
+ * is a value. The caller deinits *out after 0. */
+int ratchet_try(struct ratchet *r, const struct ratchet_try_options *o, struct ratchet_result *out);
+void ratchet_result_deinit(struct ratchet_result *result);
+
+/* Join the ratchet-log to the branch without a win. 1 = the branch moved to `id`, 0 = it carries
+ * every row already. */
+int ratchet_checkpoint(struct ratchet *r, char id[GIT_OID_HEXSZ + 1]);
+
+/* --- audit ---------------------------------------------------------------------------------------
+ */
+
+/* Findings as text lines; n_failed counts the ones that disprove something. */
+struct ratchet_audit {
+    json_t *proved, *unproved, *failed; /* arrays of strings; failed ones name "row N" */
+    int64_t n_rows;
+};
+int ratchet_audit(struct ratchet *r, struct ratchet_audit *out);
+void ratchet_audit_deinit(struct ratchet_audit *a);
+
+/* --- commands ----------------------------------------------------------------------------------
+ */
+
+enum {
+    RATCHET_EXIT_WIN = 0,
+    RATCHET_EXIT_NO_WIN = 1,
+    RATCHET_EXIT_USAGE = 2,
+    RATCHET_EXIT_UNABLE = 3
+};
+
+/* --- inside ratchet/ only ------------------------------------------------------------------------
+ */
+
+/* The test hook described above. */
+void ratchet__kill_point(const char *prefix, const char *name);
+
+/* Record a state (data may be NULL) with the kill points around it. */
+int ratchet__state(struct ratchet *r, int64_t attempt, const char *name, const json_t *data);
+
+/* Print a line of progress. */
+void ratchet__say(struct ratchet *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* As ratchet__state, for the state that ledger_append records in the row's transaction. */
+int ratchet__append(struct ratchet *r, struct ledger_row *row, const char *details, int64_t attempt,
+                    const char *state, bool keep_files);
+
+/* Point refs/pawl/attempts/n at the attempt commit, which keeps it from being collected. */
+int ratchet__attempt_ref(struct ratchet *r, int64_t n, const git_oid *attempt);
+
+/* Scratch folder of attempt n: its path, and its removal. */
+void ratchet__work_dir(struct ratchet *r, int64_t n, struct strbuf *out);
+void ratchet__work_remove(struct ratchet *r, int64_t n);
+
+/* Finish or roll back whatever is pending; part of ratchet_begin. */
+int ratchet__recover(struct ratchet *r);
+
+/* ISO time of now; epoch seconds of such a text (0 when malformed). */
+void ratchet__time_now(char out[32]);
+int64_t ratchet__time_parse(const char *iso);
+
+#endif

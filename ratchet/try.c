@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One experiment from the working tree to its end, in the order of the design: scope, attempt
+ * commit, verdict, row, ratchet-log, then win or rollback. */
+#include "ratchet/apply.h"
+#include "ratchet/logbranch.h"
+#include "ratchet/ratchet.h"
+#include "ratchet/record.h"
+#include "ratchet/scope.h"
+
+#include "reference/base/err.h"
+#include "reference/base/fileio.h"
+#include "reference/base/strbuf.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static int check_hypothesis(const char *text)
+{
+    json_t *valid = json_string(text);
+    bool blank = true;
+
+    json_decref(valid);
+    if (!valid)
+        return err_set(ERR_USAGE, "the hypothesis is no valid UTF-8");
+    for (const char *p = text; *p; p++)
+        blank = blank && isspace((unsigned char)*p);
+    return blank
+               ? err_set(ERR_USAGE, "the hypothesis is empty; say in a line what should get faster "
+                                    "and why (-m)")
+               : 0;
+}
+
+/* --- proposing
+ * ------------------------------------------------------------------------------------ */
+
+static int store_attempt(struct ratchet *r, const struct scope *s, struct proposal *p)
+{
+    struct repo_commit c = {.tree = &s->tree, .n_parents = 1, .author = p->author};
+    struct strbuf message = {0};
+    int rc;
+
+    git_oid_cpy(&c.parents[0], &s->head);
+    c.time = ratchet__time_parse(p->time);
+    strbuf_addf(&message, "attempt %lld: %s\n", (long long)p->n, p->hypothesis);
+    c.message = message.data;
+    rc = repo_commit_store(r->repo, &c, &p->attempt);
+    strbuf_deinit(&message);
+    return rc;
+}
+
+static int make_proposal(struct ratchet *r, const struct scope *s,
+                         const struct ratchet_try_options *o, struct proposal *p)
+{
+    struct strbuf author = {0};
+    char now[32], digest[SHA256_HEX];
+    git_tree *tree = NULL;
+    int64_t last = ledger_count(r->ledger);
+    int rc = last < 0 ? (int)last : 0;
+
+    memset(p, 0, sizeof *p);
+    p->n = last + 1;
+    git_oid_cpy(&p->parent, &s->head);
+    snprintf(p->branch, sizeof p->branch, "%s", s->branch);
+    ratchet__time_now(now);
+    if (o->author)
+        strbuf_addf(&author, "%s", o->author);
+    else
+        repo_user_name(r->repo, &author);
+    record_text(&p->author, strbuf_str(&author));
+    strbuf_deinit(&author);
+    ledger_text_set(&p->time, now);
+    ledger_text_set(&p->worktree, r->root);
+    ledger_text_set(&p->hypothesis, o->hypothesis);
+    ledger_text_set(&p->focus, o->focus);
+    ledger_text_set(&p->judge, r->judge->hash);
+    if (rc == 0 && git_tree_lookup(&tree, r->repo, &s->tree))
+        rc = repo_fail("the attempt's tree");
+    if (rc == 0)
+        rc = repo_kernel_digest(r->repo, tree, digest);
+    if (rc == 0) {
+        ledger_text_set(&p->kernel, digest);
+        rc = store_attempt(r, s, p);
+    }
+    git_tree_free(tree);
+    return rc;
+}
+
+static int propose(struct ratchet *r, const struct proposal *p)
+{
+    json_t *data = proposal_json(p);
+    int rc = data ? ratchet__state(r, p->n, "proposed", data)
+                  : err_set(ERR_USAGE, "author, focus or path of this folder are no valid UTF-8");
+
+    json_decref(data);
+    return rc < 0 ? rc : ratchet__attempt_ref(r, p->n, &p->attempt);
+}
+
+/* --- the seal
+ * ------------------------------------------------------------------------------------- */
+
+/* A judge hash other than the last row's opens a new epoch with a row of its own. */
+static int seal_if_changed(struct ratchet *r, const struct scope *s)
+{
+    struct ledger_row last, row;
+    struct strbuf text = {0};
+    char hex[REPO_HEX], now[32];
+    int rc = ledger_find(r->ledger, ledger_count(r->ledger), &last);
+    bool same;
+
+    if (rc <= 0)
+        return rc;
+    same = strcmp(last.judge, r->judge->hash) == 0;
+    if (same) {
+        ledger_row_deinit(&last);
+        return 0;
+    }
+    ratchet__time_now(now);
+    ledger_row_init(&row);
+    ledger_text_set(&row.time, now);
+    ledger_text_set(&row.verdict, LEDGER_SEAL);
+    ledger_text_set(&row.judge, r->judge->hash);
+    ledger_text_set(&row.attempt, git_oid_tostr(hex, sizeof hex, &s->head));
+    repo_user_name(r->repo, &text);
+    record_text(&row.author, text.data);
+    strbuf_clear(&text);
+    strbuf_addf(&text, "sealed sources changed: judge hash %s -> %s at commit %s", last.judge,
+                r->judge->hash, hex);
+    ledger_text_set(&row.reason, text.data);
+    ledger_text_set(&row.hypothesis, "the sealed sources changed");
+    rc = ledger_append(r->ledger, &row, "{\"next\":\"evidence and controls start again\"}", NULL);
+    ratchet__say(r, "row %lld: %s", (long long)row.experiment, text.data);
+    ledger_row_deinit(&last);
+    ledger_row_deinit(&row);
+    strbuf_deinit(&text);
+    return rc < 0 ? rc : logbranch_sync(r);
+}
+
+/* --- judging
+ * -------------------------------------------------------------------------------------- */
+
+struct watcher {
+    struct ratchet *r;
+    int64_t n; /* 0: dry run, nothing is recorded */
+};
+
+static void on_progress(void *ctx, const struct judge_progress *p)
+{
+    static const char *const names[] = {"built", "checked", "measured"};
+    struct watcher *w = ctx;
+
+    if (p->text && *p->text)
+        ratchet__say(w->r, "%s", p->text);
+    if (p->done && w->n && p->stage <= JUDGE_MEASURED)
+        ratchet__state(w->r, w->n, names[p->stage], NULL);
+}
+
+static void add_path(struct strbuf *out, const struct strbuf *work, const char *sub)
+{
+    strbuf_addf(out, "%s/%s", work->data, sub);
+}
+
+/* Export the committed sources below `work`: candidate/, incumbent/ (kernel/ of each) and sealed/.
+ */
+static int export_sources(struct ratchet *r, const struct scope *s, const struct strbuf *work)
+{
+    static const struct {
+        const char *to, *prefix;
+        bool candidate;
+    } plan[] = {
+        {"candidate", "kernel/", true},
+        {"incumbent", "kernel/", false},
+        {"sealed", "kernel/kernel.h", false},
+        {"sealed", "judge/", false},
+    };
+    git_tree *trees[2] = {NULL, NULL};
+    struct strbuf dir = {0};
+    int rc = file_remove_tree(work->data);
+
+    if (rc == 0)
+        rc = repo_tree_of(r->repo, &s->head, &trees[0]);
+    if (rc == 0 && git_tree_lookup(&trees[1], r->repo, &s->tree))
+        rc = repo_fail("the attempt's tree");
+    for (size_t i = 0; rc == 0 && i < sizeof plan / sizeof *plan; i++) {
+        strbuf_clear(&dir);
+        add_path(&dir, work, plan[i].to);
+        rc = repo_export(r->repo, trees[plan[i].candidate], plan[i].prefix, dir.data);
+    }
+    strbuf_clear(&dir);
+    add_path(&dir, work, "scratch");
+    if (rc == 0)
+        rc = file_make_dirs(dir.data);
+    git_tree_free(trees[0]);
+    git_tree_free(trees[1]);
+    strbuf_deinit(&dir);
+    return rc;
+}
+
+static int run_judge(struct ratchet *r, const struct scope *s, int64_t n, const char *focus,
+                     struct judge_trial *trial)
+{
+    struct strbuf work = {0}, path[4] = {{0}};
+    static const char *const subs[] = {"candidate/kernel", "incumbent/kernel", "sealed", "scratch"};
+    struct watcher watcher = {.r = r, .n = n};
+    struct ratchet_request q = {.focus = focus && *focus ? focus : NULL,
+                                .build_only = n == 0,
+                                .progress = on_progress,
+                                .progress_ctx = &watcher};
+    int rc;
+
+    ratchet__work_dir(r, n, &work);
+    for (int i = 0; i < 4; i++)
+        add_path(&path[i], &work, subs[i]);
+    q.candidate_dir = path[0].data;
+    q.incumbent_dir = path[1].data;
+    q.root = path[2].data;
+    q.work_dir = path[3].data;
+    rc = export_sources(r, s, &work);
+    if (rc == 0)
+        rc = r->judge->trial(r->judge->ctx, &q, trial);
+    for (int i = 0; i < 4; i++)
+        strbuf_deinit(&path[i]);
+    strbuf_deinit(&work);
+    return rc;
+}
+
+/* --- recording
+ * ------------------------------------------------------------------------------------ */
+
+static void fill_row(struct ratchet *r, const struct proposal *p, struct ledger_row *row)
+{
+    char hex[REPO_HEX], now[32], machine[256] = "", compiler[128] = "";
+
+    ratchet__time_now(now);
+    r->judge->machine(machine);
+    r->judge->compiler(compiler);
+    row->experiment = p->n;
+    ledger_text_set(&row->time, now);
+    ledger_text_set(&row->hypothesis, p->hypothesis);
+    ledger_text_set(&row->author, p->author);
+    ledger_text_set(&row->focus, p->focus);
+    ledger_text_set(&row->kernel, p->kernel);
+    ledger_text_set(&row->judge, p->judge);
+    record_text(&row->machine, machine);
+    record_text(&row->compiler, compiler);
+    ledger_text_set(&row->parent, git_oid_tostr(hex, sizeof hex, &p->parent));
+    ledger_text_set(&row->attempt, git_oid_tostr(hex, sizeof hex, &p->attempt));
+}
+
+static double monotonic_seconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Row and detail record in one transaction with the state that says what comes next. */
+static int record(struct ratchet *r, const struct proposal *p, const struct judge_trial *t,
+                  bool keep_files, struct ratchet_result *out)
+{
+    bool win = t->verdict == JUDGE_WIN;
+    char *text;
+    json_t *details;
+    int rc;
+
+    fill_row(r, p, &out->row);
+    record_row(r->judge, t, &out->row);
+    details = record_details(t, &out->row);
+    text = json_dumps(details, JSON_INDENT(1) | JSON_SORT_KEYS);
+    json_decref(details);
+    if (!text)
+        return err_set(ERR_FORMAT, "the judge's details are no valid JSON");
+    rc = ratchet__append(r, &out->row, text, p->n, win ? "confirmed" : "rolled_back", keep_files);
+    free(text);
+    if (rc < 0)
+        return rc;
+    out->recorded = true;
+    out->verdict = t->verdict;
+    snprintf(out->next, sizeof out->next, "%s", t->next);
+    TRY(logbranch_sync(r));
+    ratchet__kill_point("", "logged");
+    return 0;
+}
+
+/* The judge could not say anything: that is a row too, and the user keeps the files. */
+static void no_verdict(struct judge_trial *t)
+{
+    memset(t, 0, sizeof *t);
+    t->verdict = JUDGE_INCONCLUSIVE;
+    snprintf(t->reason, sizeof t->reason, "no verdict could be reached: %.450s", err_message());
+    snprintf(t->next, sizeof t->next,
+             "mend what the reason names and try again; the files are as you "
+             "left them");
+}
+
+static int judge_and_apply(struct ratchet *r, const struct scope *s, const struct proposal *p,
+                           struct ratchet_result *out)
+{
+    struct judge_trial trial;
+    double start = monotonic_seconds();
+    int rc;
+
+    memset(&trial, 0, sizeof trial);
+    rc = run_judge(r, s, p->n, p->focus, &trial);
+    out->unable = rc < 0;
+    if (rc < 0)
+        no_verdict(&trial);
+    trial.seconds = monotonic_seconds() - start;
+    rc = record(r, p, &trial, out->unable, out);
+    if (rc == 0 && trial.verdict == JUDGE_WIN) {
+        rc = apply_win(r, p, out->what_happened, out->win);
+        out->applied = rc == 1;
+    } else if (rc == 0) {
+        rc = apply_rollback(r, p, out->unable, out->what_happened);
+    }
+    if (!out->unable)
+        r->judge->release(&trial);
+    ratchet__work_remove(r, p->n);
+    return rc < 0 ? rc : 0;
+}
+
+static int dry_run(struct ratchet *r, const struct scope *s, const struct ratchet_try_options *o,
+                   struct ratchet_result *out)
+{
+    struct judge_trial trial;
+    int rc;
+
+    memset(&trial, 0, sizeof trial);
+    rc = run_judge(r, s, 0, o->focus, &trial);
+    if (rc == 0) {
+        out->verdict = trial.verdict;
+        record_text(&out->row.reason, trial.reason);
+        record_text(&out->row.verdict, r->judge->verdict_name(trial.verdict));
+        snprintf(out->next, sizeof out->next, "%s", trial.next);
+        snprintf(out->what_happened, sizeof out->what_happened,
+                 "dry run: nothing was measured, recorded or changed");
+        r->judge->release(&trial);
+    }
+    ratchet__work_remove(r, 0);
+    return rc;
+}
+
+int ratchet_try(struct ratchet *r, const struct ratchet_try_options *o, struct ratchet_result *out)
+{
+    struct proposal p;
+    struct scope s;
+    int rc;
+
+    memset(out, 0, sizeof *out);
+    TRY(check_hypothesis(o->hypothesis));
+    TRY(ratchet_begin(r));
+    TRY(scope_check(r, &s));
+    if (s.changes.n == 0)
+        return err_set(ERR_CONFLICT,
+                       "nothing to try: no kernel/*.c or kernel/*.inc differs from HEAD");
+    ledger_row_init(&out->row);
+    if (o->dry_run) {
+        rc = dry_run(r, &s, o, out);
+    } else {
+        rc = seal_if_changed(r, &s);
+        if (rc == 0) {
+            rc = make_proposal(r, &s, o, &p);
+            if (rc == 0)
+                rc = propose(r, &p);
+            if (rc == 0)
+                rc = judge_and_apply(r, &s, &p, out);
+            proposal_deinit(&p);
+        }
+    }
+    if (rc < 0)
+        ratchet_result_deinit(out);
+    return rc;
+}
+
+void ratchet_result_deinit(struct ratchet_result *result)
+{
+    ledger_row_deinit(&result->row);
+}
