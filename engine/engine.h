@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * engine.h: the inference engine for programs. An engine_model is loaded once, immutable and shared;
- * an engine_session is one timeline (KV pages, position, arena). All arithmetic that grows with
- * tokens goes through kernel_fn; the engine only says what to compute and hands out threads. */
+ * engine.h: the inference engine for programs. An engine_model is loaded once, immutable and
+ * shared; an engine_session is one timeline (KV pages, position, arena). All arithmetic that grows
+ * with tokens goes through kernel_fn; the engine says what to compute and hands out threads. */
 #ifndef PAWL_ENGINE_H
 #define PAWL_ENGINE_H
 
@@ -13,41 +13,56 @@ struct engine_model;
 struct engine_session;
 
 struct engine_options {
-    uint64_t features;     /* enum kernel_feature bits the kernel may use; cpu_features() for all */
-    uint32_t n_threads;    /* 0 = one per performance core */
-    uint32_t n_context;    /* positions; 0 = what the model was trained for */
-    uint32_t micro_batch;  /* tokens computed at once in prefill; 0 = 512 */
-    uint32_t kv_type;      /* KERNEL_F16 (default when 0 is given too) or KERNEL_Q8_0 */
+    uint64_t features;    /* enum kernel_feature bits the kernel may use; cpu_features() for all */
+    uint32_t n_threads;   /* 0 = one per performance core */
+    uint32_t n_context;   /* positions; 0 = what the model was trained for */
+    uint32_t micro_batch; /* tokens computed at once in prefill; 0 = 512 */
+    uint32_t kv_type;     /* KERNEL_F16 (default when 0 is given too) or KERNEL_Q8_0 */
 };
 
-/* Load the model in `path` (NULL: the embedded one): map, check, resolve the graph, pack the weights
- * with the kernel's own PACK. Errors name the key or tensor. */
+/* Load the model in `path` (NULL: the embedded one): map, check, resolve the graph, pack the
+ * weights with the kernel's own PACK. Errors name the key or tensor. */
 int engine_model_open(const char *path, const struct engine_options *o, struct engine_model **out);
 void engine_model_close(struct engine_model **m);
 
 const struct gguf_file *engine_model_file(const struct engine_model *m);
 const struct tokenizer *engine_model_tokenizer(const struct engine_model *m);
 int32_t engine_model_n_vocab(const struct engine_model *m);
-uint32_t engine_model_n_context(const struct engine_model *m);
+uint32_t engine_model_n_context(const struct engine_model *m); /* positions of a session */
+uint32_t engine_model_n_threads(const struct engine_model *m); /* of a session's team */
 size_t engine_model_packed_bytes(const struct engine_model *m);
 
-/* A session with its own KV pages, arena and thread team; at most one thread may drive it. */
+/* A session with its own KV pages, arena and thread team; at most one thread may drive it at a
+ * time. The model is borrowed: close its sessions first. Everything is allocated here, nothing
+ * later. Errors: ERR_UNSUPPORTED naming the node the kernel cannot do, ERR_NOMEM, ERR_IO (no
+ * thread). */
 int engine_session_open(struct engine_model *m, struct engine_session **out);
 void engine_session_close(struct engine_session **s);
 
-/* Append n tokens to the timeline, micro-batch by micro-batch. Logits are kept for the last token, or
- * with `all_logits` handed to `each` (position in this call, logits f32 [n_vocab], borrowed) for every
- * token. Errors: ERR_RANGE when the context is full or an id is outside the vocabulary. */
+/* Append n tokens to the timeline, micro-batch by micro-batch. Logits are kept for the last token,
+ * or with `each` also handed out for every token (index in this call, logits f32 [n_vocab],
+ * borrowed until it returns; a negative answer stops the evaluation). Logits depend on the tokens
+ * alone: not on the micro-batch, the chunks a text is given in, or the number of threads. Errors:
+ * ERR_RANGE when the context is full or an id is outside the vocabulary, and what `each` answered.
+ * After an error the timeline is as it was before. */
 typedef int (*engine_logits_fn)(void *ctx, size_t index, const float *logits);
 int engine_session_eval(struct engine_session *s, const int32_t *ids, size_t n,
                         engine_logits_fn each, void *ctx);
-const float *engine_session_logits(const struct engine_session *s); /* of the last token: [n_vocab] */
+
+/* Logits of the last token of the last evaluation: f32 [n_vocab], borrowed until the next one; NULL
+ * before the first. */
+const float *engine_session_logits(const struct engine_session *s);
+
+/* Tokens on the timeline. */
 uint32_t engine_session_position(const struct engine_session *s);
 
 /* Forget everything from `position` on (0 = start again). */
 int engine_session_truncate(struct engine_session *s, uint32_t position);
 
-/* Hex build id of the kernel linked into this program ("kernel_name" is its name). */
+/* Wall-clock nanoseconds this session has spent in each operation (enum kernel_op). */
+void engine_session_op_ns(const struct engine_session *s, uint64_t out[KERNEL_N_OPS]);
+
+/* Hex digest of the kernel's object file linked into this program ("kernel_name" is its name). */
 const char *engine_kernel_build_id(void);
 
 #endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/resident.h"
+
+#include "reference/base/checked.h"
+#include "reference/base/err.h"
+
+#include <stdint.h>
+#include <sys/mman.h>
+
+static const size_t huge_page_bytes = (size_t)2 << 20;
+
+int resident_map(size_t bytes, const char *what, struct resident *out)
+{
+    size_t total;
+
+    *out = (struct resident){0};
+    if (!size_add(bytes, 2 * huge_page_bytes, &total))
+        return err_set(ERR_NOMEM, "%s: %zu bytes are too many", what, bytes);
+    total = size_align(bytes, huge_page_bytes) + huge_page_bytes;
+    void *map = mmap(NULL, total, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (map == MAP_FAILED)
+        return err_set(ERR_NOMEM, "%s: the system has no %zu bytes", what, bytes);
+    out->map = map;
+    out->map_bytes = total;
+    out->bytes = bytes;
+    out->data = (char *)map + (size_align((uintptr_t)map, huge_page_bytes) - (uintptr_t)map);
+    /* A wish: small mappings stay on small pages, and a system without huge pages says no. */
+    if (bytes >= huge_page_bytes)
+        madvise(out->data, size_align(bytes, huge_page_bytes), MADV_HUGEPAGE);
+    return 0;
+}
+
+void resident_unmap(struct resident *r)
+{
+    if (r->map)
+        munmap(r->map, r->map_bytes);
+    *r = (struct resident){0};
+}

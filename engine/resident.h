@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * resident.h: large anonymous memory on 2 MiB boundaries, with huge pages asked for, zero until
+ * written. Weights, KV pages and the arena live in such. Only the engine includes this. */
+#ifndef PAWL_RESIDENT_H
+#define PAWL_RESIDENT_H
+
+#include <stddef.h>
+
+struct resident {
+    void *data;   /* 2 MiB aligned */
+    size_t bytes; /* as asked for */
+    void *map;    /* what the system gave */
+    size_t map_bytes;
+};
+
+/* Error: ERR_NOMEM naming `what`. Release with resident_unmap, which accepts a zeroed struct. */
+int resident_map(size_t bytes, const char *what, struct resident *out);
+void resident_unmap(struct resident *r);
+
+#endif

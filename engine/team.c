@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/team.h"
+
+#include "engine/cores.h"
+#include "reference/base/checked.h"
+#include "reference/base/err.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    MAX_THREADS = 512,
+    SPINS = 2048, /* some 50 us: longer than a gap between calls, shorter than a time slice */
+};
+
+struct worker {
+    struct team *team;
+    pthread_t thread;
+    uint32_t rank;
+};
+
+struct team {
+    uint32_t n_threads, n_started;
+    uint64_t features;
+    unsigned char *scratch;
+    size_t scratch_bytes; /* per thread, a multiple of KERNEL_ALIGN */
+    struct worker *workers;
+    const struct kernel_call *const *calls; /* the job */
+    size_t n_calls;
+    bool stop;
+    struct kernel_sync sync[2];            /* of even and odd calls of the job */
+    _Alignas(64) _Atomic uint32_t job;     /* goes up when a job is posted */
+    _Alignas(64) _Atomic uint32_t arrived; /* at the barrier between calls */
+    _Alignas(64) _Atomic uint32_t phase;   /* goes up when all have arrived */
+    _Alignas(64) _Atomic uint32_t refused; /* 1 + index of a call the kernel refused */
+    uint64_t op_ns[KERNEL_N_OPS];
+};
+
+/* --- waiting
+ * --------------------------------------------------------------------------------------- */
+
+/* Threads asleep anywhere in the process: while it is 0, waking costs no system call. */
+static _Atomic uint32_t n_sleeping;
+
+static void word_sleep(_Atomic uint32_t *word, uint32_t seen)
+{
+    atomic_fetch_add(&n_sleeping, 1);
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+    atomic_fetch_sub(&n_sleeping, 1);
+}
+
+/* The word was changed with sequential consistency before; a sleeper has either been counted by now
+ * or will see the new value when it asks the system to sleep. */
+static void word_wake(_Atomic uint32_t *word)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load(&n_sleeping))
+        syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+static void word_wait_change(_Atomic uint32_t *word, uint32_t seen)
+{
+    for (uint32_t spins = 0; atomic_load_explicit(word, memory_order_acquire) == seen; spins++) {
+        if (spins < SPINS)
+            __builtin_ia32_pause();
+        else
+            word_sleep(word, seen);
+    }
+}
+
+/* --- a job
+ * ----------------------------------------------------------------------------------------- */
+
+static void sync_reset(struct kernel_sync *s)
+{
+    atomic_store_explicit(&s->barrier, 0, memory_order_relaxed);
+    atomic_store_explicit(&s->chunk, 0, memory_order_relaxed);
+}
+
+/* All threads have finished a call. The last to come makes `next` fresh for the call after. */
+static void team_barrier(struct team *t, struct kernel_sync *next)
+{
+    uint32_t phase = atomic_load_explicit(&t->phase, memory_order_acquire);
+
+    if (atomic_fetch_add(&t->arrived, 1) + 1 < t->n_threads) {
+        word_wait_change(&t->phase, phase);
+        return;
+    }
+    sync_reset(next);
+    atomic_store(&t->arrived, 0);
+    atomic_store(&t->phase, phase + 1);
+    if (t->n_threads > 1)
+        word_wake(&t->phase);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* The calls and their number are copied: rank 0 may post the next job as soon as the last barrier
+ * has opened, while others are still on their way out. */
+static void team_share(struct team *t, uint32_t rank)
+{
+    const struct kernel_call *const *calls = t->calls;
+    size_t n = t->n_calls;
+    struct kernel_team kt = {
+        .rank = rank,
+        .size = t->n_threads,
+        .features = t->features,
+        .scratch = t->scratch + rank * t->scratch_bytes,
+        .scratch_bytes = t->scratch_bytes,
+    };
+    uint64_t before = rank ? 0 : now_ns();
+
+    for (size_t i = 0; i < n; i++) {
+        kt.sync = &t->sync[i % 2];
+        if (kernel_fn(calls[i], &kt) != KERNEL_OK)
+            atomic_store(&t->refused, (uint32_t)i + 1);
+        team_barrier(t, &t->sync[(i + 1) % 2]);
+        if (!rank) {
+            uint64_t after = now_ns();
+
+            t->op_ns[calls[i]->op] += after - before;
+            before = after;
+        }
+    }
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *w = arg;
+    struct team *t = w->team;
+
+    for (uint32_t seen = 0;;) {
+        word_wait_change(&t->job, seen);
+        seen++;
+        if (t->stop)
+            return NULL;
+        team_share(t, w->rank);
+    }
+}
+
+static void job_post(struct team *t)
+{
+    if (t->n_threads == 1)
+        return;
+    atomic_fetch_add(&t->job, 1);
+    word_wake(&t->job);
+}
+
+int team_run(struct team *t, const struct kernel_call *const *calls, size_t n)
+{
+    uint32_t refused;
+
+    if (n == 0)
+        return 0;
+    t->calls = calls;
+    t->n_calls = n;
+    sync_reset(&t->sync[0]);
+    sync_reset(&t->sync[1]);
+    atomic_store(&t->refused, 0);
+    job_post(t);
+    team_share(t, 0);
+    refused = atomic_load(&t->refused);
+    if (refused)
+        return err_set(ERR_UNSUPPORTED, "kernel %s refused a call of %s", kernel_name,
+                       team_op_name(calls[refused - 1]->op));
+    return 0;
+}
+
+/* --- life
+ * ------------------------------------------------------------------------------------------ */
+
+/* Rank r sits on the r-th best core. The caller's own thread is left where it is; with a team no
+ * larger than the machine, the one free core is its. A refusal only costs speed. */
+static void workers_pin(struct team *t)
+{
+    struct cores *cores = calloc(1, sizeof *cores);
+    cpu_set_t set;
+
+    if (!cores)
+        return;
+    cores_find(cores);
+    for (uint32_t i = 0; i < t->n_started && i + 1 < cores->n; i++) {
+        if (cores->cpu[i + 1] >= CPU_SETSIZE)
+            continue;
+        CPU_ZERO(&set);
+        CPU_SET(cores->cpu[i + 1], &set);
+        pthread_setaffinity_np(t->workers[i].thread, sizeof set, &set);
+    }
+    free(cores);
+}
+
+static int workers_start(struct team *t)
+{
+    if (t->n_threads == 1)
+        return 0;
+    t->workers = calloc(t->n_threads - 1, sizeof *t->workers);
+    if (!t->workers)
+        return err_set(ERR_NOMEM, "no memory for %u threads", t->n_threads);
+    for (; t->n_started < t->n_threads - 1; t->n_started++) {
+        struct worker *w = &t->workers[t->n_started];
+
+        *w = (struct worker){.team = t, .rank = t->n_started + 1};
+        int error = pthread_create(&w->thread, NULL, worker_main, w);
+        if (error)
+            return err_set(ERR_IO, "cannot start thread %u of %u: %s", w->rank + 1, t->n_threads,
+                           strerror(error));
+    }
+    workers_pin(t);
+    return 0;
+}
+
+static int team_allocate(struct team *t, size_t scratch_bytes)
+{
+    size_t total;
+
+    if (!size_add(scratch_bytes, 2 * KERNEL_ALIGN, &total))
+        return err_set(ERR_RANGE, "scratch of %zu bytes", scratch_bytes);
+    t->scratch_bytes = size_align(scratch_bytes + 1, KERNEL_ALIGN);
+    if (!size_mul(t->scratch_bytes, t->n_threads, &total))
+        return err_set(ERR_RANGE, "scratch of %zu bytes", scratch_bytes);
+    t->scratch = aligned_alloc(KERNEL_ALIGN, total);
+    if (!t->scratch)
+        return err_set(ERR_NOMEM, "no memory for %zu bytes of scratch", total);
+    for (int i = 0; i < 2; i++) {
+        t->sync[i].wait = word_sleep;
+        t->sync[i].wake = word_wake;
+    }
+    return 0;
+}
+
+int team_open(uint32_t n_threads, uint64_t features, size_t scratch_bytes, struct team **out)
+{
+    struct team *t;
+    int rc;
+
+    *out = NULL;
+    if (n_threads < 1 || n_threads > MAX_THREADS)
+        return err_set(ERR_RANGE, "%u threads: say 1 to %d", n_threads, MAX_THREADS);
+    t = aligned_alloc(KERNEL_ALIGN, size_align(sizeof *t, KERNEL_ALIGN));
+    if (!t)
+        return err_set(ERR_NOMEM, "no memory for a thread team");
+    memset(t, 0, sizeof *t);
+    t->n_threads = n_threads;
+    t->features = features;
+    rc = team_allocate(t, scratch_bytes);
+    if (rc == 0)
+        rc = workers_start(t);
+    if (rc < 0) {
+        team_close(&t);
+        return rc;
+    }
+    *out = t;
+    return 0;
+}
+
+void team_close(struct team **t)
+{
+    struct team *team = *t;
+
+    if (!team)
+        return;
+    team->stop = true;
+    job_post(team);
+    for (uint32_t i = 0; i < team->n_started; i++)
+        pthread_join(team->workers[i].thread, NULL);
+    free(team->workers);
+    free(team->scratch);
+    free(team);
+    *t = NULL;
+}
+
+const uint64_t *team_op_ns(const struct team *t)
+{
+    return t->op_ns;
+}
+
+uint32_t team_default_threads(void)
+{
+    struct cores *cores = calloc(1, sizeof *cores);
+    uint32_t n = 1;
+
+    if (cores) {
+        cores_find(cores);
+        n = cores->n_performance;
+    }
+    free(cores);
+    return n;
+}
+
+const char *team_op_name(uint32_t op)
+{
+    static const char *const names[KERNEL_N_OPS] = {
+        [KERNEL_PACK] = "pack",
+        [KERNEL_GET_ROWS] = "get_rows",
+        [KERNEL_QUANTIZE] = "quantize",
+        [KERNEL_GEMV] = "gemv",
+        [KERNEL_GEMM] = "gemm",
+        [KERNEL_GEMM_IDS] = "gemm_ids",
+        [KERNEL_KV_STORE] = "kv_store",
+        [KERNEL_KV_LOAD] = "kv_load",
+        [KERNEL_ATTENTION] = "attention",
+        [KERNEL_RMS_NORM] = "rms_norm",
+        [KERNEL_LAYER_NORM] = "layer_norm",
+        [KERNEL_ROPE] = "rope",
+        [KERNEL_GLU] = "glu",
+        [KERNEL_SOFTMAX] = "softmax",
+        [KERNEL_ADD] = "add",
+        [KERNEL_ARGMAX] = "argmax",
+    };
+
+    return op < KERNEL_N_OPS ? names[op] : "?";
+}
