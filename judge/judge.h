@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * judge.h: what the judge offers to the ratchet and to the `judge` program: build a kernel from a
- * folder of sources, check it against the oracle, compare two builds under noise, and give a verdict.
- * Everything runs in worker processes; no candidate code is ever mapped into the caller. The judge
- * knows the problem only through reference/problem.h. */
+ * folder of sources, check it against the oracle, compare two builds under noise, and give a
+ * verdict. Everything runs in worker processes; no candidate code is ever mapped into the caller.
+ * The judge knows the problem only through reference/problem.h. */
 #ifndef PAWL_JUDGE_H
 #define PAWL_JUDGE_H
 
@@ -33,8 +33,8 @@ enum judge_verdict {
 const char *judge_verdict_name(enum judge_verdict v);
 int judge_verdict_parse(const char *name);
 
-/* Digest of judge/, reference/, kernel/kernel.h as they were when this program was built: SHA-256 of
- * the lines "<sha256 of file>  <path>\n" of these files, sorted by path in byte order. */
+/* Digest of judge/, reference/, kernel/kernel.h as they were when this program was built: SHA-256
+ * of the lines "<sha256 of file>  <path>\n" of these files, sorted by path in byte order. */
 extern const char judge_hash[SHA256_HEX];
 
 /* Steps of a trial, reported as they end. */
@@ -43,7 +43,7 @@ enum judge_stage { JUDGE_BUILT, JUDGE_CHECKED, JUDGE_MEASURED, JUDGE_CONFIRMED }
 struct judge_progress {
     enum judge_stage stage; /* the stage under way (units) or just ended (done) */
     bool done;
-    const char *text;       /* one line for people, borrowed */
+    const char *text; /* one line for people, borrowed */
 };
 
 struct judge_options {
@@ -58,15 +58,17 @@ struct judge_options {
     void *progress_ctx;
 };
 
-/* --- build ---------------------------------------------------------------------------------------- */
+/* --- build
+ * ---------------------------------------------------------------------------------------- */
 
 struct judge_build; /* one compiled kernel, linkable in many layouts */
 
 /* Compile `source_dir`/kernel.c (with its *.inc beside it) against root/kernel/kernel.h with the
- * sealed flags. A kernel that does not compile is a value: 0 is returned and judge_build_verdict says
- * JUDGE_FAIL_BUILD (compiler error) or JUDGE_FAIL_CONTRACT (exports, imports), judge_build_log why.
- * Error: ERR_IO when no compiler runs. */
-int judge_build_open(const char *source_dir, const struct judge_options *o, struct judge_build **out);
+ * sealed flags. A kernel that does not compile is a value: 0 is returned and judge_build_verdict
+ * says JUDGE_FAIL_BUILD (compiler error) or JUDGE_FAIL_CONTRACT (exports, imports), judge_build_log
+ * why. Error: ERR_IO when no compiler runs. */
+int judge_build_open(const char *source_dir, const struct judge_options *o,
+                     struct judge_build **out);
 void judge_build_close(struct judge_build **b);
 
 bool judge_build_ok(const struct judge_build *b);
@@ -80,16 +82,17 @@ const char *judge_build_code_key(const struct judge_build *b);
  * seed 0 is the compiler's own order. */
 int judge_build_link(struct judge_build *b, uint64_t layout_seed, const char **path);
 
-/* --- check ---------------------------------------------------------------------------------------- */
+/* --- check
+ * ---------------------------------------------------------------------------------------- */
 
 struct judge_check_case {
     const struct problem_case *c;
     uint32_t n_runs;             /* patterns x seeds x thread counts done */
     double max_units, p99_units; /* worst over runs: |got - want| in ulp(S) */
     double rms_units;
-    double max_bound_share;      /* worst |got - want| / bound; > 1 fails */
+    double max_bound_share; /* worst |got - want| / bound; > 1 fails */
     bool failed;
-    char message[400];           /* first failure: buffer, index, got, want, pattern, seed, threads */
+    char message[400]; /* first failure: buffer, index, got, want, pattern, seed, threads */
 };
 
 struct judge_check_report {
@@ -100,34 +103,37 @@ struct judge_check_report {
     double seconds;
 };
 
-int judge_check(struct judge_build *b, const struct judge_options *o, struct judge_check_report *out);
+int judge_check(struct judge_build *b, const struct judge_options *o,
+                struct judge_check_report *out);
 void judge_check_report_deinit(struct judge_check_report *r);
 
-/* --- trial ---------------------------------------------------------------------------------------- */
+/* --- trial
+ * ---------------------------------------------------------------------------------------- */
 
 struct judge_case_result {
     const struct problem_case *c;
-    double estimate, low, high;  /* ln(time incumbent / time candidate): > 0 is faster; 95 % interval */
+    double estimate, low,
+        high; /* ln(time incumbent / time candidate): > 0 is faster; 95 % interval */
     double candidate_ns, incumbent_ns; /* median time of one request */
-    double floor_ns;             /* roofline floor, 0 when peaks are unknown */
-    double utilisation;          /* floor / candidate time */
-    const char *regime;          /* "memory", "compute", "overhead" */
+    double floor_ns;                   /* roofline floor, 0 when peaks are unknown */
+    double utilisation;                /* floor / candidate time */
+    const char *regime;                /* "memory", "compute", "overhead" */
 };
 
 struct judge_trial {
     enum judge_verdict verdict;
-    char reason[512];  /* what was seen */
-    char next[256];    /* what to look at next */
-    double estimate, low, high; /* of D (log ratio); from the confirmation when there was one */
-    double first_estimate;      /* of the first stage */
-    double margin;              /* m, frozen at the first unit */
+    char reason[512];               /* what was seen */
+    char next[256];                 /* what to look at next */
+    double estimate, low, high;     /* of D (log ratio); from the confirmation when there was one */
+    double first_estimate;          /* of the first stage */
+    double margin;                  /* m, frozen at the first unit */
     double evidence, evidence_loss; /* E of acceptance and of giving up, first stage */
     double evidence_confirm;
     uint32_t n_units, n_confirm_units;
     double score, latency_ms, utilisation; /* weighted over cases, candidate side */
     double gflops, gbps;
     const char *regime;
-    uint64_t seed;     /* that was used */
+    uint64_t seed; /* that was used */
     double seconds;
     size_t n_cases;
     struct judge_case_result *cases;
@@ -137,9 +143,9 @@ struct judge_trial {
     json_t *details;    /* everything: peaks, per-case, per-unit slices, seeds, layouts; owned */
 };
 
-/* The whole rule: same code -> check -> measure -> confirm. Candidate against incumbent, both built.
- * Verdicts are values; a negative return means that no verdict could be reached (then nothing is
- * filled in). The caller releases with judge_trial_deinit. */
+/* The whole rule: same code -> check -> measure -> confirm. Candidate against incumbent, both
+ * built. Verdicts are values; a negative return means that no verdict could be reached (then
+ * nothing is filled in). The caller releases with judge_trial_deinit. */
 int judge_try(struct judge_build *candidate, struct judge_build *incumbent,
               const struct judge_options *o, struct judge_trial *out);
 void judge_trial_deinit(struct judge_trial *t);

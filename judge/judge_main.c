@@ -71,7 +71,7 @@ static int find_root(char out[PATH_MAX])
         char *slash = strrchr(out, '/');
 
         if (!slash || slash == out)
-            return err_set(ERR_USAGE,
+            return err_set(ERR_CONFLICT,
                            "no parent folder holds kernel/kernel.h and judge/kernel.flags; "
                            "run this inside the source tree");
         *slash = '\0';

@@ -415,7 +415,9 @@ static bool stat_read(double *steal, double *total)
     return n == 8;
 }
 
-/* Fresh processes, layouts, offsets and copies, all drawn from the unit's seed. */
+/* Fresh processes, layouts, offsets and copies, all drawn from the unit's seed. Layout seeds have
+ * 63 bits, so units with different seeds, those of a confirmation among them, never meet a layout
+ * again. */
 static int unit_start(struct measure *m, struct judge_unit *out)
 {
     struct judge_pair *p = m->p;

@@ -145,7 +145,7 @@ static int compare_doubles(const void *a, const void *b)
 /* Rate in units of 1e9 a second, of `work` in each repetition. */
 static struct peaks_rate rate_of(double work, const double *ns, uint32_t n)
 {
-    double rates[PEAKS_MAX_REPETITIONS];
+    double rates[PEAKS_MAX_REPETITIONS] = {0};
     struct peaks_rate r;
 
     for (uint32_t i = 0; i < n; i++)

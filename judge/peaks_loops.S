@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The loops whose speed is the machine's limit, in assembly so that no compiler can make them better or
- * worse. System V calling convention; all vector registers are the caller's to save.
+ * The loops whose speed is the machine's limit, in assembly so that no compiler can make them
+ * better or worse. System V calling convention; all vector registers are the caller's to save.
  *
  *   void peaks_read_*(const void *p, size_t bytes, size_t passes)
  *       loads `bytes` (a multiple of 1024, 64-byte aligned) from front to back, `passes` times.
  *   void peaks_read4_*(...)  the same bytes as four streams, a quarter each (bytes % 4096 == 0).
  *   void peaks_f32_*(size_t n), peaks_int8_*, peaks_bf16_*
- *       n rounds over independent accumulators: more of them than latency x ports, so that throughput
- *       is what is seen. All operands are zero; the speed of these instructions does not depend on data.
+ *       n rounds over independent accumulators: more of them than latency x ports, so that
+ *       throughput is what is seen. All operands are zero; the time does not depend on data.
  *
  * Operations per round stand in peaks.c beside each name. */
 

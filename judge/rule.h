@@ -57,10 +57,11 @@
 #define RULE_TAIL_SIGMAS   2.0
 
 /* A machine is unfit when the robust standard deviation (1.4826 x median absolute deviation) of D
- * over units passes this after so many units: an effect needs about 0.28 sd to be seen within the
- * cap, so past 0.15 a 4 % gain would be invisible. */
+ * over units passes this: an effect needs about 0.28 sd to be seen within the cap, so past 0.15 a 4
+ * % gain would be invisible. Noise makes no evidence false, only slow; so whatever is large enough
+ * to be decided in the first thirty units may be. */
 #define RULE_NOISE_LIMIT     0.15
-#define RULE_NOISE_MIN_UNITS 12
+#define RULE_NOISE_MIN_UNITS 30
 
 /* Time of processors taken by others that is worth a word to the user. */
 #define RULE_STEAL_MENTION 0.05

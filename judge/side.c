@@ -25,8 +25,10 @@
 #define START_TIMEOUT_NS (20 * UINT64_C(1000000000))
 /* How often a waiting judge looks whether the worker still lives. */
 #define POLL_NS (10 * UINT64_C(1000000))
-/* About 20 us of looking before a thread of the worker sleeps. */
-enum { WORKER_SPINS = 1000 };
+enum {
+    WORKER_SPINS = 1000, /* about 20 us of looking before a thread of the worker sleeps */
+    HIGH_FILE = 512,     /* more descriptors than a judge ever has open */
+};
 
 struct side {
     pid_t pid; /* 0: dead */
@@ -115,9 +117,10 @@ static int side_spawn(struct side *s, const struct side_spec *spec)
     posix_spawn_file_actions_init(&actions);
     for (int i = 0; i < 3; i++)
         posix_spawn_file_actions_addopen(&actions, i, "/dev/null", O_RDWR, 0);
-    /* Two steps, because a file may already sit on another file's number. */
+    /* Two steps, because a file may already sit on another file's number; HIGH_FILE is past them
+     * all. */
     for (int i = 0; i < WORKER_FILES_END - WORKER_PLAN; i++) {
-        high[i] = 64 + i;
+        high[i] = HIGH_FILE + i;
         if (files[i] && files[i]->fd >= 0)
             posix_spawn_file_actions_adddup2(&actions, files[i]->fd, high[i]);
     }

@@ -179,14 +179,14 @@ static void say_stage(char *text, size_t bytes, const struct trial *t, const str
     }
     say_effect(text, bytes, s);
     if (s->outcome == TRIAL_VETO)
-        say(text, bytes, ", E of harm %.3g of %.0f",
+        say(text, bytes, ", E of harm %.4g of %.0f",
             eprocess_value(&s->rule.veto[s->rule.veto_case]),
             RULE_VETO_EVIDENCE * (double)s->rule.n_cases);
     else if (s->outcome == TRIAL_GIVE_UP)
-        say(text, bytes, ", E against it %.3g of %.0f", eprocess_value(&s->rule.give_up),
+        say(text, bytes, ", E against it %.4g of %.0f", eprocess_value(&s->rule.give_up),
             1 / s->rule.beta);
     else
-        say(text, bytes, ", E %.3g of %.0f", eprocess_value(&s->rule.accept), 1 / s->rule.alpha);
+        say(text, bytes, ", E %.4g of %.0f", eprocess_value(&s->rule.accept), 1 / s->rule.alpha);
 }
 
 static void say_guard(char *text, size_t bytes, const struct slices_guard *g)

@@ -155,7 +155,7 @@ static void stage_tell(const struct trial_stage *s, const struct judge_options *
                        "unit %u: D %+.1f %%", s->n, trial_percent(mean));
     else
         trial_progress(o, s->confirm ? JUDGE_CONFIRMED : JUDGE_MEASURED, false,
-                       "unit %u: D %+.1f %% +- %.1f, E %.3g of %.0f", s->n, trial_percent(mean),
+                       "unit %u: D %+.1f %% +- %.1f, E %.4g of %.0f", s->n, trial_percent(mean),
                        (high - low) / 2 * 100, eprocess_value(&s->rule.accept), 1 / s->rule.alpha);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit.h: one unit of evidence, the atom of measurement. Fresh worker processes for both sides, fresh
- * link layouts, one coin for the order, at least three ABBA quads per case with every slice timed by
- * the judge's clock. Used by the sequential rule (trial.c) and by `judge bench`; inside judge/ only. */
+ * unit.h: one unit of evidence, the atom of measurement. Fresh worker processes for both sides,
+ * fresh link layouts, one coin for the order, at least three ABBA quads per case with every slice
+ * timed by the judge's clock. Used by the sequential rule (trial.c) and by `judge bench`; inside
+ * judge/ only. */
 #ifndef PAWL_UNIT_H
 #define PAWL_UNIT_H
 
@@ -12,20 +13,22 @@ enum { UNIT_QUADS = 3, UNIT_SLICES = 4, UNIT_MAX_CASES = 32 };
 
 struct judge_pair; /* two builds with their prepared pools */
 
-/* What one unit measured. Case index = position in problem_shipped.cases among the selected ones. */
+/* What one unit measured. Case index = position in problem_shipped.cases among the selected ones.
+ */
 struct judge_unit {
     uint64_t seed;
-    uint64_t layout[2];  /* layout seeds of candidate and incumbent */
-    bool swapped;        /* the coin: BAAB ABBA BAAB instead of ABBA BAAB ABBA */
+    uint64_t layout[2]; /* layout seeds of candidate and incumbent */
+    bool swapped;       /* the coin: BAAB ABBA BAAB instead of ABBA BAAB ABBA */
     size_t n_cases;
     struct judge_unit_case {
         const struct problem_case *c;
-        uint32_t requests; /* per slice */
-        double ns[UNIT_QUADS][UNIT_SLICES]; /* per request, in time order */
+        uint32_t requests;                       /* per slice */
+        double ns[UNIT_QUADS][UNIT_SLICES];      /* per request, in time order */
         bool candidate[UNIT_QUADS][UNIT_SLICES]; /* whose slice it was */
-        double d;          /* median over quads of (1/2) ln(incumbent^2 / candidate^2) */
+        double d; /* median over quads of (1/2) ln(incumbent^2 / candidate^2) */
     } cases[UNIT_MAX_CASES];
-    double steal_share;    /* of CPU time taken by others during the unit, from /proc/stat; -1 unknown */
+    double
+        steal_share; /* of CPU time taken by others during the unit, from /proc/stat; -1 unknown */
 };
 
 /* Outcome of running a unit: a candidate that crashes or hangs while timed is a value. */

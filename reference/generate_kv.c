@@ -13,8 +13,7 @@ static int64_t param(const struct problem_instance *in, const char *key, int64_t
     return problem_param(in->c, key, fallback);
 }
 
-/* --- KV pages
- * -------------------------------------------------------------------------------------- */
+/* --- KV pages --------------------------------------------------------------------------------- */
 
 static int kv_check(const struct problem_instance *in)
 {
@@ -134,8 +133,7 @@ int problem__kv_generate(struct problem_instance *in, struct rng *r)
     return 0;
 }
 
-/* --- attention
- * ------------------------------------------------------------------------------------- */
+/* --- attention -------------------------------------------------------------------------------- */
 
 void problem__attention_params(const struct problem_case *c, int64_t params[KERNEL_MAX_PARAMS])
 {
@@ -191,17 +189,20 @@ static void fill_kv(struct problem_instance *in, struct rng *r, uint32_t buffer,
                     row < heads ? NULL : problem__row(in, buffer, row - heads));
 }
 
-/* Older data in the slots past the end: large keys and values that no query may see. */
+/* Older data in the slots past the end: values a thousand times too large that no query may see.
+ * Their keys are ordinary, so that they weigh something in every head, or (every other slot) so
+ * large that they outweigh or vanish. Row 0 is the sequence's last position and is stored over. */
 static void fill_old(struct problem_instance *in, struct rng *r, uint32_t k, uint32_t v)
 {
     const struct kernel_tensor *t = &in->buffers[k].tensor;
+    size_t n = (size_t)t->ne[0];
 
     for (size_t row = 0; row < (size_t)(t->ne[1] * t->ne[2]); row++) {
         float *x = problem__row(in, k, row), *y = problem__row(in, v, row);
-        problem__fill(r, PROBLEM_RANDOM, x, (size_t)t->ne[0], KERNEL_QK_32);
-        problem__fill(r, PROBLEM_RANDOM, y, (size_t)t->ne[0], KERNEL_QK_32);
-        scale_row(x, (size_t)t->ne[0], 30.0f);
-        scale_row(y, (size_t)t->ne[0], 1000.0f);
+        problem__fill(r, PROBLEM_RANDOM, x, n, KERNEL_QK_32);
+        problem__fill(r, PROBLEM_RANDOM, y, n, KERNEL_QK_32);
+        scale_row(x, n, row / (size_t)t->ne[1] % 2 ? 1.0f : 30.0f);
+        scale_row(y, n, 1000.0f);
     }
 }
 

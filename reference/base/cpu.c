@@ -27,7 +27,8 @@ uint64_t cpu_features(void)
 {
     enum { OSXSAVE_FMA_AVX_F16C = 1 << 27 | 1 << 12 | 1 << 28 | 1 << 29 };
     enum { AVX2_BMI2 = 1 << 5 | 1 << 8 };
-    const uint32_t avx512 = 1u << 16 | 1u << 30 | 1u << 17 | 1u << 31 | 1u << 28; /* F BW DQ VL CD */
+    const uint32_t avx512 =
+        1u << 16 | 1u << 30 | 1u << 17 | 1u << 31 | 1u << 28; /* F BW DQ VL CD */
     uint32_t a, b, c, d, a7, b7, c7, d7, a71 = 0, unused;
     uint64_t os, features = 0;
 
@@ -108,7 +109,8 @@ void cpu_model_name(char out[64])
 
 size_t cpu_cache_bytes(int level)
 {
-    static const int names[] = {_SC_LEVEL1_DCACHE_SIZE, _SC_LEVEL2_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE};
+    static const int names[] = {_SC_LEVEL1_DCACHE_SIZE, _SC_LEVEL2_CACHE_SIZE,
+                                _SC_LEVEL3_CACHE_SIZE};
     long n = level >= 1 && level <= 3 ? sysconf(names[level - 1]) : 0;
 
     return n > 0 ? (size_t)n : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cpu.h: which processor this is, found at run time (CPUID with the operating system's XCR0 word, so a
- * feature the kernel of the system does not save is not reported). */
+ * cpu.h: which processor this is, found at run time (CPUID with the operating system's XCR0 word,
+ * so a feature the kernel of the system does not save is not reported). */
 #ifndef PAWL_CPU_H
 #define PAWL_CPU_H
 

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * err.h: how functions of Pawl fail. They return 0 or a negative `enum err`; the sentence for people
- * waits in a fixed thread-local buffer that never allocates. Everyone but the kernel uses it. */
+ * err.h: how functions of Pawl fail. They return 0 or a negative `enum err`; the sentence for
+ * people waits in a fixed thread-local buffer that never allocates. Everyone but the kernel uses
+ * it. */
 #ifndef PAWL_ERR_H
 #define PAWL_ERR_H
 
 enum err {
     ERR_OK = 0,
-    ERR_IO = -1,          /* the system refused: open, read, write, map, spawn */
-    ERR_FORMAT = -2,      /* a file's content is not what its format says */
-    ERR_USAGE = -3,       /* the caller or the command line asked for nonsense */
+    ERR_IO = -1,     /* the system refused: open, read, write, map, spawn */
+    ERR_FORMAT = -2, /* a file's content is not what its format says */
+    ERR_USAGE = -3,  /* the caller or the command line asked for nonsense */
     ERR_NOMEM = -4,
     ERR_RANGE = -5,       /* a number too large or too small */
     ERR_UNSUPPORTED = -6, /* well-formed, but not something we do */
     ERR_CONFLICT = -7,    /* right request, wrong moment: dirty tree, locked, stale seal */
     ERR_TIMEOUT = -8,
-    ERR_INTEGRITY = -9,   /* a digest or a chain does not match */
+    ERR_INTEGRITY = -9, /* a digest or a chain does not match */
 };
 
 /* Store a message (printf style, truncated to the buffer) and return `code`. */
@@ -30,11 +31,11 @@ int err_code(void);
 void err_clear(void);
 
 /* Return from the calling function when `expr` is negative. */
-#define TRY(expr)            \
-    do {                     \
-        int try_ = (expr);   \
-        if (try_ < 0)        \
-            return try_;     \
+#define TRY(expr)                                                                                  \
+    do {                                                                                           \
+        int try_ = (expr);                                                                         \
+        if (try_ < 0)                                                                              \
+            return try_;                                                                           \
     } while (0)
 
 #endif

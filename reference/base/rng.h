@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rng.h: a small seeded generator (xoshiro256**, Blackman and Vigna 2018, seeded by splitmix64), the
- * same sequence on every machine. For test inputs and experiment plans, not for secrets; what nobody
- * may guess takes its seed from rng_seed_system. */
+ * rng.h: a small seeded generator (xoshiro256**, Blackman and Vigna 2018, seeded by splitmix64),
+ * the same sequence on every machine. For test inputs and experiment plans, not for secrets; what
+ * nobody may guess takes its seed from rng_seed_system. */
 #ifndef PAWL_RNG_H
 #define PAWL_RNG_H
 

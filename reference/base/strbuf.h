@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * strbuf.h: a string that grows. Zero-initialise, append, read .data (always NUL-terminated after the
- * first append; "" via strbuf_str before it), strbuf_deinit. Aborts when memory runs out. */
+ * strbuf.h: a string that grows. Zero-initialise, append, read .data (always NUL-terminated after
+ * the first append; "" via strbuf_str before it), strbuf_deinit. Aborts when memory runs out. */
 #ifndef PAWL_STRBUF_H
 #define PAWL_STRBUF_H
 

@@ -140,20 +140,18 @@ Test(pair, sides_with_other_private_bytes_are_moved_and_still_right)
 
 Test(pair, a_candidate_that_cannot_be_prepared_fails_its_units)
 {
-    struct judge_build *candidate, *incumbent = shipped();
+    struct judge_build *b;
     struct judge_pair *p = NULL;
     static struct judge_unit u;
     enum judge_verdict verdict = JUDGE_WIN;
     char message[512] = "";
 
     sandbox_tiny(&box, "#define META if (call->op == KERNEL_PACK) __builtin_trap()");
-    candidate = sandbox_build(&box);
-    cr_assert_eq(judge_pair_open(candidate, incumbent, &box.options, 0, &p), 0, "%s",
-                 err_message());
+    b = sandbox_build(&box);
+    cr_assert_eq(judge_pair_open(b, b, &box.options, 0, &p), 0, "%s", err_message());
     cr_assert_eq(judge_pair_unit(p, 1, &u, &verdict, message), UNIT_FAILED);
     cr_assert_eq(verdict, JUDGE_FAIL_CRASH);
     cr_assert(strstr(message, "SIGILL") != NULL, "%s", message);
     judge_pair_close(&p);
-    judge_build_close(&candidate);
-    judge_build_close(&incumbent);
+    judge_build_close(&b);
 }

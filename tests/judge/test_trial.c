@@ -306,6 +306,7 @@ Test(trial, absurd_noise_makes_the_machine_unfit)
     w.noise = 1;
     t = run_world(&w, NULL, 0);
     cr_expect_eq(t.verdict, JUDGE_UNFIT_MACHINE);
+    cr_expect_eq(t.n_units, RULE_NOISE_MIN_UNITS);
     judge_trial_deinit(&t);
 }
 

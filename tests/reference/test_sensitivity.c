@@ -6,6 +6,7 @@
 #include "reference/base/half.h"
 #include "reference/formats.h"
 #include "tests/reference/oracle_check.h"
+#include "tests/reference/twin.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -70,8 +71,7 @@ static struct kernel_call *call(struct pair *p)
     return &p->bad.steps[p->bad.n_steps - 1].call;
 }
 
-/* --- all operations
- * ----------------------------------------------------------------------------------- */
+/* --- all operations --------------------------------------------------------------------------- */
 
 Test(sensitivity, zero_output_fails_everywhere)
 {
@@ -108,8 +108,7 @@ Test(sensitivity, one_nan_fails)
     pair_close(&p);
 }
 
-/* --- gemv and gemm
- * ------------------------------------------------------------------------------------ */
+/* --- gemv and gemm ---------------------------------------------------------------------------- */
 
 /* First byte of block `block` of row `row` of the weights behind the first output. */
 static unsigned char *block_of(struct pair *p, size_t row, size_t block, const struct format **f)
@@ -261,8 +260,7 @@ Test(sensitivity, coarse_arithmetic_fails)
     }
 }
 
-/* --- attention
- * ---------------------------------------------------------------------------------------- */
+/* --- attention -------------------------------------------------------------------------------- */
 
 #define FOR_EACH_ATTENTION(c)                                                                      \
     for (const struct problem_case *c = problem_shipped.cases;                                     \
@@ -382,8 +380,37 @@ Test(sensitivity, forgotten_scale_and_softcap_fail)
     }
 }
 
-/* --- row operations
- * ------------------------------------------------------------------------------------ */
+static float through_f16(float x)
+{
+    return half_to_float(half_from_float(x));
+}
+
+static float through_bf16(float x)
+{
+    return bf16_to_float(bf16_from_float(x));
+}
+
+/* Softmax weights in 16 bits: faster, and outside the contract over either kind of page. */
+Test(sensitivity, softmax_weights_in_16_bits_fail)
+{
+    FOR_EACH_ATTENTION(c)
+    {
+        struct pair p;
+        if (problem_param(c, "n_kv", 1) < 2 || problem_param(c, "window", 0) == 1)
+            continue;
+        pair_open(&p, c, 1);
+        twin_weight_rounding = through_bf16;
+        cr_assert(twin_run(&p.good, p.buffer, p.got));
+        expect_rejected(&p, "softmax weights in bf16");
+        twin_weight_rounding = through_f16;
+        cr_assert(twin_run(&p.good, p.buffer, p.got));
+        expect_rejected(&p, "softmax weights in f16");
+        twin_weight_rounding = NULL;
+        pair_close(&p);
+    }
+}
+
+/* --- row operations --------------------------------------------------------------------------- */
 
 /* One element less in a sum, one row in another's place. */
 Test(sensitivity, norms_need_every_element_and_their_own_row)
@@ -443,17 +470,17 @@ Test(sensitivity, quick_gelu_fails)
     pair_close(&p);
 }
 
-Test(sensitivity, softmax_and_add_catch_one_element)
+Test(sensitivity, softmax_add_and_rope_catch_small_errors)
 {
     static const char *const names[] = {"softmax-4000x1", "softmax-33x3", "add-77x3",
-                                        "add-256x5-broadcast"};
+                                        "add-256x5-broadcast", "rope-128x33-norm"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct pair p;
         pair_open(&p, oracle_case(names[i]), 1);
         for (size_t j = 0; j < p.want.count; j++)
-            p.got[j] *= 1.0001f;
-        expect_rejected(&p, "a relative error of 1e-4");
+            p.got[j] *= 1.00003f;
+        expect_rejected(&p, "a relative error of 3e-5");
         oracle_output_values(&p.want, p.got);
         p.got[p.want.count - 1] = p.got[0] == p.got[p.want.count - 1] ? 0.0f : p.got[0];
         expect_rejected(&p, "one element in another's place");
@@ -461,8 +488,7 @@ Test(sensitivity, softmax_and_add_catch_one_element)
     }
 }
 
-/* --- exact operations
- * ---------------------------------------------------------------------------------- */
+/* --- exact operations ------------------------------------------------------------------------- */
 
 Test(sensitivity, one_flipped_bit_fails_where_bytes_are_exact)
 {

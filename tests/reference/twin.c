@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+float (*twin_weight_rounding)(float);
+
 static const void *row_of(const struct problem_instance *in, uint32_t buffer, size_t row)
 {
     const struct kernel_tensor *t = &in->buffers[buffer].tensor;
@@ -19,8 +21,7 @@ static const struct problem_step *last_step(const struct problem_instance *in)
     return &in->steps[in->n_steps - 1];
 }
 
-/* --- gemv, gemm: integer inside a block, f32 across blocks
- * ------------------------------------------ */
+/* --- gemv, gemm: integer inside a block, f32 across blocks ------------------------------------ */
 
 static int scale_of(const uint8_t *s, int i)
 {
@@ -143,8 +144,7 @@ static void matmul_run(const struct problem_instance *in, uint32_t buffer, float
                         (size_t)in->buffers[w].tensor.ne[0]);
 }
 
-/* --- quantize
- * --------------------------------------------------------------------------------------- */
+/* --- quantize --------------------------------------------------------------------------------- */
 
 static void quantize_block(const float *x, int n, float *d, int8_t *q)
 {
@@ -188,8 +188,7 @@ static void quantize_run(const struct problem_instance *in, uint32_t buffer, voi
     }
 }
 
-/* --- attention
- * -------------------------------------------------------------------------------------- */
+/* --- attention -------------------------------------------------------------------------------- */
 
 /* One KV row as pages hold it: codes and scales per block of 32, or f16 values (scale 1). */
 struct kv_row {
@@ -265,6 +264,8 @@ static void attend(const struct problem_instance *in, size_t query, size_t head,
     memset(y, 0, (size_t)n * sizeof *y);
     for (int64_t t = 0; t < n_kv; t++) {
         float p = sees(c, at, t) ? expf(s[t] - largest) : 0.0f;
+        if (twin_weight_rounding)
+            p = twin_weight_rounding(p);
         total += p;
         for (int i = 0; i < n; i++)
             y[i] += p * (v[t].value[i] * v[t].scale[i / 32]);
@@ -296,8 +297,7 @@ static void attention_run(const struct problem_instance *in, float *y)
     free(k);
 }
 
-/* --- row operations
- * --------------------------------------------------------------------------------- */
+/* --- row operations --------------------------------------------------------------------------- */
 
 static void norm_row(const struct problem_instance *in, const float *x, size_t k, float *y)
 {

@@ -12,4 +12,7 @@
  * False for operations the twin does not know: exact ones other than quantize and argmax. */
 bool twin_run(const struct problem_instance *in, uint32_t buffer, void *out);
 
+/* When set, the softmax weights of attention pass through it: a twin that is less than honest. */
+extern float (*twin_weight_rounding)(float);
+
 #endif
