@@ -76,8 +76,7 @@ struct subject {
     unsigned char *first[PROBLEM_MAX_BUFFERS];
 };
 
-/* --- the worker of a case
- * -------------------------------------------------------------------------- */
+/* --- the worker of a case --- */
 
 static size_t slot_add(struct side_spec *spec, enum worker_file file, bool writable, size_t offset,
                        size_t bytes)
@@ -152,8 +151,7 @@ static int bench_open(struct bench *b, const struct problem_instance *in)
     return side_open(&spec, &b->side);
 }
 
-/* --- one run
- * --------------------------------------------------------------------------------------- */
+/* --- one run --- */
 
 static unsigned char *slot_data(const struct place *p)
 {
@@ -257,8 +255,7 @@ static void surroundings_check(const struct bench *b, const struct problem_insta
     }
 }
 
-/* --- comparing
- * ------------------------------------------------------------------------------------- */
+/* --- comparing --- */
 
 static size_t output_bytes(const struct problem_instance *in, uint32_t i)
 {
@@ -341,8 +338,7 @@ static int variant_run(struct bench *b, struct subject *s, uint32_t index,
     return 0;
 }
 
-/* --- a pattern, a case, all cases
- * ------------------------------------------------------------------ */
+/* --- a pattern, a case, all cases --- */
 
 static void subject_deinit(struct subject *s)
 {
@@ -444,27 +440,32 @@ static int bench_init(struct bench *b, struct judge_build *build, const struct j
     return judge_build_link(build, 0, &b->object);
 }
 
-static int cases_check(struct bench *b, uint64_t seed, struct judge_check_report *out,
-                       struct judge_fault *fault)
-{
-    for (size_t i = 0; i < problem_shipped.n_cases && !fault->found; i++) {
-        const struct problem_case *c = &problem_shipped.cases[i];
-        char text[160];
-
-        snprintf(text, sizeof text, "check %zu/%zu %s", i + 1, problem_shipped.n_cases, c->name);
-        progress(b->o, false, text);
-        TRY(case_check(b, c, rng_seed_mix(seed, i), &out->cases[i], fault));
-        out->n_cases = i + 1;
-    }
-    return 0;
-}
-
 static double seconds_now(void)
 {
     struct timespec t;
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int cases_check(struct bench *b, uint64_t seed, struct judge_check_report *out,
+                       struct judge_fault *fault)
+{
+    double told = seconds_now();
+
+    for (size_t i = 0; i < problem_shipped.n_cases && !fault->found; i++) {
+        const struct problem_case *c = &problem_shipped.cases[i];
+        char text[160];
+
+        snprintf(text, sizeof text, "check %zu/%zu %s", i + 1, problem_shipped.n_cases, c->name);
+        if (seconds_now() - told > 1) { /* a line for people, not one per case */
+            progress(b->o, false, text);
+            told = seconds_now();
+        }
+        TRY(case_check(b, c, rng_seed_mix(seed, i), &out->cases[i], fault));
+        out->n_cases = i + 1;
+    }
+    return 0;
 }
 
 int judge_check(struct judge_build *b, const struct judge_options *o,

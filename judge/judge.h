@@ -58,8 +58,7 @@ struct judge_options {
     void *progress_ctx;
 };
 
-/* --- build
- * ---------------------------------------------------------------------------------------- */
+/* --- build --- */
 
 struct judge_build; /* one compiled kernel, linkable in many layouts */
 
@@ -82,8 +81,7 @@ const char *judge_build_code_key(const struct judge_build *b);
  * seed 0 is the compiler's own order. */
 int judge_build_link(struct judge_build *b, uint64_t layout_seed, const char **path);
 
-/* --- check
- * ---------------------------------------------------------------------------------------- */
+/* --- check --- */
 
 struct judge_check_case {
     const struct problem_case *c;
@@ -107,8 +105,7 @@ int judge_check(struct judge_build *b, const struct judge_options *o,
                 struct judge_check_report *out);
 void judge_check_report_deinit(struct judge_check_report *r);
 
-/* --- trial
- * ---------------------------------------------------------------------------------------- */
+/* --- trial --- */
 
 struct judge_case_result {
     const struct problem_case *c;

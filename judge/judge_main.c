@@ -3,6 +3,7 @@
  * The `judge` program: check, bench, roofline and peaks of one kernel, without touching the ledger.
  */
 #include "judge/bench.h"
+#include "judge/machine_lock.h"
 #include "judge/seal.h"
 #include "judge/tables.h"
 #include "judge/trial.h"
@@ -48,8 +49,7 @@ struct command_line {
     char root[PATH_MAX], work_dir[PATH_MAX], worker[PATH_MAX], source_buffer[PATH_MAX];
 };
 
-/* --- where we are
- * --------------------------------------------------------------------------------- */
+/* --- where we are --- */
 
 static bool is_root(const char *dir)
 {
@@ -105,8 +105,7 @@ static int make_work_dir(char out[PATH_MAX])
     return 0;
 }
 
-/* --- options
- * -------------------------------------------------------------------------------------- */
+/* --- options --- */
 
 static int parse_number(const char *text, const char *option, uint64_t max, uint64_t *out)
 {
@@ -172,8 +171,7 @@ static int parse_command_line(int argc, char **argv, struct command_line *c)
     return 0;
 }
 
-/* --- commands
- * ------------------------------------------------------------------------------------- */
+/* --- commands --- */
 
 /* Progress goes to standard error: over itself on a terminal, elsewhere a line now and then. */
 static void show_progress(void *ctx, const struct judge_progress *p)
@@ -209,9 +207,13 @@ static int run_peaks(const struct command_line *c)
 {
     struct judge_peaks peaks;
     uint64_t features;
+    int lock;
 
     TRY(cpu_features_named(c->o.features, &features));
+    lock = machine_lock_take(&c->o);
+    TRY(lock);
     TRY(judge_peaks_measure(features, false, &peaks));
+    close(lock);
     if (c->json)
         print_json(judge_peaks_json(&peaks));
     else
@@ -245,8 +247,15 @@ static int run_check(const struct command_line *c, struct judge_build *build)
 static int run_bench(const struct command_line *c, struct judge_build *build)
 {
     struct bench *b = calloc(1, sizeof *b);
-    int rc = b ? bench_run(build, &c->o, c->n_units, b) : err_set(ERR_NOMEM, "bench");
+    int lock = machine_lock_take(&c->o), rc = lock;
 
+    if (!b)
+        rc = err_set(ERR_NOMEM, "bench");
+    if (rc >= 0)
+        rc = bench_run(build, &c->o, c->n_units, b);
+
+    if (lock >= 0)
+        close(lock);
     clear_progress();
     if (rc == 0 && b->status == UNIT_FAILED) {
         fprintf(stderr, "judge: %s: %s\n", judge_verdict_name(b->verdict), b->message);

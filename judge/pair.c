@@ -66,8 +66,7 @@ struct spots {
     } spot[SPOTS];
 };
 
-/* --- opening
- * --------------------------------------------------------------------------------------- */
+/* --- opening --- */
 
 static int copies_open(struct judge_pair *p)
 {
@@ -257,8 +256,7 @@ void judge_pair_close(struct judge_pair **p)
     *p = NULL;
 }
 
-/* --- the outputs of timed calls
- * -------------------------------------------------------------------- */
+/* --- the outputs of timed calls --- */
 
 static unsigned char *output_data(const struct measure *m, int side, const struct pool_case *c,
                                   uint32_t instance, uint32_t buffer)
@@ -315,8 +313,7 @@ static int spots_check(struct measure *m, int side, const struct pool_case *c,
     return 0;
 }
 
-/* --- a unit
- * ---------------------------------------------------------------------------------------- */
+/* --- a unit --- */
 
 /* One timed slice from a drawn position; its last request's spots are poisoned before. */
 static int slice_measure(struct measure *m, int side, size_t i, uint32_t count, bool reload,

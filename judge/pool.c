@@ -154,8 +154,7 @@ void pool_inputs_write(const struct pool *p, unsigned char *to)
     }
 }
 
-/* --- private bytes
- * --------------------------------------------------------------------------------- */
+/* --- private bytes --- */
 
 /* A worker for declaring sizes and preparing, on its first cores. */
 static int prepare_side_open(const struct pool *p, const struct judge_options *o,

@@ -2,6 +2,7 @@
 #include "judge/trial.h"
 
 #include "judge/counters.h"
+#include "judge/machine_lock.h"
 #include "judge/roofline.h"
 #include "judge/rule.h"
 #include "reference/base/cpu.h"
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static double now_seconds(void)
 {
@@ -216,8 +218,7 @@ out:
     return rc;
 }
 
-/* --- the real source: pairs of worker processes --------------------------------------------------
- */
+/* --- the real source: pairs of worker processes --- */
 
 struct pair_source {
     struct judge_build *candidate, *incumbent;
@@ -256,11 +257,17 @@ static int pair_source_peaks(void *ctx, struct judge_peaks *out)
     return judge_peaks_measure(s->features, true, out);
 }
 
-/* --- the whole rule ------------------------------------------------------------------------------
- */
+/* --- the whole rule --- */
 
-static void first_line(const char *text, char *out, size_t bytes)
+/* The compiler's first error, or else its first line. */
+static void first_error(const char *log, char *out, size_t bytes)
 {
+    const char *text = strstr(log, "error:");
+
+    while (text && text > log && text[-1] != '\n')
+        text--;
+    if (!text)
+        text = log;
     snprintf(out, bytes, "%.*s", (int)strcspn(text, "\n"), text);
 }
 
@@ -295,7 +302,7 @@ static int try_gates(struct judge_build *candidate, struct judge_build *incumben
                        judge_build_log(incumbent));
     if (!judge_build_ok(candidate)) {
         out->verdict = judge_build_verdict(candidate);
-        first_line(judge_build_log(candidate), out->reason, sizeof out->reason);
+        first_error(judge_build_log(candidate), out->reason, sizeof out->reason);
         return trial_end_early(o, out,
                                "make it compile; the whole log is kept with the experiment");
     }
@@ -313,6 +320,18 @@ static int try_gates(struct judge_build *candidate, struct judge_build *incumben
         return trial_end_early(o, out, "judge check --source kernel repeats it without measuring");
     }
     return 1;
+}
+
+/* Nobody else measures meanwhile. */
+static int try_measure(const struct trial_source *source, const struct judge_options *o,
+                       struct judge_trial *out)
+{
+    int lock = machine_lock_take(o), rc;
+
+    TRY(lock);
+    rc = trial_measure(source, o, out);
+    close(lock);
+    return rc;
 }
 
 int judge_try(struct judge_build *candidate, struct judge_build *incumbent,
@@ -334,7 +353,7 @@ int judge_try(struct judge_build *candidate, struct judge_build *incumbent,
     counters_probe(out->counters, sizeof out->counters);
     rc = try_gates(candidate, incumbent, &seeded, out);
     if (rc == 1)
-        rc = trial_measure(&source, &seeded, out);
+        rc = try_measure(&source, &seeded, out);
     out->seconds = now_seconds() - start;
     if (rc < 0)
         judge_trial_deinit(out);

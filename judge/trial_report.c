@@ -13,8 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- the case table and the weighted sums
- * --------------------------------------------------------- */
+/* --- the case table and the weighted sums --- */
 
 static int case_medians(const struct trial_stage *s, size_t i, struct judge_case_result *out)
 {
@@ -84,8 +83,7 @@ int trial_report_cases(struct trial *t)
     return 0;
 }
 
-/* --- sentences
- * ------------------------------------------------------------------------------------ */
+/* --- sentences --- */
 
 /* Append to a fixed text, cut at its end. */
 static void say(char *text, size_t bytes, const char *fmt, ...)
@@ -287,8 +285,7 @@ void trial_report_sentences(struct trial *t)
     next_sentence(t);
 }
 
-/* --- details
- * -------------------------------------------------------------------------------------- */
+/* --- details --- */
 
 /* JSON integers are signed; seeds are written as hexadecimal text. */
 static json_t *json_hex(uint64_t x)

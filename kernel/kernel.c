@@ -116,8 +116,7 @@ int kernel_fn(const struct kernel_call *call, const struct kernel_team *team)
     return KERNEL_OK;
 }
 
-/* --- what it declares
- * ----------------------------------------------------------------------------- */
+/* --- what it declares --- */
 
 static void buffer_add(struct kernel_tiling *out, const char *name, size_t bytes, size_t n_reads)
 {

@@ -4,8 +4,8 @@
  *
  * Seven symbols make a problem. Four are supplied by the mutable translation unit kernel/kernel.c:
  * kernel_name, problem_description, kernel_fn, get_tiling_meta. Three are supplied by the sealed
- * side (reference/problem.h): reference_fn, generate_inputs, compute_flops. The judge and the
- * engine bind these seven names and nothing else.
+ * side (reference/problem.h): reference_fn, generate_inputs, compute_flops. The judge and the engine
+ * bind these seven names and nothing else.
  *
  * A kernel starts no thread, allocates nothing, keeps no state between calls, and calls nothing but
  * memcpy, memmove and memset. Everything it may touch comes through a `struct kernel_call` (what to
@@ -18,8 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ------------------------------------------------------------------------------------------------
- * Element types. The numbers are those of the GGUF specification (ggml_type), so that a tensor's
+/* Element types. The numbers are those of the GGUF specification (ggml_type), so that a tensor's
  * type field in a file is used as it is; 1000 and up are ours. */
 enum kernel_type {
     KERNEL_F32 = 0,
@@ -58,14 +57,13 @@ enum {
     KERNEL_MAX_PARAMS = 8,
 };
 
-/* Block formats. Multi-byte fields are little-endian; f16 is IEEE binary16 held in uint16_t.
- * Offsets in bytes stand on each line. Source: the GGUF / ggml quantisation format definition.
+/* Block formats. Multi-byte fields are little-endian; f16 is IEEE binary16 held in uint16_t. Offsets
+ * in bytes stand on each line. Source: the GGUF / ggml quantisation format definition.
  *
  * Q4_K: x[j] = d * sc[j/32] * q[j] - dmin * mn[j/32], q in 0..15; 8 sub-blocks of 32.
  *   scales[12]: 6-bit sc and mn. For s < 4: sc = scales[s] & 63, mn = scales[s+4] & 63. For s >= 4:
- *   sc = (scales[s+4] & 15) | (scales[s-4] >> 6) << 4, mn = (scales[s+4] >> 4) | (scales[s] >> 6)
- * << 4. qs: sub-blocks 2p and 2p+1 share qs[32p .. 32p+31]: low nibbles first, high nibbles second.
- */
+ *   sc = (scales[s+4] & 15) | (scales[s-4] >> 6) << 4, mn = (scales[s+4] >> 4) | (scales[s] >> 6) << 4.
+ *   qs: sub-blocks 2p and 2p+1 share qs[32p .. 32p+31]: low nibbles first, high nibbles second. */
 struct q4_k_block {
     uint16_t d;         /*   0: f16 scale of the scales */
     uint16_t dmin;      /*   2: f16 scale of the mins */
@@ -121,8 +119,7 @@ _Static_assert(sizeof(struct q8_0_block) == 34, "Q8_0 is 34 bytes");
 _Static_assert(sizeof(struct q8_k_block) == 292, "Q8_K is 292 bytes");
 _Static_assert(sizeof(struct q8_32_block) == 40, "Q8_32 is 40 bytes");
 
-/* ------------------------------------------------------------------------------------------------
- * Tensors. ne[0] is the fastest dimension, as in GGUF; unused extents are 1. */
+/* Tensors. ne[0] is the fastest dimension, as in GGUF; unused extents are 1. */
 enum kernel_layout {
     KERNEL_PLAIN = 0,  /* the type's own blocks, strides nb[] */
     KERNEL_PACKED = 1, /* the kernel's private weight layout, made by KERNEL_PACK; nb[] unused */
@@ -139,20 +136,18 @@ struct kernel_tensor {
 };
 
 /* KV pages: one tensor of layout KERNEL_PAGES, type F16 or Q8_0, ne = {head_dim, 64, kv_heads,
- * pages}. The page of (page id p, KV head h) starts at data + h*nb[2] + p*nb[3], is 64-byte
- * aligned, holds the K tile and the V tile of 64 positions, and has the private inner layout and
- * size that get_tiling_meta declares (opaque_bytes). A *page table* is an i32 tensor: position t of
- * the sequence lives in page table[t / 64], slot t % 64. Bytes of slots never stored, or past n_kv,
- * are arbitrary (they may decode to NaN) and must not reach any output. */
+ * pages}. The page of (page id p, KV head h) starts at data + h*nb[2] + p*nb[3], is 64-byte aligned,
+ * holds the K tile and the V tile of 64 positions, and has the private inner layout and size that
+ * get_tiling_meta declares (opaque_bytes). A *page table* is an i32 tensor: position t of the
+ * sequence lives in page table[t / 64], slot t % 64. Bytes of slots never stored, or past n_kv, are
+ * arbitrary (they may decode to NaN) and must not reach any output. */
 
-/* ------------------------------------------------------------------------------------------------
- * Operations. "X: [k, n]" gives ne[0] = k (contiguous), ne[1] = n with stride nb[1].
+/* Operations. "X: [k, n]" gives ne[0] = k (contiguous), ne[1] = n with stride nb[1].
  * Unless said otherwise: outputs are overwritten whole, nothing else is written, inputs and outputs
- * do not overlap, f32 data is 4-byte aligned, extents are >= 1, the threads' shares are disjoint
- * and together write everything, the result is bit-identical for every team size, and the result
- * for one row/column/token does not depend on how many others are in the same call (batch
- * invariance). NaN and Inf in f32 inputs are outside the contract. Tolerances:
- * reference/tolerance.h.
+ * do not overlap, f32 data is 4-byte aligned, extents are >= 1, the threads' shares are disjoint and
+ * together write everything, the result is bit-identical for every team size, and the result for one
+ * row/column/token does not depend on how many others are in the same call (batch invariance).
+ * NaN and Inf in f32 inputs are outside the contract. Tolerances: reference/tolerance.h.
  *
  * PACK       in: W [k, m] plain weights, k a multiple of the type's block. out: the same tensor,
  *            layout PACKED, 64-byte aligned, bytes = opaque_bytes <= 1.125 x the canonical bytes of
@@ -162,28 +157,32 @@ struct kernel_tensor {
  *            amax = max|x|, in f32; amax < 2^-100: a block of zeros; else d = amax / 127, and
  *            q = round-to-nearest-even(x * (127 / amax)), both divides and the product correctly
  *            rounded in f32. Sums are exact. Bit-exact.
- * GEMV       in[0]: x [k, 1]; in[1..L]: W_l [k, m_l] packed, all of one type; out[l-1]: f32 [m_l,
- * 1]. x is Q8_K for K-quants, IQ4_XS, TQ*; Q8_32 for the 32-blocks; f32 for F32, F16, BF16. Row
- * sums: y = sum over blocks of (d*dx) * (integer dot) [- (dmin*dx) * (integer min sum)]; integer
- * inside a block, f32 across blocks. GEMM       as GEMV with X [k, n] (column stride nb[1]) and out
- * f32 [m_l, n] (column stride nb[1]). Column j is bit-identical to GEMV of column j, for every n,
- * position and team size. GEMM_IDS   reserved for mixtures of experts: in[0]: X [k, n]; in[1]: W
- * packed [k, m, experts]; in[2]: i32 [used, n] expert ids; out: f32 [m, used, n]. KV_STORE   in: K
- * f32 [head_dim, kv_heads, n], V alike, page table i32. out: pages, positions POS .. POS+n-1 of
- * every head; other slots keep their meaning. head_dim % 8 == 0. F16: round to nearest even. Q8_0:
- * blocks of 32 along the head, the last may be short; amax as in QUANTIZE, d = f16(amax / 127), q =
- * rne(x * (127 / amax)). KV_LOAD    in: pages, page table. out: K f32 [head_dim, kv_heads, n], V
- * alike, from position POS. Bit-exact to what was stored. ATTENTION  in: Q f32 [head_dim, heads,
- * n], pages, page table. out: f32 [head_dim, heads, n]. heads % kv_heads == 0; head h reads KV head
- * h / (heads / kv_heads). Query j is at position POS + j. It sees t in 0..N_KV-1, with CAUSAL only
- * t <= POS + j, with WINDOW w > 0 only t > POS + j - w. s_t = SCALE * (q . k_t); with SOFTCAP c >
- * 0: s = c * tanh(s / c); out = sum softmax(s)_t v_t. Over F16 pages all arithmetic is f32. Over
- * Q8_0 pages Q is rounded per block of 32 as in KV_STORE but with an f32 scale, before SCALE; q.k
- * is an exact integer per block. Every query sees at least one position. Never n x n memory; splits
- * fall at fixed KV positions. RMS_NORM   in: x f32 [k, n], w f32 [k]. out: x * w / sqrt(mean(x^2) +
- * EPS). out may equal x. LAYER_NORM in: x f32 [k, n], w f32 [k], optionally b f32 [k]. out may
- * equal x. ROPE       in: x f32 [head_dim, heads, n]; table f32 [2 * pairs, n]: cos and sin of pair
- * i of token j at [2i], [2i+1]. out may equal x. STYLE 0 ("norm"): rotates elements (2i, 2i+1);
+ * GEMV       in[0]: x [k, 1]; in[1..L]: W_l [k, m_l] packed, all of one type; out[l-1]: f32 [m_l, 1].
+ *            x is Q8_K for K-quants, IQ4_XS, TQ*; Q8_32 for the 32-blocks; f32 for F32, F16, BF16.
+ *            Row sums: y = sum over blocks of (d*dx) * (integer dot) [- (dmin*dx) * (integer min sum)];
+ *            integer inside a block, f32 across blocks.
+ * GEMM       as GEMV with X [k, n] (column stride nb[1]) and out f32 [m_l, n] (column stride nb[1]).
+ *            Column j is bit-identical to GEMV of column j, for every n, position and team size.
+ * GEMM_IDS   reserved for mixtures of experts: in[0]: X [k, n]; in[1]: W packed [k, m, experts];
+ *            in[2]: i32 [used, n] expert ids; out: f32 [m, used, n].
+ * KV_STORE   in: K f32 [head_dim, kv_heads, n], V alike, page table i32. out: pages, positions
+ *            POS .. POS+n-1 of every head; other slots keep their meaning. head_dim % 8 == 0.
+ *            F16: round to nearest even. Q8_0: blocks of 32 along the head, the last may be short;
+ *            amax as in QUANTIZE, d = f16(amax / 127), q = rne(x * (127 / amax)).
+ * KV_LOAD    in: pages, page table. out: K f32 [head_dim, kv_heads, n], V alike, from position POS.
+ *            Bit-exact to what was stored.
+ * ATTENTION  in: Q f32 [head_dim, heads, n], pages, page table. out: f32 [head_dim, heads, n].
+ *            heads % kv_heads == 0; head h reads KV head h / (heads / kv_heads). Query j is at position
+ *            POS + j. It sees t in 0..N_KV-1, with CAUSAL only t <= POS + j, with WINDOW w > 0 only
+ *            t > POS + j - w. s_t = SCALE * (q . k_t); with SOFTCAP c > 0: s = c * tanh(s / c);
+ *            out = sum softmax(s)_t v_t. Over F16 pages all arithmetic is f32. Over Q8_0 pages Q is
+ *            rounded per block of 32 as in KV_STORE but with an f32 scale, before SCALE; q.k is an
+ *            exact integer per block. Every query sees at least one position. Never n x n memory;
+ *            splits fall at fixed KV positions.
+ * RMS_NORM   in: x f32 [k, n], w f32 [k]. out: x * w / sqrt(mean(x^2) + EPS). out may equal x.
+ * LAYER_NORM in: x f32 [k, n], w f32 [k], optionally b f32 [k]. out may equal x.
+ * ROPE       in: x f32 [head_dim, heads, n]; table f32 [2 * pairs, n]: cos and sin of pair i of token
+ *            j at [2i], [2i+1]. out may equal x. STYLE 0 ("norm"): rotates elements (2i, 2i+1);
  *            STYLE 1 ("neox"): (i, i + pairs). Elements past 2 * pairs are copied.
  * GLU        in: gate f32 [k, n], up f32 [k, n]. out: act(gate) * up. ACT 0: SiLU, 1: GELU (tanh).
  *            out may equal gate or up.
@@ -234,8 +233,7 @@ struct kernel_call {
     float f[KERNEL_MAX_PARAMS];
 };
 
-/* ------------------------------------------------------------------------------------------------
- * The team. */
+/* The team. */
 enum kernel_feature {
     KERNEL_CPU_AVX2 = 1u << 0,   /* AVX2, FMA, F16C and BMI2 together */
     KERNEL_CPU_AVX512 = 1u << 1, /* AVX-512 F, BW, DQ, VL, CD together */
@@ -250,8 +248,7 @@ enum kernel_feature {
 struct kernel_sync {
     _Alignas(64) _Atomic uint32_t barrier; /* arrivals so far */
     _Alignas(64) _Atomic uint32_t chunk;   /* next chunk to claim */
-    /* Sleep while *word == seen; wake all sleepers on word. Supplied by the harness, may be NULL.
-     */
+    /* Sleep while *word == seen; wake all sleepers on word. Supplied by the harness, may be NULL. */
     void (*wait)(_Atomic uint32_t *word, uint32_t seen);
     void (*wake)(_Atomic uint32_t *word);
 };
@@ -297,8 +294,7 @@ static inline void kernel_barrier(const struct kernel_team *team)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------
- * What the kernel declares about a call. Checked for the sizes, reported for the rest; nothing in
+/* What the kernel declares about a call. Checked for the sizes, reported for the rest; nothing in
  * it enters a score. */
 enum { KERNEL_MAX_BUFFERS = 6 };
 
@@ -314,13 +310,12 @@ struct kernel_tiling {
     } buffers[KERNEL_MAX_BUFFERS];
     size_t scratch_bytes; /* per thread */
     size_t opaque_bytes;  /* PACK: bytes of the packed tensor. KV_*, ATTENTION: bytes of one
-                           * page of one KV head, a multiple of 64. Otherwise 0. */
+                                    * page of one KV head, a multiple of 64. Otherwise 0. */
 };
 
 enum { KERNEL_OK = 0, KERNEL_UNSUPPORTED = 1 };
 
-/* --- the four symbols of the mutable unit ------------------------------------------------------
- */
+/* --- the four symbols of the mutable unit --- */
 #pragma GCC visibility push(default)
 
 /* One line each, NUL-terminated. They name things for people and decide nothing. */

@@ -47,8 +47,7 @@ void ledger_row_deinit(struct ledger_row *row)
     memset(row, 0, sizeof *row);
 }
 
-/* --- database ------------------------------------------------------------------------------------
- */
+/* --- database --- */
 
 int ledger__fail(struct ledger *l, const char *doing)
 {
@@ -130,8 +129,7 @@ int64_t ledger_count(struct ledger *l)
     return n;
 }
 
-/* --- writing -------------------------------------------------------------------------------------
- */
+/* --- writing --- */
 
 static void bind_column(sqlite3_stmt *s, const struct ledger_row *row, size_t i)
 {
@@ -312,8 +310,7 @@ int ledger_append(struct ledger *l, struct ledger_row *row, const char *details,
     return rc;
 }
 
-/* --- reading -------------------------------------------------------------------------------------
- */
+/* --- reading --- */
 
 /* Take column i of the current result row; false when its type or value is none we ever write. */
 static bool read_column(sqlite3_stmt *s, size_t i, struct ledger_row *row)

@@ -73,16 +73,14 @@ void ledger_text_set(char **field, const char *text);
 /* The row as a JSON object, columns by name, unknown reals null. The caller decrefs. */
 json_t *ledger_row_json(const struct ledger_row *row);
 
-/* --- opening -------------------------------------------------------------------------------------
- */
+/* --- opening --- */
 
 /* Open the database file at `path`, creating it and its tables when missing; the folder must exist.
  * Errors: ERR_IO, ERR_FORMAT (not a ledger), ERR_UNSUPPORTED (made by a newer program). */
 int ledger_open(const char *path, struct ledger **out);
 void ledger_close(struct ledger **l);
 
-/* --- rows ----------------------------------------------------------------------------------------
- */
+/* --- rows --- */
 
 /* One step in the life of an attempt, see states below. */
 struct ledger_state {
@@ -116,8 +114,7 @@ int ledger_each(struct ledger *l, int64_t first, int64_t last, ledger_row_fn eac
 /* Append the detail record of row n to *out: 1, or 0 when the ledger has none. */
 int ledger_details(struct ledger *l, int64_t n, struct strbuf *out);
 
-/* --- results.tsv ---------------------------------------------------------------------------------
- */
+/* --- results.tsv --- */
 
 /* Append the header line with its newline. */
 void ledger_tsv_header(struct strbuf *out);
@@ -142,8 +139,7 @@ typedef int (*ledger_details_fn)(void *ctx, int64_t n, struct strbuf *out);
 int ledger_import(struct ledger *l, const char *tsv, size_t len, ledger_details_fn details,
                   void *ctx);
 
-/* --- chain ---------------------------------------------------------------------------------------
- */
+/* --- chain --- */
 
 /* The row's own hash, computed. */
 void ledger_row_hash(const struct ledger_row *row, char hex[SHA256_HEX]);
@@ -167,8 +163,7 @@ int ledger_verify(struct ledger *l, struct ledger_proof *proof, struct ledger_fa
 int ledger_verify_tsv(struct ledger *l, const char *tsv, size_t len, int64_t *n_rows,
                       struct ledger_fault *fault);
 
-/* --- states --------------------------------------------------------------------------------------
- */
+/* --- states --- */
 
 /* proposed -> built -> checked -> measured -> confirmed -> applied | rolled_back -> done. What each
  * state means is the ratchet's business; the ledger keeps their history. */

@@ -17,8 +17,7 @@ static const char *short_branch(const char *ref)
     return strncmp(ref, "refs/heads/", 11) == 0 ? ref + 11 : ref;
 }
 
-/* --- the proposal
- * --------------------------------------------------------------------------------- */
+/* --- the proposal --- */
 
 json_t *proposal_json(const struct proposal *p)
 {
@@ -78,8 +77,7 @@ void proposal_deinit(struct proposal *p)
     memset(p, 0, sizeof *p);
 }
 
-/* --- the win
- * -------------------------------------------------------------------------------------- */
+/* --- the win --- */
 
 static void percent(struct strbuf *out, double log_ratio)
 {
@@ -289,15 +287,14 @@ int apply_rollback(struct ratchet *r, const struct proposal *p, bool keep_files,
                  n_restored, n_restored == 1 ? "" : "s", left.data);
     else
         snprintf(happened, HAPPENED,
-                 "kernel restored to HEAD (%zu file%s); the attempt is kept as "
-                 "refs/pawl/attempts/%lld",
+                 "kernel restored to HEAD (%zu file%s); the attempt is kept: git checkout "
+                 "refs/pawl/attempts/%lld -- kernel",
                  n_restored, n_restored == 1 ? "" : "s", (long long)p->n);
     strbuf_deinit(&left);
     return rc;
 }
 
-/* --- checkpoint
- * ----------------------------------------------------------------------------------- */
+/* --- checkpoint --- */
 
 static int store_checkpoint(struct ratchet *r, const git_oid *head, const struct ledger_row *last,
                             git_oid *out)

@@ -27,8 +27,7 @@ void audit_add(json_t *list, const char *fmt, ...)
     free(clean);
 }
 
-/* --- the ledger alone
- * ----------------------------------------------------------------------------- */
+/* --- the ledger alone --- */
 
 static int audit_chain(struct auditor *a)
 {
@@ -65,8 +64,7 @@ static void audit_pending(struct auditor *a)
                   (long long)n, state);
 }
 
-/* --- results.tsv
- * ---------------------------------------------------------------------------------- */
+/* --- results.tsv --- */
 
 /* One results.tsv against the ledger; *rows gets how many rows it holds, -1 when it is wrong. */
 static int compare_tsv(struct auditor *a, const char *which, const struct strbuf *text,
@@ -144,8 +142,7 @@ static int audit_tsv(struct auditor *a)
     return rc;
 }
 
-/* --- everything
- * ----------------------------------------------------------------------------------- */
+/* --- everything --- */
 
 int ratchet_audit(struct ratchet *r, struct ratchet_audit *out)
 {

@@ -48,8 +48,7 @@ static int judge_of(struct git_audit *g, const git_tree *tree, char hex[SHA256_H
     return 0;
 }
 
-/* --- attempts
- * ------------------------------------------------------------------------------------- */
+/* --- attempts --- */
 
 static int check_attempt_tree(struct git_audit *g, const struct ledger_row *row,
                               const git_oid *attempt, bool seal)
@@ -104,8 +103,7 @@ static int check_attempt(struct git_audit *g, const struct ledger_row *row)
     return rc;
 }
 
-/* --- ratchet-log
- * ---------------------------------------------------------------------------------- */
+/* --- ratchet-log --- */
 
 static int check_log_tree(struct git_audit *g, const struct ledger_row *row, const git_oid *commit)
 {
@@ -169,8 +167,7 @@ static int check_row(void *ctx, const struct ledger_row *row)
     return check_log(ctx, row);
 }
 
-/* --- joins: wins and checkpoints on this branch
- * ---------------------------------------------------- */
+/* --- joins: wins and checkpoints on this branch --- */
 
 static bool trailer_is(const git_commit *c, const char *key, const char *want)
 {
@@ -301,8 +298,7 @@ static int note_win(void *ctx, const struct ledger_row *row)
     return 0;
 }
 
-/* --- all of it
- * ------------------------------------------------------------------------------------ */
+/* --- all of it --- */
 
 static void conclude(struct git_audit *g, size_t n_failed_before)
 {

@@ -92,8 +92,7 @@ void cmd_line(struct strbuf *out, const char *text, size_t columns)
     }
 }
 
-/* --- evidence
- * ------------------------------------------------------------------------------------- */
+/* --- evidence --- */
 
 static double real_of(const json_t *o, const char *key)
 {
@@ -142,16 +141,20 @@ static void print_cases(const json_t *cases)
     json_array_foreach(cases, i, c)
     {
         char estimate[80];
-        double low = real_of(c, "low"), utilisation = real_of(c, "utilisation");
+        double low = real_of(c, "low"), high = real_of(c, "high"),
+               utilisation = real_of(c, "utilisation");
 
-        cmd_estimate(real_of(c, "estimate"), low, real_of(c, "high"), estimate, sizeof estimate);
+        cmd_estimate(real_of(c, "estimate"), low, high, estimate, sizeof estimate);
         printf("  %-28s %-30s %10.2f %10.2f ", text_of(c, "name"), estimate,
                real_of(c, "candidate_ns") / 1e3, real_of(c, "incumbent_ns") / 1e3);
         if (utilisation > 0)
             printf("%4.0f %%", 100 * utilisation);
         else
             printf("%6s", "-");
-        printf("  %s%s\n", text_of(c, "regime"), low < -0.01 ? "  (may be > 1 % slower)" : "");
+        printf("  %s%s\n", text_of(c, "regime"),
+               high < -0.01  ? "  (slower)"
+               : low < -0.01 ? "  (may be > 1 % slower)"
+                             : "");
     }
 }
 

@@ -15,8 +15,7 @@ int cmd_status(int argc, char **argv);
 int cmd_checkpoint(int argc, char **argv);
 int cmd_recover(int argc, char **argv);
 
-/* --- shared by them ------------------------------------------------------------------------------
- */
+/* --- shared by them --- */
 
 /* A parsed option: flag (value NULL) or one with a value. `args` ends at name NULL. */
 struct cmd_arg {

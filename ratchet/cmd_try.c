@@ -4,7 +4,7 @@
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
 
-#include <math.h>
+#include <string.h>
 
 static const char usage[] =
     "usage: ratchet try -m HYPOTHESIS [--focus OP] [--author NAME] [--dry-run] [--json]\n"
@@ -72,6 +72,15 @@ static void print_text(struct ratchet *r, const struct ratchet_result *res)
     json_decref(details);
 }
 
+/* Is there a case of this operation? Asked before anything is built. */
+static bool focus_known(const char *op)
+{
+    for (size_t i = 0; i < problem_shipped.n_cases; i++)
+        if (strcmp(problem_shipped.cases[i].op, op) == 0)
+            return true;
+    return false;
+}
+
 int cmd_try(int argc, char **argv)
 {
     struct ratchet_try_options o = {0};
@@ -93,6 +102,10 @@ int cmd_try(int argc, char **argv)
     if (!o.hypothesis) {
         fprintf(stderr,
                 "ratchet try: a hypothesis is needed: -m \"what should get faster, and why\"\n");
+        return RATCHET_EXIT_USAGE;
+    }
+    if (o.focus && !focus_known(o.focus)) {
+        fprintf(stderr, "ratchet try: --focus %s: the problem has no such operation\n", o.focus);
         return RATCHET_EXIT_USAGE;
     }
     rc = cmd_open(stderr, &r);

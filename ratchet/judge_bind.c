@@ -2,7 +2,6 @@
  *
  * The one place where the ratchet calls the judge. Not part of the test programs, which bring a
  * judge of their own. */
-#include "ratchet/locks.h"
 #include "ratchet/ratchet.h"
 #include "ratchet/record.h"
 
@@ -41,11 +40,6 @@ static void tell(const struct ratchet_request *q, enum judge_stage stage, bool d
         q->progress(q->progress_ctx, &p);
 }
 
-static void on_waiting(void *ctx)
-{
-    tell(ctx, JUDGE_BUILT, false, "waiting: another measurement is under way on this machine");
-}
-
 /* A dry run ends after compiling: say what compiling alone can tell. */
 static void built_only(struct judge_build *candidate, struct judge_build *incumbent,
                        struct judge_trial *out)
@@ -64,23 +58,6 @@ static void built_only(struct judge_build *candidate, struct judge_build *incumb
                  "in scope, and it builds; not checked, not measured");
         snprintf(out->next, sizeof out->next, "leave out --dry-run");
     }
-}
-
-/* One measurement at a time on a machine: the lock spans checking and measuring. */
-static int judge_locked(struct judge_build *candidate, struct judge_build *incumbent,
-                        const struct ratchet_request *q, const struct judge_options *o,
-                        struct judge_trial *out)
-{
-    union {
-        const struct ratchet_request *from;
-        void *to;
-    } ctx = {.from = q}; /* on_waiting only reads it */
-    int fd = lock_machine(on_waiting, ctx.to), rc;
-
-    TRY(fd);
-    rc = judge_try(candidate, incumbent, o, out);
-    close(fd);
-    return rc;
 }
 
 static int native_trial(void *ctx, const struct ratchet_request *q, struct judge_trial *out)
@@ -108,7 +85,7 @@ static int native_trial(void *ctx, const struct ratchet_request *q, struct judge
         if (q->build_only)
             built_only(candidate, incumbent, out);
         else
-            rc = judge_locked(candidate, incumbent, q, &o, out);
+            rc = judge_try(candidate, incumbent, &o, out);
     }
     if (rc == 0 && out->details) {
         char *log = NULL;

@@ -56,24 +56,3 @@ int lock_repository_busy(const char *store)
     close(fd);
     return busy;
 }
-
-int lock_machine(void (*waiting)(void *ctx), void *ctx)
-{
-    int fd = lock_file_open("/run/lock/pawl-measure.lock"), rc;
-
-    if (fd < 0)
-        fd = lock_file_open("/tmp/pawl-measure.lock");
-    if (fd < 0)
-        return err_set(ERR_IO, "pawl-measure.lock: %s", strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-        return fd;
-    if (waiting)
-        waiting(ctx);
-    do
-        rc = flock(fd, LOCK_EX);
-    while (rc && errno == EINTR);
-    if (rc == 0)
-        return fd;
-    close(fd);
-    return err_set(ERR_IO, "pawl-measure.lock: %s", strerror(errno));
-}

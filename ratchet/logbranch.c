@@ -25,8 +25,7 @@ int64_t logbranch_row_of(git_repository *repo, const git_oid *commit)
     return n;
 }
 
-/* --- writing
- * -------------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 /* Tree with one blob per (name, text); `sub` puts them into a folder first. */
 static int tree_of_text(git_repository *repo, const char *name, const struct strbuf *text,
@@ -129,8 +128,7 @@ int logbranch_sync(struct ratchet *r)
     return have < want ? ledger_each(r->ledger, have + 1, want, write_row, &w) : 0;
 }
 
-/* --- taking over
- * ---------------------------------------------------------------------------------- */
+/* --- taking over --- */
 
 int logbranch_commits(git_repository *repo, const git_oid *tip, git_oid **out, int64_t *n)
 {

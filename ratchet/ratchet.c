@@ -103,8 +103,7 @@ void ratchet__work_remove(struct ratchet *r, int64_t n)
     strbuf_deinit(&dir);
 }
 
-/* --- opening
- * -------------------------------------------------------------------------------------- */
+/* --- opening --- */
 
 static char *text_copy(const char *text)
 {

@@ -105,8 +105,7 @@ void ratchet_result_deinit(struct ratchet_result *result);
  * every row already. */
 int ratchet_checkpoint(struct ratchet *r, char id[GIT_OID_HEXSZ + 1]);
 
-/* --- audit ---------------------------------------------------------------------------------------
- */
+/* --- audit --- */
 
 /* Findings as text lines; n_failed counts the ones that disprove something. */
 struct ratchet_audit {
@@ -116,8 +115,7 @@ struct ratchet_audit {
 int ratchet_audit(struct ratchet *r, struct ratchet_audit *out);
 void ratchet_audit_deinit(struct ratchet_audit *a);
 
-/* --- commands ----------------------------------------------------------------------------------
- */
+/* --- commands --- */
 
 enum {
     RATCHET_EXIT_WIN = 0,
@@ -126,8 +124,7 @@ enum {
     RATCHET_EXIT_UNABLE = 3
 };
 
-/* --- inside ratchet/ only ------------------------------------------------------------------------
- */
+/* --- inside ratchet/ only --- */
 
 /* The test hook described above. */
 void ratchet__kill_point(const char *prefix, const char *name);

@@ -48,8 +48,7 @@ void record_row(const struct ratchet_judge *judge, const struct judge_trial *t,
     row->seconds = known(t->seconds);
 }
 
-/* --- detail record
- * -------------------------------------------------------------------------------- */
+/* --- detail record --- */
 
 static void set_real(json_t *o, const char *key, double x)
 {

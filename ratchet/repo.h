@@ -64,8 +64,7 @@ int repo_ref_swap(git_repository *repo, const char *name, const git_oid *from, c
  */
 bool repo_trailer(const char *message, const char *key, char *out, size_t bytes);
 
-/* --- sealed and mutable files
- * --------------------------------------------------------------------- */
+/* --- sealed and mutable files --- */
 
 /* Mutable: kernel/NAME.c and kernel/NAME.inc, nothing below, no hidden names. */
 bool repo_path_mutable(const char *path);

@@ -51,8 +51,7 @@ static bool enters_judge_hash(const char *path)
     return name[0] != '.' && name[len - 1] != '~';
 }
 
-/* --- a flat list of files of a tree
- * --------------------------------------------------------------- */
+/* --- a flat list of files of a tree --- */
 
 struct file {
     char *path;
@@ -169,8 +168,7 @@ int repo_export(git_repository *repo, const git_tree *tree, const char *prefix, 
     return rc;
 }
 
-/* --- differences
- * ---------------------------------------------------------------------------------- */
+/* --- differences --- */
 
 static int add_delta(const git_diff_delta *d, struct repo_changes *out, size_t *others)
 {

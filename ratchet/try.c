@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static int check_hypothesis(const char *text)
 {
@@ -33,8 +34,7 @@ static int check_hypothesis(const char *text)
                : 0;
 }
 
-/* --- proposing
- * ------------------------------------------------------------------------------------ */
+/* --- proposing --- */
 
 static int store_attempt(struct ratchet *r, const struct scope *s, struct proposal *p)
 {
@@ -98,8 +98,7 @@ static int propose(struct ratchet *r, const struct proposal *p)
     return rc < 0 ? rc : ratchet__attempt_ref(r, p->n, &p->attempt);
 }
 
-/* --- the seal
- * ------------------------------------------------------------------------------------- */
+/* --- the seal --- */
 
 /* A judge hash other than the last row's opens a new epoch with a row of its own. */
 static int seal_if_changed(struct ratchet *r, const struct scope *s)
@@ -138,21 +137,47 @@ static int seal_if_changed(struct ratchet *r, const struct scope *s)
     return rc < 0 ? rc : logbranch_sync(r);
 }
 
-/* --- judging
- * -------------------------------------------------------------------------------------- */
+/* --- judging --- */
+
+static double monotonic_seconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
 
 struct watcher {
     struct ratchet *r;
-    int64_t n; /* 0: dry run, nothing is recorded */
+    int64_t n;   /* 0: dry run, nothing is recorded */
+    double last; /* when a line was printed */
 };
+
+/* A terminal shows steps under way on one line that is written over; a file gets one every few
+ * seconds, so that a log stays readable. */
+static void show_progress(struct watcher *w, const struct judge_progress *p)
+{
+    enum { EVERY_SECONDS = 5 };
+    FILE *to = w->r->say;
+    bool terminal = to && isatty(fileno(to));
+
+    if (!to || !p->text || !*p->text)
+        return;
+    if (terminal)
+        fprintf(to, "\r\033[K%s%s", p->text, p->done ? "\n" : "");
+    else if (p->done || monotonic_seconds() - w->last >= EVERY_SECONDS) {
+        fprintf(to, "%s\n", p->text);
+        w->last = monotonic_seconds();
+    }
+    fflush(to);
+}
 
 static void on_progress(void *ctx, const struct judge_progress *p)
 {
     static const char *const names[] = {"built", "checked", "measured"};
     struct watcher *w = ctx;
 
-    if (p->text && *p->text)
-        ratchet__say(w->r, "%s", p->text);
+    show_progress(w, p);
     if (p->done && w->n && p->stage <= JUDGE_MEASURED)
         ratchet__state(w->r, w->n, names[p->stage], NULL);
 }
@@ -220,14 +245,15 @@ static int run_judge(struct ratchet *r, const struct scope *s, int64_t n, const 
     rc = export_sources(r, s, &work);
     if (rc == 0)
         rc = r->judge->trial(r->judge->ctx, &q, trial);
+    if (r->say && isatty(fileno(r->say)))
+        fputs("\r\033[K", r->say);
     for (int i = 0; i < 4; i++)
         strbuf_deinit(&path[i]);
     strbuf_deinit(&work);
     return rc;
 }
 
-/* --- recording
- * ------------------------------------------------------------------------------------ */
+/* --- recording --- */
 
 static void fill_row(struct ratchet *r, const struct proposal *p, struct ledger_row *row)
 {
@@ -247,14 +273,6 @@ static void fill_row(struct ratchet *r, const struct proposal *p, struct ledger_
     record_text(&row->compiler, compiler);
     ledger_text_set(&row->parent, git_oid_tostr(hex, sizeof hex, &p->parent));
     ledger_text_set(&row->attempt, git_oid_tostr(hex, sizeof hex, &p->attempt));
-}
-
-static double monotonic_seconds(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* Row and detail record in one transaction with the state that says what comes next. */

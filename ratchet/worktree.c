@@ -148,8 +148,7 @@ static int index_write(struct worktree *w)
                                      : 0;
 }
 
-/* --- after a win
- * ---------------------------------------------------------------------------------- */
+/* --- after a win --- */
 
 static int advance_results(struct worktree *w, const git_oid *from, const git_oid *to,
                            struct strbuf *left)
@@ -209,8 +208,7 @@ int worktree_advance(const char *path, const char *branch, const git_oid *from, 
     return rc;
 }
 
-/* --- after anything else
- * -------------------------------------------------------------------------- */
+/* --- after anything else --- */
 
 static int restore_one(struct worktree *w, const struct repo_change *c, size_t *n_restored,
                        struct strbuf *left)

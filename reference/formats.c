@@ -18,7 +18,7 @@ static float load_f16(const unsigned char *p)
     return half_to_float(load_u16(p));
 }
 
-/* --- plain numbers ---------------------------------------------------------------------------- */
+/* --- plain numbers --- */
 
 static void f32_dequantize(const unsigned char *b, float *y)
 {
@@ -35,7 +35,7 @@ static void bf16_dequantize(const unsigned char *b, float *y)
     *y = bf16_to_float(load_u16(b));
 }
 
-/* --- blocks of 32 ----------------------------------------------------------------------------- */
+/* --- blocks of 32 --- */
 
 /* Weight j is the low nibble of byte j, weight j + 16 the high one. */
 static void q4_0_dequantize(const unsigned char *b, float *y)
@@ -115,7 +115,7 @@ static void q8_32_dequantize(const unsigned char *b, float *y)
         y[j] = q.d * (float)q.qs[j];
 }
 
-/* --- blocks of 256 ---------------------------------------------------------------------------- */
+/* --- blocks of 256 --- */
 
 /* Q2_K: scales[16] (low nibble scale, high nibble min, per 16 weights), qs[64], d, dmin. Half h,
  * byte l: bit pairs 0..3 of qs[32h + l] are weights 128h + l, +32, +64, +96. */
@@ -241,7 +241,7 @@ static void q8_k_dequantize(const unsigned char *b, float *y)
         y[j] = q.d * (float)q.qs[j];
 }
 
-/* --- the table -------------------------------------------------------------------------------- */
+/* --- the table --- */
 
 static const struct format formats[] = {
     {KERNEL_F32, KERNEL_F32, "F32", 1, 4, 0, 0, f32_dequantize},

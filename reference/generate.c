@@ -16,7 +16,7 @@ static int64_t param(const struct problem_instance *in, const char *key, int64_t
     return problem_param(in->c, key, fallback);
 }
 
-/* --- gemv, gemm, get_rows --------------------------------------------------------------------- */
+/* --- gemv, gemm, get_rows --- */
 
 uint32_t problem__matmul_list(const struct problem_case *c, int64_t m[3])
 {
@@ -132,7 +132,7 @@ int problem__get_rows_generate(struct problem_instance *in, struct rng *r)
     return 0;
 }
 
-/* --- quantize --------------------------------------------------------------------------------- */
+/* --- quantize --- */
 
 /* Blocks whose amax is just below, at and just above the threshold, and products that fall half way
  * between two codes (amax = 127: the inverse is 1, so x = q + 1/2 is a tie). */

@@ -13,7 +13,7 @@ static int64_t param(const struct problem_instance *in, const char *key, int64_t
     return problem_param(in->c, key, fallback);
 }
 
-/* --- KV pages --------------------------------------------------------------------------------- */
+/* --- KV pages --- */
 
 static int kv_check(const struct problem_instance *in)
 {
@@ -133,7 +133,7 @@ int problem__kv_generate(struct problem_instance *in, struct rng *r)
     return 0;
 }
 
-/* --- attention -------------------------------------------------------------------------------- */
+/* --- attention --- */
 
 void problem__attention_params(const struct problem_case *c, int64_t params[KERNEL_MAX_PARAMS])
 {

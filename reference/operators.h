@@ -22,9 +22,9 @@ typedef int problem__expect_fn(struct problem_instance *in, const struct problem
 typedef int problem__work_fn(const struct problem_case *c, struct problem_work *out);
 typedef size_t problem__pool_fn(const struct problem_case *c);
 
-/* --- instance.c: buffers and steps
- * ---------------------------------------------------------------- Declare every buffer, allocate
- * once, then fill the inputs and append the steps. */
+/* --- instance.c: buffers and steps --- */
+
+/* Declare every buffer, allocate once, then fill the inputs and append the steps. */
 
 /* A contiguous tensor of `type`, ne0 x ne1 x ne2; returns its index. ne0 is in values. */
 uint32_t problem__buffer_add(struct problem_instance *in, const char *name, enum problem_role role,
@@ -51,7 +51,7 @@ void *problem__row(const struct problem_instance *in, uint32_t buffer, size_t ro
 /* The last step: the one that is checked. */
 const struct problem_step *problem__last_step(const struct problem_instance *in);
 
-/* --- patterns.c: values ----------------------------------------------------------------------- */
+/* --- patterns.c: values --- */
 
 /* Bell-shaped (sum of four uniforms), variance 1, |x| < 3.5; integer arithmetic and one product, so
  * the same on every machine, which libm's log and cos are not. */
@@ -68,7 +68,7 @@ void problem__fill_rows(struct problem_instance *in, struct rng *r, uint32_t buf
 void problem__fill_weights(struct rng *r, enum problem_pattern p, const struct format *f, void *out,
                            size_t k, size_t row);
 
-/* --- KV stores as the steps make them (oracle_kv.c) ------------------------------------------- */
+/* --- KV stores as the steps make them (oracle_kv.c) --- */
 
 /* K and V rows (f32 [head_dim], as given, not yet rounded) of `head` at `position` after all
  * stores; false when no step stored the position. */
@@ -78,7 +78,7 @@ bool problem__kv_find(const struct problem_instance *in, size_t position, size_t
 /* Positions [*lo, *hi) that query j of an attention call sees. */
 void problem__attention_span(const int64_t *params, int64_t j, int64_t *lo, int64_t *hi);
 
-/* --- one family per group of operations ------------------------------------------------------- */
+/* --- one family per group of operations --- */
 problem__generate_fn problem__matmul_generate, problem__get_rows_generate,
     problem__quantize_generate, problem__kv_generate, problem__attention_generate,
     problem__rows_generate;

@@ -18,7 +18,7 @@ static size_t min_size(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* --- activations ------------------------------------------------------------------------------ */
+/* --- activations --- */
 
 static void fill_normal(struct rng *r, float *x, size_t n, float scale)
 {
@@ -106,7 +106,7 @@ void problem__fill_rows(struct problem_instance *in, struct rng *r, uint32_t buf
         problem__fill(r, p, problem__row(in, buffer, (size_t)row), (size_t)t->ne[0], KERNEL_QK_32);
 }
 
-/* --- weights ---------------------------------------------------------------------------------- */
+/* --- weights --- */
 
 static void store_u16(unsigned char *p, uint16_t v)
 {

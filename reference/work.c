@@ -24,7 +24,7 @@ static const struct format *weight_format(const struct problem_case *c)
     return f && f->dequantize_block && problem_param(c, "k", 0) % f->elements == 0 ? f : NULL;
 }
 
-/* --- matrices --------------------------------------------------------------------------------- */
+/* --- matrices --- */
 
 size_t problem__matmul_pool(const struct problem_case *c)
 {
@@ -102,7 +102,7 @@ int problem__quantize_work(const struct problem_case *c, struct problem_work *ou
     return 0;
 }
 
-/* --- KV --------------------------------------------------------------------------------------- */
+/* --- KV --- */
 
 /* Canonical bytes of K and V of `n` positions of all KV heads. */
 static double kv_bytes(const struct problem_case *c, double n)
@@ -162,7 +162,7 @@ int problem__attention_work(const struct problem_case *c, struct problem_work *o
     return 0;
 }
 
-/* --- row operations --------------------------------------------------------------------------- */
+/* --- row operations --- */
 
 size_t problem__rows_pool(const struct problem_case *c)
 {

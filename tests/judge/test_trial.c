@@ -469,8 +469,7 @@ Test(trial, guards_pass_equal_sides)
     cr_expect_leq(failed_total, 2);
 }
 
-/* --- the gates of judge_try, with real builds
- * ------------------------------------------------------ */
+/* --- the gates of judge_try, with real builds --- */
 
 /* Judge `candidate` (text before the tiny kernel) against the tiny kernel. */
 static struct judge_trial try_tiny(const char *candidate)

@@ -67,8 +67,7 @@ int run_call(const struct kernel_call *call, uint64_t features, uint32_t n_threa
     return result;
 }
 
-/* --- buffers
- * -------------------------------------------------------------------------------------- */
+/* --- buffers --- */
 
 static void buffer_new(struct run *r, uint32_t b, size_t bytes, size_t shift, unsigned char fill)
 {
@@ -183,8 +182,7 @@ void run_deinit(struct run *r)
     memset(r->block, 0, sizeof r->block);
 }
 
-/* --- comparison
- * ----------------------------------------------------------------------------------- */
+/* --- comparison --- */
 
 static bool compare_exact(struct run *r, uint32_t b, const unsigned char *want, size_t count)
 {

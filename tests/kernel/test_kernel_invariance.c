@@ -28,8 +28,7 @@ static void run_of(struct problem_instance *in, uint64_t path, uint32_t n_thread
     cr_assert(run_instance(r, in, path, n_threads, 0, RUN_NAN), "%s: %s", in->c->name, r->message);
 }
 
-/* --- gemm ---------------------------------------------------------------------------------------
- */
+/* --- gemm --- */
 
 static void columns_are_gemv(struct run *r, uint64_t path)
 {
@@ -135,8 +134,7 @@ Test(kernel_invariance, q8_0_weights_of_minus_128_do_not_saturate)
     }
 }
 
-/* --- attention ----------------------------------------------------------------------------------
- */
+/* --- attention --- */
 
 /* The queries of a run again, `chunk` at a time. */
 static void chunks_agree(struct run *r, uint64_t path, size_t chunk)
@@ -224,8 +222,7 @@ Test(kernel_invariance, a_query_does_not_know_its_neighbours_over_q8_0_pages)
     check_attention(&window);
 }
 
-/* --- rows ---------------------------------------------------------------------------------------
- */
+/* --- rows --- */
 
 /* Once more with the output in the place of input `which`. */
 static void in_place_agrees(struct run *r, uint64_t path, uint32_t which)

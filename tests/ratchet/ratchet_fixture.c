@@ -94,8 +94,7 @@ void fixture_rev(struct fixture *f, const char *rev, char out[REPO_HEX])
     strbuf_deinit(&text);
 }
 
-/* --- the judge
- * ------------------------------------------------------------------------------------ */
+/* --- the judge --- */
 
 static bool has_file(const char *dir, const char *name)
 {
@@ -191,8 +190,7 @@ static const char *fake_verdict_name(enum judge_verdict v)
     return names[v];
 }
 
-/* --- the repository
- * ------------------------------------------------------------------------------- */
+/* --- the repository --- */
 
 void fixture_rehash(struct fixture *f)
 {

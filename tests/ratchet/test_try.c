@@ -179,6 +179,9 @@ Test(try, records_a_row_when_no_verdict_can_be_reached)
     audit_passes();
 }
 
+static const char long_subject[] = "a subject that is longer than the seventy-two columns that "
+                                   "git likes, ending in \xc3\xa9\xc3\xa9";
+
 Test(try, keeps_any_hypothesis_exactly)
 {
     static const char *const all[] = {"tab\there",
@@ -186,8 +189,7 @@ Test(try, keeps_any_hypothesis_exactly)
                                       "back\\slash \\t \\x41",
                                       "h\xc3\xa9 \xe2\x86\x92 \xf0\x9f\x90\xa7",
                                       "\x01\x1f\x7f\r",
-                                      "a subject line that is much longer than the seventy-two "
-                                      "columns which git likes \xc3\xa9\xc3\xa9"};
+                                      long_subject};
     struct ratchet_result res;
     char kernel[64];
 

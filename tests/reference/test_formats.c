@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- vectors made by others ------------------------------------------------------------------- */
+/* --- vectors made by others --- */
 
 static const char *vectors_folder(void)
 {
@@ -66,7 +66,7 @@ Test(formats, agree_bit_for_bit_with_the_shared_vectors)
         compare_with_vector(folder, types[i]);
 }
 
-/* --- by hand ---------------------------------------------------------------------------------- */
+/* --- by hand --- */
 
 /* d = 2, dmin = 1/2; sub-block 0: scale 3, min 5; sub-block 5: scale 63, min 33. */
 static struct q4_k_block q4_k_example(void)
@@ -152,7 +152,7 @@ Test(formats, plain_numbers_are_themselves)
     cr_expect(y[0] == 1.0f && y[1] == -2.5f);
 }
 
-/* --- the table -------------------------------------------------------------------------------- */
+/* --- the table --- */
 
 Test(formats, unknown_types_are_not_found)
 {

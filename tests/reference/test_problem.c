@@ -31,7 +31,7 @@ static void *input(struct problem_instance *in, const char *name)
     return NULL;
 }
 
-/* --- every operation by hand ------------------------------------------------------------------ */
+/* --- every operation by hand --- */
 
 Test(problem, gemv_of_q4_k_by_hand)
 {
@@ -289,7 +289,7 @@ Test(problem, softmax_add_and_argmax_by_hand)
     problem_instance_deinit(&in);
 }
 
-/* --- ranges ----------------------------------------------------------------------------------- */
+/* --- ranges --- */
 
 static void compare_range(struct problem_instance *in, uint32_t buffer,
                           const struct oracle_output *whole, size_t first, size_t count)

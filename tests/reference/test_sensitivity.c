@@ -71,7 +71,7 @@ static struct kernel_call *call(struct pair *p)
     return &p->bad.steps[p->bad.n_steps - 1].call;
 }
 
-/* --- all operations --------------------------------------------------------------------------- */
+/* --- all operations --- */
 
 Test(sensitivity, zero_output_fails_everywhere)
 {
@@ -108,7 +108,7 @@ Test(sensitivity, one_nan_fails)
     pair_close(&p);
 }
 
-/* --- gemv and gemm ---------------------------------------------------------------------------- */
+/* --- gemv and gemm --- */
 
 /* First byte of block `block` of row `row` of the weights behind the first output. */
 static unsigned char *block_of(struct pair *p, size_t row, size_t block, const struct format **f)
@@ -260,7 +260,7 @@ Test(sensitivity, coarse_arithmetic_fails)
     }
 }
 
-/* --- attention -------------------------------------------------------------------------------- */
+/* --- attention --- */
 
 #define FOR_EACH_ATTENTION(c)                                                                      \
     for (const struct problem_case *c = problem_shipped.cases;                                     \
@@ -410,7 +410,7 @@ Test(sensitivity, softmax_weights_in_16_bits_fail)
     }
 }
 
-/* --- row operations --------------------------------------------------------------------------- */
+/* --- row operations --- */
 
 /* One element less in a sum, one row in another's place. */
 Test(sensitivity, norms_need_every_element_and_their_own_row)
@@ -488,7 +488,7 @@ Test(sensitivity, softmax_add_and_rope_catch_small_errors)
     }
 }
 
-/* --- exact operations ------------------------------------------------------------------------- */
+/* --- exact operations --- */
 
 Test(sensitivity, one_flipped_bit_fails_where_bytes_are_exact)
 {

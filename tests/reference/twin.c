@@ -21,7 +21,7 @@ static const struct problem_step *last_step(const struct problem_instance *in)
     return &in->steps[in->n_steps - 1];
 }
 
-/* --- gemv, gemm: integer inside a block, f32 across blocks ------------------------------------ */
+/* --- gemv, gemm: integer inside a block, f32 across blocks --- */
 
 static int scale_of(const uint8_t *s, int i)
 {
@@ -144,7 +144,7 @@ static void matmul_run(const struct problem_instance *in, uint32_t buffer, float
                         (size_t)in->buffers[w].tensor.ne[0]);
 }
 
-/* --- quantize --------------------------------------------------------------------------------- */
+/* --- quantize --- */
 
 static void quantize_block(const float *x, int n, float *d, int8_t *q)
 {
@@ -188,7 +188,7 @@ static void quantize_run(const struct problem_instance *in, uint32_t buffer, voi
     }
 }
 
-/* --- attention -------------------------------------------------------------------------------- */
+/* --- attention --- */
 
 /* One KV row as pages hold it: codes and scales per block of 32, or f16 values (scale 1). */
 struct kv_row {
@@ -297,7 +297,7 @@ static void attention_run(const struct problem_instance *in, float *y)
     free(k);
 }
 
-/* --- row operations --------------------------------------------------------------------------- */
+/* --- row operations --- */
 
 static void norm_row(const struct problem_instance *in, const float *x, size_t k, float *y)
 {
