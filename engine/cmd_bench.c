@@ -47,13 +47,14 @@ static const char usage[] =
     "usage: engine bench [-m FILE] [--prompt N] [--decode N] [--repeat R] [OPTION...]\n"
     "Speed of prefill (one prompt of N tokens) and decode (N single tokens after it), each R "
     "times;\n"
-    "medians, the spread (max - min) / median, and the share of time per kind of operation.\n";
+    "medians, half the range in per cent (--json: the whole, as \"spread\", over the median), and\n"
+    "the share of time per kind of operation.\n";
 
 static int bench_parse(struct bench *b, int argc, char **argv)
 {
     const struct option_spec specs[] = {
         {"--features", NULL, OPTION_TEXT, &b->features_list, 0, 0, "SETS",
-         "comma-separated: scalar, avx2, avx512, all (default scalar,all)"},
+         "comma-separated: scalar, avx2, avx512, all (default scalar,avx2)"},
         {"--threads", "-t", OPTION_TEXT, &b->threads_list, 0, 0, "LIST",
          "comma-separated thread counts (default: one per performance core)"},
         MODEL_OPTION_SPECS(&b->flags),
@@ -66,12 +67,13 @@ static int bench_parse(struct bench *b, int argc, char **argv)
     return options_parse(specs, sizeof specs / sizeof *specs, usage, argc, argv);
 }
 
-/* --- the lists of variants
- * --------------------------------------------------------------------------- */
+/* --- the lists of variants --- */
 
 static int features_split(struct bench *b)
 {
-    const char *at = b->features_list ? b->features_list : "scalar,all";
+    const char *at = b->features_list                   ? b->features_list
+                     : cpu_features() & KERNEL_CPU_AVX2 ? "scalar,avx2"
+                                                        : "scalar";
 
     for (; *at; at += strspn(at, ",")) {
         size_t len = strcspn(at, ",");
@@ -103,8 +105,7 @@ static int threads_split(struct bench *b)
     }
 }
 
-/* --- measuring
- * --------------------------------------------------------------------------------------- */
+/* --- measuring --- */
 
 static double now_s(void)
 {
@@ -194,8 +195,7 @@ static int variant_measure(const struct bench *b, struct result *out)
     return rc;
 }
 
-/* --- showing
- * ----------------------------------------------------------------------------------------- */
+/* --- showing --- */
 
 static int by_value(const void *a, const void *b)
 {

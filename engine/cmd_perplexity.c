@@ -53,8 +53,7 @@ static int perplexity_parse(struct perplexity *x, int argc, char **argv)
     return options_parse(specs, sizeof specs / sizeof *specs, usage, argc, argv);
 }
 
-/* --- scoring
- * --------------------------------------------------------------------------------------- */
+/* --- scoring --- */
 
 static double negative_log_likelihood(const float *logits, int32_t n_vocab, int32_t id)
 {
@@ -99,8 +98,7 @@ static int windows_run(struct perplexity *x)
     return 0;
 }
 
-/* --- the command
- * ----------------------------------------------------------------------------------- */
+/* --- the command --- */
 
 static int text_encode(struct perplexity *x)
 {

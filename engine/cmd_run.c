@@ -75,8 +75,7 @@ static double now_s(void)
     return (double)ts.tv_sec + 1e-9 * (double)ts.tv_nsec;
 }
 
-/* --- the prompt
- * ------------------------------------------------------------------------------------ */
+/* --- the prompt --- */
 
 static int read_stdin(struct strbuf *out)
 {
@@ -134,8 +133,7 @@ static int prompt_encode(struct run *r)
     return 0;
 }
 
-/* --- generation
- * ------------------------------------------------------------------------------------ */
+/* --- generation --- */
 
 static int flush_text(struct run *r)
 {
@@ -199,8 +197,7 @@ static int generate(struct run *r)
     return flush_text(r);
 }
 
-/* --- what people want to know
- * ---------------------------------------------------------------------- */
+/* --- what people want to know --- */
 
 static void report_start(const struct run *r, const struct engine_options *o)
 {

@@ -2,6 +2,7 @@
 #include "engine/cores.h"
 
 #include <hwloc.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 struct candidate {
@@ -72,15 +73,23 @@ out:
     free(found);
 }
 
-void cores_find(struct cores *out)
+static struct cores found_cores = {.n_performance = 1};
+
+static void cores_find(void)
 {
     hwloc_topology_t topology;
 
-    out->n = 0;
-    out->n_performance = 1;
     if (hwloc_topology_init(&topology))
         return;
     if (!hwloc_topology_load(topology))
-        cores_look(topology, out);
+        cores_look(topology, &found_cores);
     hwloc_topology_destroy(topology);
+}
+
+const struct cores *cores_list(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, cores_find);
+    return &found_cores;
 }

@@ -15,7 +15,8 @@ struct cores {
     int32_t cpu[CORES_MAX]; /* the system's numbers */
 };
 
-/* Look. A machine that tells nothing gives one nameless core: n = 0, n_performance = 1. */
-void cores_find(struct cores *out);
+/* The list, looked up at the first call (tens of milliseconds on a large machine) and kept. A
+ * machine that tells nothing gives one nameless core: n = 0, n_performance = 1. Threads: any. */
+const struct cores *cores_list(void);
 
 #endif

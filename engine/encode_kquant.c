@@ -59,7 +59,7 @@ static float as_half(double d)
     return half_to_float(half_from_float((float)fmin(fmax(d, -65504), 65504)));
 }
 
-/* --- Q4_K and Q5_K: x ~ scale * q - min, q in 0..top ----------------------------------------- */
+/* --- Q4_K and Q5_K: x ~ scale * q - min, q in 0..top --- */
 
 struct affine {
     double scale, min, error;
@@ -291,7 +291,7 @@ void encode__q5_k(const float *x, struct q5_k_block *out)
                 (uint8_t)((b.q[64 * p + l] & 15) | (b.q[64 * p + 32 + l] & 15) << 4);
 }
 
-/* --- Q6_K: x ~ scale * q, q in -32..31 ------------------------------------------------------- */
+/* --- Q6_K: x ~ scale * q, q in -32..31 --- */
 
 /* Codes q + 32 nearest under `scale` (of either sign); returns their squared error. */
 static float linear_codes(const float *x, float scale, uint8_t *q)

@@ -170,7 +170,7 @@ size_t gguf_tensor_offset(const struct gguf_file *f, const struct gguf_tensor *t
     return (size_t)((const unsigned char *)t->data - f->base);
 }
 
-/* --- values ---------------------------------------------------------------------------------- */
+/* --- values --- */
 
 static bool type_is_int(uint32_t type)
 {

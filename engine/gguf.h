@@ -104,7 +104,7 @@ const char *gguf_value_type_name(uint32_t type);
  * type, n_dims outside 1..4, an extent < 1, a row that is no whole number of blocks, overflow. */
 int gguf_tensor_size(uint32_t type, uint32_t n_dims, const int64_t *ne, size_t *bytes);
 
-/* --- writing (engine quantize, tests) -------------------------------------------------------- */
+/* --- writing (engine quantize, tests) --- */
 struct gguf_writer;
 
 /* Start a version 3 file that will stand at `path` when finished. Errors: ERR_IO. */

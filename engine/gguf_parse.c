@@ -61,6 +61,15 @@ static int read_string(struct reader *r, const char *what, struct gguf_string *o
     return 0;
 }
 
+/* Control characters: C0, DEL, and C1 as UTF-8 writes it. */
+static bool is_control(struct gguf_string s, size_t i)
+{
+    unsigned char c = (unsigned char)s.data[i];
+
+    return c < 0x20 || c == 0x7f ||
+           (c == 0xc2 && i + 1 < s.len && (unsigned char)s.data[i + 1] < 0xa0);
+}
+
 /* Names end up in messages and on terminals, and callers look them up as C strings. */
 static int name_check(const struct reader *r, const char *what, struct gguf_string s, size_t max)
 {
@@ -68,9 +77,9 @@ static int name_check(const struct reader *r, const char *what, struct gguf_stri
         return err_set(ERR_FORMAT, "%s: %s has %zu bytes, 1 to %zu are possible", r->f->name, what,
                        s.len, max);
     for (size_t i = 0; i < s.len; i++)
-        if ((unsigned char)s.data[i] < 0x20 || s.data[i] == 0x7f)
-            return err_set(ERR_FORMAT, "%s: %s has the control character 0x%02x in it", r->f->name,
-                           what, (unsigned char)s.data[i]);
+        if (is_control(s, i))
+            return err_set(ERR_FORMAT, "%s: %s has a control character in it at byte %zu",
+                           r->f->name, what, i);
     return 0;
 }
 
@@ -81,7 +90,7 @@ static int string_compare(struct gguf_string a, struct gguf_string b)
     return c ? c : (a.len > b.len) - (a.len < b.len);
 }
 
-/* --- metadata -------------------------------------------------------------------------------- */
+/* --- metadata --- */
 
 static int bools_check(const struct reader *r, const struct gguf_kv *kv)
 {
@@ -167,7 +176,7 @@ static int kvs_parse(struct reader *r, uint64_t n)
     return 0;
 }
 
-/* --- tensors --------------------------------------------------------------------------------- */
+/* --- tensors --- */
 
 /* One header; `data` holds the offset (in bytes, from the data section) until tensors_place. */
 static int tensor_parse(struct reader *r, size_t index, struct gguf_tensor *t, uint64_t *offset)
@@ -274,7 +283,7 @@ out:
     return rc;
 }
 
-/* --- the file -------------------------------------------------------------------------------- */
+/* --- the file --- */
 
 static int version_check(struct reader *r)
 {

@@ -16,8 +16,7 @@ static const char *key_of(const struct graph *g, const char *suffix, char out[16
     return out;
 }
 
-/* --- dimensions
- * ----------------------------------------------------------------------------------- */
+/* --- dimensions --- */
 
 static int dim_derive(const struct gguf_file *f, const struct graph *g,
                       const struct arch_dim_rule *r, int64_t *out)
@@ -95,8 +94,7 @@ static int dims_check(const struct gguf_file *f, const struct graph *g)
     return 0;
 }
 
-/* --- parameters
- * ------------------------------------------------------------------------------------ */
+/* --- parameters --- */
 
 static int rope_resolve(const struct gguf_file *f, struct graph *g)
 {
@@ -143,8 +141,7 @@ static int parameters_resolve(const struct gguf_file *f, struct graph *g)
     return rope_resolve(f, g);
 }
 
-/* --- weights
- * --------------------------------------------------------------------------------------- */
+/* --- weights --- */
 
 static bool per_layer(const struct arch_weight *w)
 {
@@ -248,8 +245,7 @@ static int weights_resolve(const struct gguf_file *f, struct graph *g)
     return 0;
 }
 
-/* --- nodes
- * ----------------------------------------------------------------------------------------- */
+/* --- nodes --- */
 
 /* The weight that serves slot `w`: itself, its tied stand-in, or -1. */
 static int32_t weight_link(const struct graph *g, uint8_t w, int32_t layer)
@@ -300,8 +296,7 @@ static int nodes_resolve(struct graph *g)
     return 0;
 }
 
-/* --- the graph
- * ------------------------------------------------------------------------------------- */
+/* --- the graph --- */
 
 static int graph_resolve(const struct gguf_file *f, struct graph *g)
 {

@@ -67,7 +67,7 @@ static struct gguf_string *strings_first(const struct gguf_kv *kv, uint64_t *sho
     return s;
 }
 
-/* --- for people ------------------------------------------------------------------------------ */
+/* --- for people --- */
 
 static void number_print(const struct gguf_kv *kv, uint64_t i, struct strbuf *out)
 {
@@ -203,7 +203,7 @@ static void file_print(const struct gguf_file *f, const char *path)
     strbuf_deinit(&out);
 }
 
-/* --- JSON ------------------------------------------------------------------------------------ */
+/* --- JSON --- */
 
 /* A string as it is, or escaped when it is no UTF-8 (JSON can hold nothing else). */
 static json_t *string_json(struct gguf_string s)

@@ -50,8 +50,7 @@ void sampler_close(struct sampler **s)
     *s = NULL;
 }
 
-/* --- a heap of ids: few are taken of many, so sorting all would be waste
- * ----------------------------- */
+/* --- a heap of ids: few are taken of many, so sorting all would be waste --- */
 
 static bool likelier(const float *logits, int32_t a, int32_t b)
 {
@@ -80,8 +79,7 @@ static void heap_make(int32_t *heap, int32_t n, const float *logits)
         heap_sift(heap, n, i, logits);
 }
 
-/* --- the distribution
- * -------------------------------------------------------------------------------- */
+/* --- the distribution --- */
 
 /* Sum of exp((logit - highest) / temperature) over the whole vocabulary. */
 static double mass_of_all(const struct sampler *s, const float *logits, double highest)

@@ -58,8 +58,7 @@ void engine_session_close(struct engine_session **s)
     *s = NULL;
 }
 
-/* --- evaluation
- * ------------------------------------------------------------------------------------ */
+/* --- evaluation --- */
 
 static int ids_check(const struct engine_session *s, const int32_t *ids, size_t n)
 {

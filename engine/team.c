@@ -19,6 +19,7 @@
 
 enum {
     MAX_THREADS = 512,
+    SOLO_BYTES = 32 << 10, /* one core moves this in about the time of a barrier */
     SPINS = 2048, /* some 50 us: longer than a gap between calls, shorter than a time slice */
 };
 
@@ -45,8 +46,7 @@ struct team {
     uint64_t op_ns[KERNEL_N_OPS];
 };
 
-/* --- waiting
- * --------------------------------------------------------------------------------------- */
+/* --- waiting --- */
 
 /* Threads asleep anywhere in the process: while it is 0, waking costs no system call. */
 static _Atomic uint32_t n_sleeping;
@@ -77,8 +77,7 @@ static void word_wait_change(_Atomic uint32_t *word, uint32_t seen)
     }
 }
 
-/* --- a job
- * ----------------------------------------------------------------------------------------- */
+/* --- a job --- */
 
 static void sync_reset(struct kernel_sync *s)
 {
@@ -110,8 +109,43 @@ static uint64_t now_ns(void)
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+/* A call so small that handing it round costs more than it saves goes to rank 0 alone. The result
+ * is the same: a kernel's bits do not depend on the team's size. */
+static bool is_solo(const struct kernel_call *c)
+{
+    size_t bytes = 0;
+
+    if (c->op == KERNEL_ATTENTION || c->op == KERNEL_PACK)
+        return false;
+    for (uint32_t i = 0; i < c->n_in; i++)
+        if (c->op != KERNEL_GET_ROWS || c->in[i].layout != KERNEL_PACKED)
+            bytes += c->in[i].bytes;
+    for (uint32_t i = 0; i < c->n_out; i++)
+        if (c->out[i].layout != KERNEL_PAGES)
+            bytes += c->out[i].bytes;
+    return bytes <= SOLO_BYTES;
+}
+
+static int call_solo(const struct kernel_call *call, struct kernel_team kt)
+{
+    struct kernel_sync alone = {.wait = word_sleep, .wake = word_wake};
+
+    kt.size = 1;
+    kt.sync = &alone;
+    return kernel_fn(call, &kt);
+}
+
+/* Rank 0 has left call i behind: book the time since *before. */
+static void time_book(struct team *t, uint32_t op, uint64_t *before)
+{
+    uint64_t after = now_ns();
+
+    t->op_ns[op] += after - *before;
+    *before = after;
+}
+
 /* The calls and their number are copied: rank 0 may post the next job as soon as the last barrier
- * has opened, while others are still on their way out. */
+ * has opened, while others are still on their way out. Between two solo calls nobody need wait. */
 static void team_share(struct team *t, uint32_t rank)
 {
     const struct kernel_call *const *calls = t->calls;
@@ -126,16 +160,20 @@ static void team_share(struct team *t, uint32_t rank)
     uint64_t before = rank ? 0 : now_ns();
 
     for (size_t i = 0; i < n; i++) {
-        kt.sync = &t->sync[i % 2];
-        if (kernel_fn(calls[i], &kt) != KERNEL_OK)
-            atomic_store(&t->refused, (uint32_t)i + 1);
-        team_barrier(t, &t->sync[(i + 1) % 2]);
-        if (!rank) {
-            uint64_t after = now_ns();
+        bool solo = is_solo(calls[i]);
+        int rc = KERNEL_OK;
 
-            t->op_ns[calls[i]->op] += after - before;
-            before = after;
-        }
+        kt.sync = &t->sync[i % 2];
+        if (!solo)
+            rc = kernel_fn(calls[i], &kt);
+        else if (rank == 0)
+            rc = call_solo(calls[i], kt);
+        if (rc != KERNEL_OK)
+            atomic_store(&t->refused, (uint32_t)i + 1);
+        if (!solo || i + 1 == n || !is_solo(calls[i + 1]))
+            team_barrier(t, &t->sync[(i + 1) % 2]);
+        if (rank == 0)
+            time_book(t, calls[i]->op, &before);
     }
 }
 
@@ -181,19 +219,15 @@ int team_run(struct team *t, const struct kernel_call *const *calls, size_t n)
     return 0;
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------ */
+/* --- life --- */
 
 /* Rank r sits on the r-th best core. The caller's own thread is left where it is; with a team no
  * larger than the machine, the one free core is its. A refusal only costs speed. */
 static void workers_pin(struct team *t)
 {
-    struct cores *cores = calloc(1, sizeof *cores);
+    const struct cores *cores = cores_list();
     cpu_set_t set;
 
-    if (!cores)
-        return;
-    cores_find(cores);
     for (uint32_t i = 0; i < t->n_started && i + 1 < cores->n; i++) {
         if (cores->cpu[i + 1] >= CPU_SETSIZE)
             continue;
@@ -201,7 +235,6 @@ static void workers_pin(struct team *t)
         CPU_SET(cores->cpu[i + 1], &set);
         pthread_setaffinity_np(t->workers[i].thread, sizeof set, &set);
     }
-    free(cores);
 }
 
 static int workers_start(struct team *t)
@@ -291,15 +324,7 @@ const uint64_t *team_op_ns(const struct team *t)
 
 uint32_t team_default_threads(void)
 {
-    struct cores *cores = calloc(1, sizeof *cores);
-    uint32_t n = 1;
-
-    if (cores) {
-        cores_find(cores);
-        n = cores->n_performance;
-    }
-    free(cores);
-    return n;
+    return cores_list()->n_performance;
 }
 
 const char *team_op_name(uint32_t op)

@@ -2,8 +2,8 @@
  *
  * team.h: the threads that run kernel calls. The caller is rank 0; the others are pinned, one per
  * core, performance cores first, and wait between jobs: a short spin, then sleep (futex). A job is
- * a list of calls; every thread runs its share of each, with a barrier between calls. Only the
- * engine includes this. */
+ * a list of calls; every thread runs its share of each, with a barrier between calls; a call of a
+ * few kilobytes runs on rank 0 alone. Only the engine includes this. */
 #ifndef PAWL_TEAM_H
 #define PAWL_TEAM_H
 

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- helpers shared with the algorithms ------------------------------------------------------ */
+/* --- helpers shared with the algorithms --- */
 
-void id_list_add(struct id_list *l, int32_t id)
+void tokenizer__id_add(struct id_list *l, int32_t id)
 {
     if (l->n == l->cap) {
         l->cap = l->cap ? 2 * l->cap : 64;
@@ -49,7 +49,7 @@ int32_t tokenizer__find(const struct tokenizer *t, const char *text, size_t len)
     }
 }
 
-/* --- opening --------------------------------------------------------------------------------- */
+/* --- opening --- */
 
 static int array_find(const struct gguf_file *f, const char *key, int32_t n, bool strings,
                       const struct gguf_kv **out)
@@ -281,7 +281,7 @@ void tokenizer_close(struct tokenizer **t)
     *t = NULL;
 }
 
-/* --- encoding -------------------------------------------------------------------------------- */
+/* --- encoding --- */
 
 /* The longest special token that `text` begins with, -1 if none. Control tokens only when asked. */
 static int32_t special_at(const struct tokenizer *t, const char *text, size_t len, bool control)
@@ -323,7 +323,7 @@ static int text_encode(const struct tokenizer *t, const char *text, size_t len, 
             continue;
         }
         TRY(plain_encode(t, text + start, at - start, prefix, out));
-        id_list_add(out, id);
+        tokenizer__id_add(out, id);
         prefix = t->space_prefix && t->tokens[id].type == TOKEN_CONTROL;
         at += t->tokens[id].text.len;
         start = at;
@@ -343,10 +343,10 @@ int tokenizer_encode(const struct tokenizer *t, const char *text, size_t len, un
     if (len > INT32_MAX / 4)
         return err_set(ERR_RANGE, "tokenizer: a text of %zu bytes is too long", len);
     if ((flags & TOKENIZER_ADD_SPECIAL) && t->add_bos)
-        id_list_add(&out, t->bos);
+        tokenizer__id_add(&out, t->bos);
     rc = text_encode(t, text, len, flags & TOKENIZER_PARSE_SPECIAL, &out);
     if ((flags & TOKENIZER_ADD_SPECIAL) && t->add_eos)
-        id_list_add(&out, t->eos);
+        tokenizer__id_add(&out, t->eos);
     if (rc) {
         free(out.ids);
         return rc;
@@ -356,7 +356,7 @@ int tokenizer_encode(const struct tokenizer *t, const char *text, size_t len, un
     return 0;
 }
 
-/* --- the rest -------------------------------------------------------------------------------- */
+/* --- the rest --- */
 
 int tokenizer_piece(const struct tokenizer *t, int32_t id, struct strbuf *out)
 {

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- pre-tokenisers -------------------------------------------------------------------------- */
+/* --- pre-tokenisers --- */
 
 /* The published patterns. A file's pre-tokeniser may apply two in turn: the second cuts the pieces
  * that the first left, each seen alone (so its end is an end of text to the look-ahead). */
@@ -57,7 +57,7 @@ struct bpe {
     size_t rules_mask;
 };
 
-/* --- bytes as characters --------------------------------------------------------------------- */
+/* --- bytes as characters --- */
 
 /* Printable bytes of Latin-1 stand for themselves, the others for U+0100 onwards in their order. */
 static bool byte_is_itself(unsigned b)
@@ -122,7 +122,7 @@ void tokenizer__bpe_piece(const struct token *token, struct strbuf *out)
     }
 }
 
-/* --- opening --------------------------------------------------------------------------------- */
+/* --- opening --- */
 
 static int pre_unknown(struct gguf_string name)
 {
@@ -157,9 +157,8 @@ static int stages_compile(struct bpe *bpe)
         PCRE2_SIZE at;
         int code;
 
-        bpe->stages[i] =
-            pcre2_compile((PCRE2_SPTR)bpe->pre->patterns[i], PCRE2_ZERO_TERMINATED,
-                          PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF, &code, &at, NULL);
+        bpe->stages[i] = pcre2_compile((PCRE2_SPTR)bpe->pre->patterns[i], PCRE2_ZERO_TERMINATED,
+                                       PCRE2_UTF | PCRE2_UCP, &code, &at, NULL);
         if (!bpe->stages[i])
             return err_set(ERR_UNSUPPORTED,
                            "tokenizer: this PCRE2 (error %d) cannot compile pre-tokeniser %s", code,
@@ -289,7 +288,7 @@ void tokenizer__bpe_close(struct tokenizer *t)
     t->bpe = NULL;
 }
 
-/* --- encoding -------------------------------------------------------------------------------- */
+/* --- encoding --- */
 
 static bool bpe_merge(const struct tokenizer *t, const char *text, const struct symbol *a,
                       const struct symbol *b, struct merge *out)
@@ -325,7 +324,7 @@ static int word_encode(const struct tokenizer *t, const char *word, size_t len, 
     struct symbol *symbols;
 
     if (whole >= 0) {
-        id_list_add(out, whole);
+        tokenizer__id_add(out, whole);
         return 0;
     }
     symbols = malloc(len * sizeof *symbols);
@@ -337,12 +336,13 @@ static int word_encode(const struct tokenizer *t, const char *word, size_t len, 
     tokenizer__merge(t, word, symbols, len, bpe_merge);
     for (size_t i = 0; i < len; i++)
         if (symbols[i].len)
-            id_list_add(out, symbols[i].id);
+            tokenizer__id_add(out, symbols[i].id);
     free(symbols);
     return 0;
 }
 
-/* Cut text[0..len) at stage `stage`; what lies between two matches is a piece as well. */
+/* Cut text[0..len), well-formed UTF-8, at stage `stage`; what lies between two matches is a piece
+ * as well. */
 static int stage_encode(const struct tokenizer *t, int stage, const char *text, size_t len,
                         struct id_list *out)
 {
@@ -356,7 +356,7 @@ static int stage_encode(const struct tokenizer *t, int stage, const char *text, 
     if (!match)
         return err_set(ERR_NOMEM, "tokenizer: no memory");
     for (size_t at = 0; at < len && !rc;) {
-        int found = pcre2_match(code, (PCRE2_SPTR)text, len, at, 0, match, NULL);
+        int found = pcre2_match(code, (PCRE2_SPTR)text, len, at, PCRE2_NO_UTF_CHECK, match, NULL);
         const PCRE2_SIZE *range = pcre2_get_ovector_pointer(match);
 
         if (found < 0 && found != PCRE2_ERROR_NOMATCH) {
@@ -378,8 +378,33 @@ static int stage_encode(const struct tokenizer *t, int stage, const char *text, 
     return rc;
 }
 
+/* Bytes from s on that are, all of them, characters (or that are, all of them, none). */
+static size_t run_length(const char *s, size_t len, bool characters)
+{
+    size_t at = 0, n;
+
+    while (at < len) {
+        n = utf8_char_bytes(s + at, len - at);
+        if ((n > 0) != characters)
+            break;
+        at += n ? n : 1;
+    }
+    return at;
+}
+
+/* The text is checked here, once: PCRE2 would check all of it again for every word. Bytes that are
+ * no UTF-8 make words of their own. */
 int tokenizer__bpe_encode(const struct tokenizer *t, const char *text, size_t len,
                           struct id_list *out)
 {
-    return stage_encode(t, 0, text, len, out);
+    for (size_t at = 0, n; at < len; at += n) {
+        n = run_length(text + at, len - at, true);
+        if (n) {
+            TRY(stage_encode(t, 0, text + at, n, out));
+        } else {
+            n = run_length(text + at, len - at, false);
+            TRY(word_encode(t, text + at, n, out));
+        }
+    }
+    return 0;
 }

@@ -35,6 +35,7 @@ struct tokenizer {
     int32_t n_vocab;
     int32_t bos, eos, unk; /* -1: none */
     bool add_bos, add_eos, space_prefix;
+    bool words_apart;     /* SPM: no token has a space mark behind another character */
     int32_t byte_id[256]; /* token of a lone byte; -1: none */
     int32_t *map;         /* text -> id of NORMAL tokens, open addressing, -1 = free */
     size_t map_mask;
@@ -52,7 +53,8 @@ struct id_list {
     int32_t *ids;
     size_t n, cap;
 };
-void id_list_add(struct id_list *l, int32_t id); /* aborts when memory runs out, as strbuf does */
+void tokenizer__id_add(struct id_list *l,
+                       int32_t id); /* aborts when memory runs out, as strbuf does */
 
 /* --- merging -------------------------------------------------------------------------------------
  * A text is a row of symbols; the adjacent pair with the least cost becomes one symbol, among
@@ -77,7 +79,7 @@ typedef bool (*merge_fn)(const struct tokenizer *t, const char *text, const stru
 void tokenizer__merge(const struct tokenizer *t, const char *text, struct symbol *symbols, size_t n,
                       merge_fn fn);
 
-/* --- the two algorithms ---------------------------------------------------------------------- */
+/* --- the two algorithms --- */
 
 /* Append the ids of text[0..len), which holds no special token. `prefix`: a space goes in front. */
 int tokenizer__spm_encode(const struct tokenizer *t, const char *text, size_t len, bool prefix,

@@ -39,12 +39,23 @@ static int byte_of(struct gguf_string s)
     return high && low ? (int)(high - digits) << 4 | (int)(low - digits) : -1;
 }
 
+/* True when a space mark stands behind another character, as in "a_b", but not in "__a". */
+static bool has_inner_space(struct gguf_string s)
+{
+    for (size_t i = 1; i < s.len; i++)
+        if (is_space_mark(s.data + i, s.len - i) &&
+            (i < SPACE_MARK_LEN || !is_space_mark(s.data + i - SPACE_MARK_LEN, SPACE_MARK_LEN)))
+            return true;
+    return false;
+}
+
 int tokenizer__spm_open(struct tokenizer *t, const struct gguf_file *f)
 {
     bool complete = true;
 
     t->add_bos = true;
     t->space_prefix = true;
+    t->words_apart = true;
     TRY(gguf_get_bool(f, "tokenizer.ggml.add_space_prefix", &t->space_prefix));
     for (int32_t id = 0; id < t->n_vocab; id++) {
         int byte = t->tokens[id].type == TOKEN_BYTE ? byte_of(t->tokens[id].text) : -1;
@@ -58,6 +69,8 @@ int tokenizer__spm_open(struct tokenizer *t, const struct gguf_file *f)
             t->byte_id[byte] = id;
         if (t->unk < 0 && t->tokens[id].type == TOKEN_UNKNOWN)
             t->unk = id;
+        if (t->tokens[id].type == TOKEN_NORMAL && has_inner_space(t->tokens[id].text))
+            t->words_apart = false;
     }
     for (int b = 0; b < 256; b++)
         complete = complete && t->byte_id[b] >= 0;
@@ -84,11 +97,11 @@ static void spell(const struct tokenizer *t, const char *s, size_t len, struct i
 {
     for (size_t i = 0; i < len; i++)
         if (t->byte_id[(unsigned char)s[i]] < 0) {
-            id_list_add(out, t->unk);
+            tokenizer__id_add(out, t->unk);
             return;
         }
     for (size_t i = 0; i < len; i++)
-        id_list_add(out, t->byte_id[(unsigned char)s[i]]);
+        tokenizer__id_add(out, t->byte_id[(unsigned char)s[i]]);
 }
 
 /* One symbol per character of the escaped text, which grows in *escaped. Returns their number. */
@@ -119,6 +132,27 @@ static size_t symbols_make(const struct tokenizer *t, const char *text, size_t l
     return n;
 }
 
+/* A space of the text (or its prefix), not a literal U+2581. */
+static bool symbol_is_space(const struct symbol *s, const char *escaped)
+{
+    return s->id != SYMBOL_LITERAL && is_space_mark(escaped + s->start, s->len);
+}
+
+/* Merge word by word where no token can reach over the beginning of a word: the same result from
+ * heaps that stay in cache. */
+static void words_merge(const struct tokenizer *t, const char *escaped, struct symbol *symbols,
+                        size_t n)
+{
+    size_t start = 0;
+
+    for (size_t i = 1; i < n && t->words_apart; i++)
+        if (symbol_is_space(&symbols[i], escaped) && !symbol_is_space(&symbols[i - 1], escaped)) {
+            tokenizer__merge(t, escaped, symbols + start, i - start, spm_merge);
+            start = i;
+        }
+    tokenizer__merge(t, escaped, symbols + start, n - start, spm_merge);
+}
+
 int tokenizer__spm_encode(const struct tokenizer *t, const char *text, size_t len, bool prefix,
                           struct id_list *out)
 {
@@ -129,17 +163,18 @@ int tokenizer__spm_encode(const struct tokenizer *t, const char *text, size_t le
     if (!symbols)
         return err_set(ERR_NOMEM, "tokenizer: no memory for a text of %zu bytes", len);
     n = symbols_make(t, text, len, prefix, &escaped, symbols);
-    tokenizer__merge(t, escaped.data, symbols, n, spm_merge);
+    words_merge(t, escaped.data, symbols, n);
     for (size_t i = 0; i < n; i++) {
-        if (!symbols[i].len)
+        const struct symbol *s = &symbols[i];
+
+        if (!s->len)
             continue;
-        if (symbols[i].id >= 0)
-            id_list_add(out, symbols[i].id);
-        else if (is_space_mark(escaped.data + symbols[i].start, symbols[i].len) &&
-                 symbols[i].id != SYMBOL_LITERAL)
+        if (s->id >= 0)
+            tokenizer__id_add(out, s->id);
+        else if (symbol_is_space(s, escaped.data))
             spell(t, " ", 1, out); /* a vocabulary without a token for the lone mark */
         else
-            spell(t, escaped.data + symbols[i].start, symbols[i].len, out);
+            spell(t, escaped.data + s->start, s->len, out);
     }
     free(symbols);
     strbuf_deinit(&escaped);

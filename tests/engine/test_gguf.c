@@ -270,11 +270,13 @@ Test(gguf, rejects_wrong_tensors)
     REFUSED(ERR_FORMAT, "tensor second is there twice", p.name = "second");
     REFUSED(ERR_FORMAT, "the name of tensor 0", p.name = "");
     REFUSED(ERR_FORMAT, "control character", p.name = "a\tb");
+    REFUSED(ERR_FORMAT, "control character", p.name = "a\302\233b");
     REFUSED(ERR_FORMAT, "tensor first: 0 dimensions", p.n_dims = 0);
     REFUSED(ERR_FORMAT, "tensor first: 5 dimensions", p.n_dims = 5);
     REFUSED(ERR_FORMAT, "dimension 1 is 0", p.ne[1] = 0);
     REFUSED(ERR_FORMAT, "dimension 1", p.ne[1] = -1);
     REFUSED(ERR_FORMAT, "overflows", p.ne[1] = INT64_MAX);
+    REFUSED(ERR_FORMAT, "overflows", p.n_dims = 3; p.ne[1] = p.ne[2] = INT64_C(1) << 32);
     REFUSED(ERR_FORMAT, "overflows", p.n_dims = 4; p.ne[1] = p.ne[2] = p.ne[3] = 1 << 21);
     REFUSED(ERR_FORMAT, "overflows", p.tensor_type = KERNEL_Q8_0; p.ne[0] = INT64_MAX - 31;
             p.ne[1] = 1);
@@ -446,7 +448,7 @@ Test(gguf, says_which_file_it_cannot_open)
     cr_expect_eq(gguf_open("/dev/null", &f), ERR_IO);
 }
 
-/* --- writer ---------------------------------------------------------------------------------- */
+/* --- writer --- */
 
 Test(gguf, writer_gives_back_what_it_was_given)
 {

@@ -105,6 +105,30 @@ Test(plan, lays_a_model_out_without_overlap_and_smaller_than_the_sum)
     }
 }
 
+Test(plan, keeps_what_the_head_reads_until_every_chunk_of_outputs_is_done)
+{
+    struct planned o = plan_of(&tiny_f32, &small);
+    const struct plan *p = o.plan;
+    bool any = false;
+
+    for (uint32_t i = p->n_body; i < p->n_calls; i++)
+        for (uint32_t j = 0; j < p->calls[i].call.n_in; j++) {
+            const struct plan_arg *arg = &p->calls[i].in[j];
+
+            if (arg->role != PLAN_SLICE)
+                continue;
+            any = true;
+            cr_assert_lt(p->buffers[arg->buffer].first, p->n_body);
+            cr_assert_eq(p->buffers[arg->buffer].last, p->n_calls);
+        }
+    cr_assert(any);
+    cr_assert_eq(p->buffers[p->ids].first, 0);
+    cr_assert_eq(p->buffers[p->logits].last, p->n_calls);
+    cr_assert_eq(p->buffers[p->rope].first, 0);
+    cr_assert_eq(p->buffers[p->rope].last, p->n_calls);
+    done(&o);
+}
+
 /* Calls of one operation in layer 0, or in the head for layer -1. */
 static uint32_t count(const struct plan *p, uint32_t op, int32_t layer, const char *node)
 {

@@ -58,9 +58,12 @@ static double manifest_rmse(uint32_t type)
     return v;
 }
 
-Test(quantize, loses_no_more_than_the_field_on_real_weights)
+/* records: what our search has reached, rounded up in the fourth digit; a change that gives some of
+ * it back has to say so here. */
+Test(quantize, loses_less_than_the_field_on_real_weights)
 {
     enum { REAL = 24576 };
+    static const double records[N_TYPES] = {0.005510, 0.07675, 0.03601, 0.016025};
     static float y[REAL];
     struct strbuf source = {0};
     char path[4096];
@@ -70,11 +73,12 @@ Test(quantize, loses_no_more_than_the_field_on_real_weights)
     cr_assert_eq(file_read(path, &source), 0, "%s", err_message());
     cr_assert_geq(source.len, sizeof y);
     for (size_t i = 0; i < N_TYPES; i++) {
-        double ours, limit = manifest_rmse(types[i]) * 1.05;
+        double ours;
 
         there_and_back(types[i], (const float *)(const void *)source.data, REAL, y);
         ours = relative_rmse((const float *)(const void *)source.data, y, REAL);
-        cr_expect_leq(ours, limit, "%s: %.6f, limit %.6f", gguf_type_name(types[i]), ours, limit);
+        cr_expect_leq(ours, manifest_rmse(types[i]), "%s: %.6f", gguf_type_name(types[i]), ours);
+        cr_expect_leq(ours, records[i], "%s: %.6f", gguf_type_name(types[i]), ours);
     }
     strbuf_deinit(&source);
 }
@@ -155,7 +159,7 @@ Test(quantize, narrow_floats_are_rounded_to_nearest)
     cr_expect_null(encode_find(KERNEL_Q2_K));
 }
 
-/* --- the command ----------------------------------------------------------------------------- */
+/* --- the command --- */
 
 enum { N_LAYERS = 8, N_MATRICES = 3 };
 static const char *const matrices[N_MATRICES] = {"attn_q", "attn_v", "ffn_down"};

@@ -47,6 +47,9 @@ Test(text_stream, replaces_what_can_never_become_a_character)
     gives("\x80z", 1, "\xef\xbf\xbdz");               /* continuation without a lead */
     gives("\xe2\x82z", 1, "\xef\xbf\xbdz");           /* broken off */
     gives("\xc0\xaf", 1, "\xef\xbf\xbd\xef\xbf\xbd"); /* overlong */
+    gives("\xe0\x9f\xbf", 1, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+    gives("\xf0\x8f", 1, "\xef\xbf\xbd\xef\xbf\xbd");
+    gives("\xf4\x90", 1, "\xef\xbf\xbd\xef\xbf\xbd");                 /* past U+10FFFF */
     gives("\xed\xa0\x80", 3, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"); /* surrogate */
     gives("\xe2\xe2\x82\xac", 2, "\xef\xbf\xbd\xe2\x82\xac");         /* a lead after a lead */
     gives("a\xf0\x9f", 2, "a\xef\xbf\xbd");                           /* the end of the text */

@@ -331,7 +331,7 @@ Test(tokenizer, refuses_ids_outside_the_vocabulary)
     vocab_close(&v);
 }
 
-/* --- small vocabularies of our own ----------------------------------------------------------- */
+/* --- small vocabularies of our own --- */
 
 struct small {
     struct strbuf bytes;
@@ -397,6 +397,40 @@ Test(tokenizer, merges_the_best_score_first_and_ties_from_the_left)
     expect_ids(s.t, "abab", 0, "1 4 2");
     expect_ids(s.t, "axb", 0, "1 0 2"); /* no byte tokens: one unknown for a character */
     expect_ids(s.t, "\xc3\xa9", 0, "0");
+    small_close(&s);
+}
+
+Test(tokenizer, merging_never_makes_a_control_token)
+{
+    static const struct small_token tokens[] = {
+        {"<unk>", 0, 2}, {"<", -9, 1}, {"s", -9, 1}, {">", -9, 1}, {"<s", -1, 1}, {"<s>", 0, 3},
+    };
+    struct small s;
+
+    cr_assert_eq(small_open(&s, "llama", tokens, sizeof tokens / sizeof *tokens, no_prefix, 1), 0,
+                 "%s", err_message());
+    expect_ids(s.t, "<s>", 0, "4 3");
+    expect_ids(s.t, "<s>", TOKENIZER_PARSE_SPECIAL, "5");
+    small_close(&s);
+}
+
+Test(tokenizer, merges_over_a_space_where_a_token_does)
+{
+    static const struct small_token tokens[] = {
+        {"<unk>", 0, 2},
+        {"a", -9, 1},
+        {"\xe2\x96\x81", -9, 1},
+        {"a\xe2\x96\x81", -1, 1},
+        {"a\xe2\x96\x81"
+         "a",
+         -1, 1},
+    };
+    struct small s;
+
+    cr_assert_eq(small_open(&s, "llama", tokens, sizeof tokens / sizeof *tokens, no_prefix, 1), 0,
+                 "%s", err_message());
+    expect_ids(s.t, "a a", 0, "4");
+    expect_ids(s.t, "a  a", 0, "3 2 1");
     small_close(&s);
 }
 

@@ -33,8 +33,7 @@ static bool left_out(const struct tiny_model *t, const char *what)
     return t->without && !strcmp(t->without, what);
 }
 
-/* --- metadata
- * -------------------------------------------------------------------------------------- */
+/* --- metadata --- */
 
 static void add_bytes(struct writing *x, const char *key, uint32_t type, const void *value,
                       size_t bytes)
@@ -134,8 +133,7 @@ static void add_metadata(struct writing *x)
     add_vocabulary(x);
 }
 
-/* --- tensors
- * --------------------------------------------------------------------------------------- */
+/* --- tensors --- */
 
 static void declare(struct writing *x, const char *name, uint32_t type, int64_t cols, int64_t rows)
 {
