@@ -66,6 +66,7 @@ out=$(git grep -LE 'SPDX-License-Identifier: Apache-2.0' -- '*.c' '*.h' '*.inc' 
 # Bugs a compiler does not see.
 # shellcheck disable=SC2046
 out=$(cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+    --suppress=ctuuninitvar `# does not follow a struct filled through a pointer` \
     --suppress=missingInclude --suppress=unknownMacro --suppress=normalCheckLevelMaxBranches \
     --template='{file}:{line}: {id}: {message}' -I. $(git ls-files 'reference/*.c' 'ledger/*.c' \
     'judge/*.c' 'ratchet/*.c' 'engine/*.c') 2>&1)

@@ -1,13 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # run.sh BIN_DIR FOLDER...: run the Criterion program of each tests/ folder; non-zero if any failed.
+# Shows failures, skips with their reasons and the count; the whole log stays beside the programs.
 set -u
 bin=$1
 shift
+export LSAN_OPTIONS="suppressions=tests/lsan.supp:print_suppressions=0"
 failed=
 for t in "$@"; do
-    echo "== $t"
-    "$bin/test-$t" -j2 --timeout "${PAWL_TEST_TIMEOUT:-300}" || failed="$failed $t"
+    log=$bin/test-$t.log
+    started=$(date +%s)
+    "$bin/test-$t" --verbose -j2 --timeout "${PAWL_TEST_TIMEOUT:-300}" >"$log" 2>&1 || failed="$failed $t"
+    echo "== $t ($(($(date +%s) - started)) s)"
+    grep -vE '^\[(RUN |PASS|====\] Running)|^\[----\] Criterion' "$log"
 done
 if [ -n "$failed" ]; then
     echo "FAILED:$failed" >&2
