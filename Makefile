@@ -87,7 +87,7 @@ $(foreach t,$(TEST_SUITES),$(eval $(call test_program,$(t))))
 
 ## test: build and run every test suite (T=folder runs one)
 test: deps-quiet
-	$(Q)$(MAKE) --no-print-directory all test-programs
+	$(Q)$(MAKE) --no-print-directory CONFIG=$(CONFIG) all test-programs
 	$(Q)PAWL_SHARED=$(PAWL_SHARED) PAWL_BIN=$(B)/bin sh tests/run.sh $(B)/bin $(or $(T),$(TEST_SUITES))
 
 test-programs: $(TEST_BINS)
