@@ -59,6 +59,7 @@ static int bench_units(struct judge_pair *pair, const struct judge_options *o, u
         out->n_units = u + 1;
         trial_progress(o, JUDGE_MEASURED, false, "unit %u of %u", u + 1, n_units);
     }
+    TRY(judge_pair_count(pair, counters_wanted, &out->counts));
     return bench_fill(units, o->focus, out);
 }
 
@@ -104,8 +105,13 @@ json_t *bench_json(const struct bench *b)
 {
     json_t *cases = json_array();
 
-    for (size_t i = 0; i < b->n_cases; i++)
-        json_array_append_new(cases, bench_case_json(&b->cases[i]));
+    for (size_t i = 0; i < b->n_cases; i++) {
+        json_t *one = bench_case_json(&b->cases[i]);
+
+        json_object_set_new(one, "counters",
+                            counters_json(&b->counts.events, b->counts.per_request[i]));
+        json_array_append_new(cases, one);
+    }
     return json_pack("{s:f, s:f, s:f, s:f, s:f, s:i, s:o, s:o}", "score", b->score, "latency_ms",
                      b->latency_ms, "utilisation", b->utilisation, "gflops", b->gflops, "gbps",
                      b->gbps, "units", (int)b->n_units, "cases", cases, "peaks",

@@ -22,7 +22,8 @@ struct bench {
     size_t n_cases;
     struct bench_case cases[UNIT_MAX_CASES];
     double latency_ms, utilisation, gflops, gbps; /* weighted over cases, as in judge_trial */
-    double score;                                 /* utilisation % x 100 / latency_ms */
+    struct judge_counts counts;
+    double score;                  /* utilisation % x 100 / latency_ms */
     enum judge_unit_status status; /* UNIT_FAILED: the kernel crashed, hung or was wrong */
     enum judge_verdict verdict;    /*   how, */
     char message[512];             /*   and in words */

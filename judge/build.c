@@ -189,6 +189,20 @@ static void refuse(struct judge_build *b, enum judge_verdict verdict)
     b->verdict = verdict;
 }
 
+/* What compiles need not link (an absolute address in inline assembly): found out here, where it is
+ * still a verdict. */
+static int first_link(struct judge_build *b)
+{
+    const char *path;
+    int rc = judge_build_link(b, 0, &path);
+
+    if (rc != ERR_FORMAT)
+        return rc;
+    refuse(b, JUDGE_FAIL_BUILD);
+    strbuf_addf(&b->log, "%s\n", err_message());
+    return 0;
+}
+
 static int build(struct judge_build *b, const char *source_dir, const struct judge_options *o)
 {
     char path[PATH_MAX];
@@ -213,8 +227,9 @@ static int build(struct judge_build *b, const char *source_dir, const struct jud
     if (!b->ok) {
         refuse(b, JUDGE_FAIL_CONTRACT);
         strbuf_addf(&b->log, "%s\n", b->object.fault);
+        return 0;
     }
-    return 0;
+    return first_link(b);
 }
 
 int judge_build_open(const char *source_dir, const struct judge_options *o,

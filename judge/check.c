@@ -60,6 +60,7 @@ struct place {
 struct bench {
     const struct judge_options *o;
     const char *object;
+    uint64_t seed; /* of the whole check: what a failure is repeated by */
     uint64_t features;
     uint32_t n_threads;
     int32_t core[WORKER_MAX_THREADS];
@@ -331,9 +332,9 @@ static int variant_run(struct bench *b, struct subject *s, uint32_t index,
         surroundings_check(b, &s->in, sizes, sentinel, fault);
     report->n_runs++;
     if (fault->found)
-        fault_wrap(fault, "case %s, pattern %s, seed %llu, %u thread%s, %s placement",
-                   s->in.c->name, problem_pattern_name(s->in.pattern),
-                   (unsigned long long)s->in.seed, n_threads, n_threads == 1 ? "" : "s",
+        fault_wrap(fault, "case %s, pattern %s, --seed %llu, %u thread%s, %s placement",
+                   s->in.c->name, problem_pattern_name(s->in.pattern), (unsigned long long)b->seed,
+                   n_threads, n_threads == 1 ? "" : "s",
                    v->placement == PLACE_RIGHT ? "right" : "left");
     return 0;
 }
@@ -416,9 +417,9 @@ static int case_check(struct bench *b, const struct problem_case *c, uint64_t se
     return rc < 0 ? err_wrap("checking case %s", c->name) : 0;
 }
 
-static void progress(const struct judge_options *o, bool done, const char *text)
+static void progress(const struct judge_options *o, const char *text)
 {
-    struct judge_progress p = {.stage = JUDGE_CHECKED, .done = done, .text = text};
+    struct judge_progress p = {.stage = JUDGE_CHECKED, .text = text};
 
     if (o->progress)
         o->progress(o->progress_ctx, &p);
@@ -430,6 +431,9 @@ static int bench_init(struct bench *b, struct judge_build *build, const struct j
 
     memset(b, 0, sizeof *b);
     b->o = o;
+    b->seed = o->seed;
+    while (!b->seed)
+        b->seed = rng_seed_system();
     b->input = b->opaque = b->output = SEGMENT_NONE;
     for (int i = 0; i < WORKER_MAX_THREADS; i++)
         b->core[i] = -1;
@@ -448,8 +452,7 @@ static double seconds_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static int cases_check(struct bench *b, uint64_t seed, struct judge_check_report *out,
-                       struct judge_fault *fault)
+static int cases_check(struct bench *b, struct judge_check_report *out, struct judge_fault *fault)
 {
     double told = seconds_now();
 
@@ -459,10 +462,10 @@ static int cases_check(struct bench *b, uint64_t seed, struct judge_check_report
 
         snprintf(text, sizeof text, "check %zu/%zu %s", i + 1, problem_shipped.n_cases, c->name);
         if (seconds_now() - told > 1) { /* a line for people, not one per case */
-            progress(b->o, false, text);
+            progress(b->o, text);
             told = seconds_now();
         }
-        TRY(case_check(b, c, rng_seed_mix(seed, i), &out->cases[i], fault));
+        TRY(case_check(b, c, rng_seed_mix(b->seed, i), &out->cases[i], fault));
         out->n_cases = i + 1;
     }
     return 0;
@@ -471,7 +474,6 @@ static int cases_check(struct bench *b, uint64_t seed, struct judge_check_report
 int judge_check(struct judge_build *b, const struct judge_options *o,
                 struct judge_check_report *out)
 {
-    uint64_t seed = o->seed ? o->seed : rng_seed_system();
     struct judge_fault fault = {0};
     double begin = seconds_now();
     struct bench bench;
@@ -483,7 +485,7 @@ int judge_check(struct judge_build *b, const struct judge_options *o,
         return err_set(ERR_NOMEM, "out of memory for the check");
     rc = bench_init(&bench, b, o);
     if (rc == 0)
-        rc = cases_check(&bench, seed, out, &fault);
+        rc = cases_check(&bench, out, &fault);
     if (rc < 0) {
         judge_check_report_deinit(out);
         return rc;
@@ -494,7 +496,6 @@ int judge_check(struct judge_build *b, const struct judge_options *o,
         snprintf(out->message, sizeof out->message, "%s", fault.message);
     else
         snprintf(out->message, sizeof out->message, "%zu cases are correct", out->n_cases);
-    progress(o, true, out->message);
     return 0;
 }
 

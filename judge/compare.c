@@ -14,6 +14,11 @@
  * edge, at most two bins too high. */
 enum { BINS = 256, BINS_PER_OCTAVE = 4, BIN_ZERO = 32 * BINS_PER_OCTAVE };
 
+/* Past these a number says only "far off"; without them an error where none is allowed would be
+ * infinite, which JSON cannot write. */
+#define STATS_MAX 1e30
+#define SHARE_MAX 1e6
+
 struct tally {
     uint32_t bins[BINS];
     double sum_squares, error_squares, want_squares;
@@ -113,7 +118,7 @@ static void describe_place(const struct compare_expect *e, size_t index, char *o
 
     coordinates(&e->buffer->tensor, index, e->total, at);
     if (e->buffer->tensor.ne[2] * e->buffer->tensor.ne[3] > 1)
-        snprintf(out, room, "%s[%zu, %zu, %zu]", e->buffer->name, at[0], at[1], at[2] + at[3]);
+        snprintf(out, room, "%s[%zu, %zu, %zu, %zu]", e->buffer->name, at[0], at[1], at[2], at[3]);
     else
         snprintf(out, room, "%s[row %zu, column %zu]", e->buffer->name, at[0], at[1]);
 }
@@ -218,10 +223,10 @@ static double tally_p99(const struct tally *t, size_t n)
 
 static void stats_merge(struct compare_stats *s, const struct tally *t, size_t n)
 {
-    s->max_units = fmax(s->max_units, t->max_units);
-    s->p99_units = fmax(s->p99_units, tally_p99(t, n));
-    s->rms_units = fmax(s->rms_units, sqrt(t->sum_squares / (double)n));
-    s->max_bound_share = fmax(s->max_bound_share, t->max_bound_share);
+    s->max_units = fmin(fmax(s->max_units, t->max_units), STATS_MAX);
+    s->p99_units = fmin(fmax(s->p99_units, tally_p99(t, n)), STATS_MAX);
+    s->rms_units = fmin(fmax(s->rms_units, sqrt(t->sum_squares / (double)n)), STATS_MAX);
+    s->max_bound_share = fmin(fmax(s->max_bound_share, t->max_bound_share), SHARE_MAX);
 }
 
 static bool fail_bound(const struct compare_expect *e, size_t i, double got, bool unwritten,

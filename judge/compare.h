@@ -18,7 +18,8 @@ struct compare_expect {
     struct problem_expect expect;
 };
 
-/* Worst over everything that was compared; start from zeros. Units are ulp(S). */
+/* Worst over everything that was compared; start from zeros. Units are ulp(S), at most
+ * 1e30; max_bound_share is at most 1e6: always finite. */
 struct compare_stats {
     double max_units, p99_units, rms_units, max_bound_share;
 };

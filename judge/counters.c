@@ -6,6 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+const struct counters_event counters_wanted[] = {
+    {"cycles", {"PAPI_TOT_CYC", "perf::CYCLES"}, 0},
+    {"instructions", {"PAPI_TOT_INS", "perf::INSTRUCTIONS"}, 0},
+    {"L1D misses", {"PAPI_L1_DCM", "PAPI_L1_LDM", "perf::L1-DCACHE-LOAD-MISSES"}, 64},
+    {"L2 misses", {"PAPI_L2_DCM", "PAPI_L2_TCM", "PAPI_L2_LDM"}, 64},
+    {"L3 misses", {"PAPI_L3_TCM", "PAPI_L3_LDM", "perf::LLC-LOAD-MISSES"}, 64},
+    {NULL, {NULL}, 0},
+};
+
 /* perf_event_paranoid past 2 refuses counting to ordinary users; -99 when it cannot be read. */
 static int paranoid_level(void)
 {
@@ -27,65 +36,185 @@ static void component_reason(char *out, size_t bytes)
         const PAPI_component_info_t *info = PAPI_get_component_info(i);
 
         if (info && !strncmp(info->short_name, "perf", 4) && info->disabled) {
-            snprintf(out, bytes, "unavailable: %.80s", info->disabled_reason);
+            snprintf(out, bytes, "%.60s", info->disabled_reason);
             return;
         }
     }
     if (paranoid_level() > 2)
-        snprintf(out, bytes, "unavailable: perf_event_paranoid is %d", paranoid_level());
+        snprintf(out, bytes, "perf_event_paranoid is %d", paranoid_level());
     else
-        snprintf(out, bytes, "unavailable: this machine shows no hardware counters");
+        snprintf(out, bytes, "this machine shows no hardware counters");
 }
 
-/* Can the event really be counted? Some hypervisors list events that then refuse or stay at zero.
- * PAPI_OK or PAPI's reason. */
-static int event_try(int event)
+static void event_close(int *set)
 {
-    int set = PAPI_NULL;
-    long long value = 0;
-    int rc = PAPI_create_eventset(&set);
+    if (*set == PAPI_NULL)
+        return;
+    PAPI_cleanup_eventset(*set);
+    PAPI_destroy_eventset(set);
+}
+
+/* PAPI_OK with a set that holds the one event, or PAPI's reason. */
+static int event_open(const char *name, int *set)
+{
+    PAPI_option_t option = {0};
+    int code = 0, rc = PAPI_event_name_to_code(name, &code);
+
+    *set = PAPI_NULL;
+    if (rc == PAPI_OK)
+        rc = PAPI_create_eventset(set);
+    if (rc == PAPI_OK)
+        rc = PAPI_assign_eventset_component(*set, PAPI_get_event_component(code));
+    option.inherit.eventset = *set;
+    option.inherit.inherit = PAPI_INHERIT_ALL;
+    if (rc == PAPI_OK)
+        rc = PAPI_set_opt(PAPI_INHERIT, &option);
+    if (rc == PAPI_OK)
+        rc = PAPI_add_event(*set, code);
+    if (rc != PAPI_OK)
+        event_close(set);
+    return rc;
+}
+
+/* Why no event at all can be counted; "" when there is no such reason. */
+static void library_reason(char *out, size_t bytes)
+{
+    int version =
+        PAPI_is_initialized() ? (int)PAPI_VER_CURRENT : PAPI_library_init(PAPI_VER_CURRENT);
+
+    *out = '\0';
+    if (version != (int)PAPI_VER_CURRENT)
+        snprintf(out, bytes, "PAPI: %s", PAPI_strerror(version));
+    else if (PAPI_num_cmp_hwctrs(0) <= 0)
+        component_reason(out, bytes);
+}
+
+static void reason_set(struct counters *c, size_t i, const char *reason)
+{
+    snprintf(c->reason[i], sizeof c->reason[i], "%s", reason);
+}
+
+void counters_init(const struct counters_event *events, struct counters *c)
+{
+    char none[sizeof c->reason[0]];
+
+    *c = (struct counters){.event = events};
+    library_reason(none, sizeof none);
+    for (; c->n < COUNTERS_MAX && events[c->n].name; c->n++) {
+        const char *const *name = events[c->n].papi;
+        int first, rc;
+
+        c->set[c->n] = PAPI_NULL;
+        reason_set(c, c->n, none);
+        if (none[0])
+            continue;
+        first = rc = event_open(name[0], &c->set[c->n]);
+        for (int k = 1; rc != PAPI_OK && k < COUNTERS_NAMES && name[k]; k++)
+            rc = event_open(name[k], &c->set[c->n]);
+        if (rc != PAPI_OK)
+            reason_set(c, c->n, PAPI_strerror(first));
+    }
+}
+
+void counters_deinit(struct counters *c)
+{
+    for (size_t i = 0; i < c->n; i++)
+        event_close(&c->set[i]);
+}
+
+bool counters_any(const struct counters *c)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (!c->reason[i][0])
+            return true;
+    return false;
+}
+
+void counters_start(struct counters *c, size_t i)
+{
+    int rc = PAPI_start(c->set[i]);
 
     if (rc != PAPI_OK)
-        return rc;
-    rc = PAPI_add_event(set, event);
-    if (rc == PAPI_OK)
-        rc = PAPI_start(set);
-    if (rc == PAPI_OK)
-        rc = PAPI_stop(set, &value);
-    PAPI_cleanup_eventset(set);
-    PAPI_destroy_eventset(&set);
-    return rc == PAPI_OK && value <= 0 ? PAPI_ECNFLCT : rc;
+        reason_set(c, i, PAPI_strerror(rc));
+}
+
+double counters_read(struct counters *c, size_t i)
+{
+    long long value = 0;
+    int rc;
+
+    if (c->reason[i][0])
+        return 0;
+    rc = PAPI_read(c->set[i], &value);
+    if (rc != PAPI_OK)
+        reason_set(c, i, PAPI_strerror(rc));
+    return rc == PAPI_OK ? (double)value : 0;
+}
+
+void counters_stop(struct counters *c, size_t i)
+{
+    PAPI_stop(c->set[i], NULL);
+}
+
+static double count_named(const struct counters *c, const double *count, const char *name)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (!c->reason[i][0] && !strcmp(c->event[i].name, name))
+            return count[i];
+    return 0;
+}
+
+double counters_ipc(const struct counters *c, const double *count)
+{
+    double cycles = count_named(c, count, "cycles");
+
+    return cycles > 0 ? count_named(c, count, "instructions") / cycles : 0;
+}
+
+json_t *counters_json(const struct counters *c, const double *count)
+{
+    json_t *all = json_object(), *bytes = json_object();
+    double ipc = counters_ipc(c, count);
+
+    for (size_t i = 0; i < c->n; i++) {
+        const struct counters_event *e = &c->event[i];
+
+        json_object_set_new(all, e->name,
+                            c->reason[i][0] ? json_sprintf("unavailable: %s", c->reason[i])
+                                            : json_real(count[i]));
+        if (!c->reason[i][0] && e->line_bytes)
+            json_object_set_new(bytes, e->name, json_real(count[i] * e->line_bytes));
+    }
+    if (ipc > 0)
+        json_object_set_new(all, "ipc", json_real(ipc));
+    if (json_object_size(bytes))
+        json_object_set(all, "bytes", bytes);
+    json_decref(bytes);
+    return all;
 }
 
 bool counters_probe(char *out, size_t bytes)
 {
-    static const struct {
-        int event;
-        const char *name;
-    } wanted[] = {
-        {PAPI_TOT_CYC, "cycles"}, {PAPI_TOT_INS, "instructions"}, {PAPI_L3_TCM, "L3 misses"}};
-    int version =
-        PAPI_is_initialized() ? (int)PAPI_VER_CURRENT : PAPI_library_init(PAPI_VER_CURRENT);
+    struct counters c;
+    bool can;
     size_t used;
-    int first;
 
-    if (version != (int)PAPI_VER_CURRENT) {
-        snprintf(out, bytes, "unavailable: PAPI: %.80s", PAPI_strerror(version));
-        return false;
+    counters_init(counters_wanted, &c);
+    if (!c.reason[0][0]) {
+        counters_start(&c, 0);
+        /* Some hypervisors offer counters that stay at zero. */
+        if (counters_read(&c, 0) <= 0 && !c.reason[0][0])
+            reason_set(&c, 0, "reads 0");
+        counters_stop(&c, 0);
     }
-    if (PAPI_num_cmp_hwctrs(0) <= 0) {
-        component_reason(out, bytes);
-        return false;
-    }
-    first = event_try(wanted[0].event);
-    if (first != PAPI_OK) {
-        snprintf(out, bytes, "unavailable: cycles: %.50s (perf_event_paranoid %d)",
-                 PAPI_strerror(first), paranoid_level());
-        return false;
-    }
-    used = (size_t)snprintf(out, bytes, "available: cycles");
-    for (size_t i = 1; i < sizeof wanted / sizeof *wanted; i++)
-        if (event_try(wanted[i].event) == PAPI_OK && used < bytes)
-            used += (size_t)snprintf(out + used, bytes - used, ", %s", wanted[i].name);
-    return true;
+    can = !c.reason[0][0];
+    used = (size_t)snprintf(out, bytes, can ? "available: cycles" : "unavailable: cycles: %s",
+                            c.reason[0]);
+    if (!can && used < bytes)
+        snprintf(out + used, bytes - used, " (perf_event_paranoid %d)", paranoid_level());
+    for (size_t i = 1; can && i < c.n; i++)
+        if (!c.reason[i][0] && used < bytes)
+            used += (size_t)snprintf(out + used, bytes - used, ", %s", c.event[i].name);
+    counters_deinit(&c);
+    return can;
 }

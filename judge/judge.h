@@ -50,7 +50,7 @@ struct judge_options {
     const char *root;     /* folder that holds kernel/kernel.h and judge/kernel.flags as sealed */
     const char *work_dir; /* existing scratch folder; objects, layouts and logs go below it */
     const char *worker;   /* path of the judge-worker program */
-    const char *features; /* "all", "avx2", "scalar": what the kernel may use */
+    const char *features; /* what the kernel may use: see cpu_features_named */
     const char *focus;    /* NULL, or the op (problem_case.op) that all the weight goes to */
     uint64_t seed;        /* inputs of checks and plan of units; 0 = drawn from the system */
     uint32_t max_units;   /* 0 = the rule's cap */
@@ -85,12 +85,12 @@ int judge_build_link(struct judge_build *b, uint64_t layout_seed, const char **p
 
 struct judge_check_case {
     const struct problem_case *c;
-    uint32_t n_runs;             /* patterns x seeds x thread counts done */
+    uint32_t n_runs;             /* patterns x placements and team sizes done */
     double max_units, p99_units; /* worst over runs: |got - want| in ulp(S) */
     double rms_units;
-    double max_bound_share; /* worst |got - want| / bound; > 1 fails */
+    double max_bound_share; /* worst |got - want| / bound, at most 1e6; > 1 fails */
     bool failed;
-    char message[400]; /* first failure: buffer, index, got, want, pattern, seed, threads */
+    char message[400]; /* first failure: pattern, the check's seed, threads, buffer, got, want */
 };
 
 struct judge_check_report {
@@ -101,6 +101,10 @@ struct judge_check_report {
     double seconds;
 };
 
+/* Run every listed case against the oracle, stopping at the first that fails. o->seed (0: drawn)
+ * decides all inputs: the seed that a message names, given again, repeats the failure. A kernel
+ * that fails is a value. Error: ERR_IO, ERR_NOMEM, ERR_USAGE (features). The caller releases with
+ * judge_check_report_deinit. */
 int judge_check(struct judge_build *b, const struct judge_options *o,
                 struct judge_check_report *out);
 void judge_check_report_deinit(struct judge_check_report *r);
@@ -149,5 +153,8 @@ void judge_trial_deinit(struct judge_trial *t);
 
 /* One line that is the same for the same processor, cache sizes, core count and hypervisor. */
 void judge_machine_fingerprint(char out[256]);
+
+/* ERR_USAGE, naming the operations there are, when `op` is not NULL and none of them. */
+int judge_focus_check(const char *op);
 
 #endif

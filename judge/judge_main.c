@@ -14,9 +14,11 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,15 +27,16 @@ enum exit_code { EXIT_OK = 0, EXIT_NOT_CORRECT = 1, EXIT_USAGE = 2, EXIT_CANNOT 
 static const char help_text[] =
     "usage: judge COMMAND [options]\n"
     "\n"
-    "  check      compare a kernel with the oracle: every case, seed, pattern and thread count\n"
+    "  check      compare a kernel with the oracle: every case and pattern, one thread and many\n"
     "  bench      time a kernel: median, spread, GFLOP/s, GB/s, share of the roof, score\n"
     "  roofline   say at which wall each case stands, and how far from it\n"
     "  peaks      measure this machine: bandwidth of each level, f32 and int8 throughput\n"
     "\n"
     "  --source DIR      folder with kernel.c (default: kernel in the source tree)\n"
     "  --features NAME   all, avx512, avx2 or scalar: what the kernel may use (default all)\n"
-    "  --focus OP        give all the weight to one operation, such as gemm\n"
-    "  --seed N          seed of inputs and plan (default: drawn from the system)\n"
+    "  --focus OP        give all the weight to one operation, such as gemm (bench, roofline)\n"
+    "  --seed N          seed of inputs and plan (default: drawn from the system); the seed that\n"
+    "                    a failure names repeats it; 0x... for hexadecimal\n"
     "  --units N         units to measure (bench, roofline; default 3)\n"
     "  --json            one JSON object on standard output instead of text\n"
     "  --help            this text\n"
@@ -48,6 +51,9 @@ struct command_line {
     struct judge_options o;
     char root[PATH_MAX], work_dir[PATH_MAX], worker[PATH_MAX], source_buffer[PATH_MAX];
 };
+
+/* What a signal has to remove; "": nothing yet. */
+static char scratch_folder[PATH_MAX];
 
 /* --- where we are --- */
 
@@ -101,8 +107,40 @@ static int make_work_dir(char out[PATH_MAX])
 
     snprintf(out, PATH_MAX, "%s/judge-XXXXXX", tmp && *tmp ? tmp : "/tmp");
     if (!mkdtemp(out))
-        return err_set(ERR_IO, "%s: %s", out, strerror(errno));
+        return err_set(ERR_IO, "scratch folder %s: %s; set TMPDIR to a writable folder", out,
+                       strerror(errno));
+    snprintf(scratch_folder, sizeof scratch_folder, "%s", out);
     return 0;
+}
+
+/* Workers die with this process, the scratch folder does not. Only calls that POSIX allows in a
+ * handler; the default action, restored by SA_RESETHAND, follows on return. */
+static void clean_up_and_die(int number)
+{
+    pid_t pid = scratch_folder[0] ? _Fork() : -1;
+
+    if (pid == 0) {
+        execl("/bin/rm", "rm", "-rf", "--", scratch_folder, (char *)NULL);
+        _exit(127);
+    }
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
+    raise(number);
+}
+
+/* What the caller ignores (nohup) stays ignored, except for the end of children: it is waited for. */
+static void catch_signals(void)
+{
+    static const int deadly[] = {SIGHUP, SIGINT, SIGTERM};
+    const struct sigaction clean = {.sa_handler = clean_up_and_die, .sa_flags = (int)SA_RESETHAND};
+
+    signal(SIGCHLD, SIG_DFL);
+    for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++) {
+        struct sigaction now;
+
+        if (sigaction(deadly[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+            sigaction(deadly[i], &clean, NULL);
+    }
 }
 
 /* --- options --- */
@@ -132,7 +170,7 @@ static int parse_option(struct command_line *c, int option, const char *value)
         return cpu_features_named(value, &n);
     case 'o':
         c->o.focus = value;
-        return 0;
+        return judge_focus_check(value);
     case 'r':
         return parse_number(value, "seed", UINT64_MAX, &c->o.seed);
     case 'u':
@@ -203,6 +241,24 @@ static void print_json(json_t *value)
     json_decref(value);
 }
 
+/* A kernel that was refused or failed: a value, on standard output where programs read. */
+static int print_refusal(const struct command_line *c, enum judge_verdict verdict, const char *text)
+{
+    const char *name = judge_verdict_name(verdict);
+
+    clear_progress();
+    if (c->json) {
+        json_t *message = json_string(text);
+
+        if (!message)
+            message = json_string("not UTF-8; without --json it is printed as it is");
+        print_json(json_pack("{s:s, s:o}", "verdict", name, "message", message));
+    } else {
+        fprintf(stderr, "judge: %s: %s\n", name, text);
+    }
+    return EXIT_NOT_CORRECT;
+}
+
 static int run_peaks(const struct command_line *c)
 {
     struct judge_peaks peaks;
@@ -258,8 +314,7 @@ static int run_bench(const struct command_line *c, struct judge_build *build)
         close(lock);
     clear_progress();
     if (rc == 0 && b->status == UNIT_FAILED) {
-        fprintf(stderr, "judge: %s: %s\n", judge_verdict_name(b->verdict), b->message);
-        rc = EXIT_NOT_CORRECT;
+        rc = print_refusal(c, b->verdict, b->message);
     } else if (rc == 0) {
         if (c->json)
             print_json(bench_json(b));
@@ -279,9 +334,7 @@ static int run_on_build(struct command_line *c)
 
     TRY(judge_build_open(c->source, &c->o, &build));
     if (!judge_build_ok(build)) {
-        fprintf(stderr, "judge: %s:\n%s\n", judge_verdict_name(judge_build_verdict(build)),
-                judge_build_log(build));
-        rc = EXIT_NOT_CORRECT;
+        rc = print_refusal(c, judge_build_verdict(build), judge_build_log(build));
     } else if (!strcmp(c->command, "check")) {
         rc = run_check(c, build);
     } else {
@@ -289,6 +342,16 @@ static int run_on_build(struct command_line *c)
     }
     judge_build_close(&build);
     return rc;
+}
+
+static int check_source(const char *folder)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof path, "%s/kernel.c", folder);
+    if (access(path, R_OK) < 0)
+        return err_set(ERR_USAGE, "--source %s: kernel.c in it: %s", folder, strerror(errno));
+    return 0;
 }
 
 static int run_command(struct command_line *c)
@@ -302,11 +365,11 @@ static int run_command(struct command_line *c)
         snprintf(c->source_buffer, sizeof c->source_buffer, "%.*s/kernel", PATH_MAX - 16, c->root);
         c->source = c->source_buffer;
     }
+    TRY(check_source(c->source));
     TRY(make_work_dir(c->work_dir));
     c->o.root = c->root;
     c->o.worker = c->worker;
     c->o.work_dir = c->work_dir;
-    c->o.progress = show_progress;
     rc = run_on_build(c);
     file_remove_tree(c->work_dir);
     return rc;
@@ -329,9 +392,11 @@ int main(int argc, char **argv)
 
     if (!c)
         return EXIT_CANNOT;
+    catch_signals();
     rc = parse_command_line(argc, argv, c);
     if (rc == 0 && !known_command(c->command))
         rc = err_set(ERR_USAGE, "no command \"%s\"; see judge --help", c->command);
+    c->o.progress = show_progress;
     if (rc == 0)
         rc = !strcmp(c->command, "peaks") ? run_peaks(c) : run_command(c);
     free(c);

@@ -27,7 +27,10 @@ int machine_lock_take(const struct judge_options *o)
     if (fd < 0)
         fd = lock_file_open("/tmp/pawl-measure.lock");
     if (fd < 0)
-        return err_set(ERR_IO, "pawl-measure.lock: %s", strerror(errno));
+        return err_set(ERR_IO,
+                       "pawl-measure.lock can be opened neither in /run/lock nor in /tmp: %s; "
+                       "make one of them writable",
+                       strerror(errno));
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)
         return fd;
     trial_progress(o, JUDGE_MEASURED, false,

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <gelf.h>
 #include <libelf.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,6 +82,19 @@ static void names_deinit(struct object_names *list)
     free(list->name);
 }
 
+/* True for what a loader acts on before the contract's functions are called: constructors,
+ * destructors and thread-local data. */
+static bool section_runs_unasked(const char *name, const GElf_Shdr *h)
+{
+    static const char *const stems[] = {".init", ".fini", ".preinit", ".ctors", ".dtors"};
+
+    for (size_t i = 0; i < sizeof stems / sizeof stems[0]; i++)
+        if (strncmp(name, stems[i], strlen(stems[i])) == 0)
+            return true;
+    return h->sh_type == SHT_INIT_ARRAY || h->sh_type == SHT_FINI_ARRAY ||
+           h->sh_type == SHT_PREINIT_ARRAY || h->sh_flags & SHF_TLS;
+}
+
 /* Find the symbol table and sort the sections. */
 static int sections_scan(struct reader *r)
 {
@@ -99,6 +113,11 @@ static int sections_scan(struct reader *r)
         }
         if (!(h.sh_flags & SHF_ALLOC) || h.sh_size == 0)
             continue;
+        if (section_runs_unasked(name, &h) && !r->out->fault[0])
+            snprintf(r->out->fault, sizeof r->out->fault,
+                     "the kernel has a section %s; constructors, destructors and thread-local data "
+                     "are not allowed",
+                     name);
         if (h.sh_flags & SHF_EXECINSTR)
             names_add(&r->out->text, name);
         else if (h.sh_type == SHT_PROGBITS && !(h.sh_flags & SHF_WRITE) &&
@@ -125,6 +144,11 @@ static int symbols_check(struct reader *r)
         if (!gelf_getsym(r->symbols, (int)i, &s))
             return err_set(ERR_FORMAT, "object: symbol %zu: %s", i, elf_errmsg(-1));
         name = symbol_name(r, &s);
+        if (GELF_ST_TYPE(s.st_info) == STT_GNU_IFUNC && !fault[0])
+            snprintf(fault, room,
+                     "the kernel resolves %s while it is loaded (ifunc); choose by the team's "
+                     "features instead",
+                     name);
         if (GELF_ST_BIND(s.st_info) == STB_LOCAL)
             continue;
         if (s.st_shndx == SHN_UNDEF) {

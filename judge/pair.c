@@ -40,8 +40,7 @@ struct judge_pair {
     int32_t cores[WORKER_MAX_THREADS];
     uint32_t n_cores;
     uint32_t n_units;
-    struct judge_fault
-        fault; /* of the candidate while its pool was prepared; every unit reports it */
+    struct judge_fault fault; /* of the candidate before any unit; every unit reports it */
 };
 
 /* A unit under way. */
@@ -92,7 +91,7 @@ static int opaque_move(struct segment *s)
     memcpy(fresh.data, s->data, s->bytes);
     segment_close(s);
     *s = fresh;
-    return 0;
+    return segment_seal(s);
 }
 
 static int side_start(struct judge_pair *p, int side, uint64_t layout, uint64_t place_seed,
@@ -188,11 +187,16 @@ static int pair_calibrate(struct judge_pair *p, struct judge_fault *fault)
     return rc;
 }
 
-/* The incumbent's faults are no verdict on the candidate: an error that carries the sentence. */
-static int incumbent_error(const struct judge_fault *fault)
+/* The incumbent's faults are no verdict on the candidate: an error that carries the sentence. When
+ * both are one build (judge bench) they are the candidate's. */
+static int incumbent_error(struct judge_pair *p, const struct judge_fault *fault)
 {
     if (!fault->found)
         return 0;
+    if (p->build[CANDIDATE] == p->build[INCUMBENT]) {
+        p->fault = *fault;
+        return 0;
+    }
     return err_set(ERR_INTEGRITY, "the incumbent failed: %s: %s",
                    judge_verdict_name(fault->verdict), fault->message);
 }
@@ -212,12 +216,16 @@ static int pair_fill(struct judge_pair *p, uint64_t seed)
                          s == CANDIDATE ? &p->fault : &incumbent));
     if (p->fault.found)
         return 0;
-    TRY(incumbent_error(&incumbent));
+    TRY(incumbent_error(p, &incumbent));
+    if (p->fault.found)
+        return 0;
     opaque[0] = p->copies[0].opaque;
     opaque[1] = p->copies[1].opaque;
     p->equal = pool_sides_equal(&p->pool, opaque);
+    for (int s = 0; s < 2; s++)
+        TRY(segment_seal(&p->copies[s].opaque)); /* the workers that wrote it are gone */
     TRY(pair_calibrate(p, &incumbent));
-    return incumbent_error(&incumbent);
+    return incumbent_error(p, &incumbent);
 }
 
 int judge_pair_open(struct judge_build *candidate, struct judge_build *incumbent,
@@ -496,8 +504,78 @@ int judge_pair_unit(struct judge_pair *p, uint64_t seed, struct judge_unit *out,
     if (rc < 0 || !m.fault.found)
         return rc < 0 ? rc : UNIT_DONE;
     if (m.guilty == INCUMBENT)
-        return incumbent_error(&m.fault);
+        TRY(incumbent_error(p, &m.fault));
     *verdict = m.fault.verdict;
     snprintf(message, 512, "%s", m.fault.message);
     return UNIT_FAILED;
+}
+
+/* --- counting --- */
+
+static int case_count(struct side *s, const struct pool_case *c, uint32_t requests,
+                      struct counters *events, size_t e, double *per_request,
+                      struct judge_fault *fault)
+{
+    struct side_result r;
+    double before;
+
+    TRY(slice_run(s, c, 0, 1, true, &r));
+    fault_from_result(fault, &r);
+    if (fault->found)
+        return 0;
+    before = counters_read(events, e);
+    TRY(slice_run(s, c, 1 % c->n, requests, false, &r));
+    *per_request = (counters_read(events, e) - before) / requests;
+    fault_from_result(fault, &r);
+    return 0;
+}
+
+/* A fresh worker for each event, because only what starts after counters_start is counted. */
+static int event_count(struct judge_pair *p, size_t e, struct judge_counts *out,
+                       struct judge_fault *fault)
+{
+    struct side *s = NULL;
+    int rc;
+
+    counters_start(&out->events, e);
+    if (out->events.reason[e][0])
+        return 0;
+    rc = side_start(p, CANDIDATE, 0, 0, &p->copies[CANDIDATE], 0, 0, &s);
+    for (size_t i = 0; i < p->pool.n_cases && rc == 0 && !fault->found; i++)
+        rc = case_count(s, &p->pool.cases[i], p->requests[i], &out->events, e,
+                        &out->per_request[i][e], fault);
+    side_close(&s);
+    counters_stop(&out->events, e);
+    return rc;
+}
+
+static void counts_doubt(struct judge_counts *out, size_t n_cases, const struct judge_fault *fault)
+{
+    for (size_t i = 0; i < out->events.n; i++) {
+        char *reason = out->events.reason[i];
+        double sum = 0;
+
+        for (size_t k = 0; k < n_cases; k++)
+            sum += out->per_request[k][i];
+        if (reason[0] || (sum > 0 && !fault->found))
+            continue;
+        snprintf(reason, sizeof out->events.reason[i], "%s",
+                 fault->found ? "the kernel failed while it was counted" : "reads 0 in every case");
+    }
+}
+
+int judge_pair_count(struct judge_pair *p, const struct counters_event *events,
+                     struct judge_counts *out)
+{
+    struct judge_fault fault = p->fault;
+    int rc = 0;
+
+    memset(out, 0, sizeof *out);
+    counters_init(events, &out->events);
+    for (size_t e = 0; e < out->events.n && rc == 0 && !fault.found; e++)
+        if (!out->events.reason[e][0])
+            rc = event_count(p, e, out, &fault);
+    counts_doubt(out, p->pool.n_cases, &fault);
+    counters_deinit(&out->events);
+    return rc;
 }

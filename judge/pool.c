@@ -6,6 +6,7 @@
 #include "reference/base/err.h"
 #include "reference/base/rng.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,31 @@ static bool op_is_weighted(const char *op)
         if (problem_shipped.cases[i].weight > 0 && strcmp(problem_shipped.cases[i].op, op) == 0)
             return true;
     return false;
+}
+
+/* True when one of the first n cases is of operation `op`. */
+static bool op_is_listed(const char *op, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(problem_shipped.cases[i].op, op) == 0)
+            return true;
+    return false;
+}
+
+int judge_focus_check(const char *op)
+{
+    char known[256] = "";
+
+    if (!op || op_is_listed(op, problem_shipped.n_cases))
+        return 0;
+    for (size_t i = 0; i < problem_shipped.n_cases; i++) {
+        const char *name = problem_shipped.cases[i].op;
+        size_t used = strlen(known);
+
+        if (!op_is_listed(name, i))
+            snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", name);
+    }
+    return err_set(ERR_USAGE, "focus %s: no such operation; there are %s", op, known);
 }
 
 static bool case_is_timed(const struct problem_case *c, const char *focus)
@@ -118,14 +144,12 @@ static int case_add(struct pool *p, const struct problem_case *which, uint64_t s
 int pool_init(struct pool *p, const struct judge_options *o, uint64_t seed)
 {
     memset(p, 0, sizeof *p);
+    TRY(judge_focus_check(o->focus));
     TRY(cpu_features_named(o->features ? o->features : "all", &p->features));
     for (size_t i = 0; i < problem_shipped.n_cases; i++)
         if (case_is_timed(&problem_shipped.cases[i], o->focus))
             TRY(case_add(p, &problem_shipped.cases[i], rng_seed_mix(seed, i)));
-    if (p->n_cases == 0)
-        return err_set(ERR_USAGE, "the problem has no timed case%s%s",
-                       o->focus ? " for focus " : "", o->focus ? o->focus : "");
-    return 0;
+    return p->n_cases ? 0 : err_set(ERR_USAGE, "the problem has no timed case");
 }
 
 void pool_deinit(struct pool *p)

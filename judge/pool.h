@@ -46,7 +46,7 @@ struct pool {
 };
 
 /* Generate the instances of every timed case: weight > 0, or of operation o->focus when none of its
- * cases has weight. Error: ERR_USAGE (no timed case), ERR_NOMEM, ERR_UNSUPPORTED. */
+ * cases has weight. Error: ERR_USAGE (no timed case, unknown focus), ERR_NOMEM, ERR_UNSUPPORTED. */
 int pool_init(struct pool *p, const struct judge_options *o, uint64_t seed);
 void pool_deinit(struct pool *p);
 

@@ -97,6 +97,24 @@ static void plan_fill(struct worker_plan *p, const struct side_spec *spec)
     atomic_store(&p->doorbell, 1);
 }
 
+/* A process group of its own: a Ctrl-C is the judge's to act on, and must not look like a crash of
+ * the candidate. No signal is blocked or ignored, whatever the judge was started with. */
+static int attributes_init(posix_spawnattr_t *a)
+{
+    sigset_t none, all;
+    int rc = posix_spawnattr_init(a);
+
+    if (rc)
+        return rc;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setpgroup(a, 0);
+    posix_spawnattr_setsigmask(a, &none);
+    posix_spawnattr_setsigdefault(a, &all);
+    return posix_spawnattr_setflags(a, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
+                                           POSIX_SPAWN_SETSIGDEF);
+}
+
 /* Start the program with the five files under their numbers, everything else closed. */
 static int side_spawn(struct side *s, const struct side_spec *spec)
 {
@@ -109,6 +127,7 @@ static int side_spawn(struct side *s, const struct side_spec *spec)
     char worker[PATH_MAX], object[PATH_MAX];
     char *argv[] = {worker, object, NULL};
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
     int high[WORKER_FILES_END - WORKER_PLAN];
     int rc = 0;
 
@@ -131,11 +150,15 @@ static int side_spawn(struct side *s, const struct side_spec *spec)
             posix_spawn_file_actions_addclose(&actions, WORKER_PLAN + i);
     }
     posix_spawn_file_actions_addclosefrom_np(&actions, WORKER_FILES_END);
-    rc = posix_spawn(&s->pid, worker, &actions, NULL, argv, env);
+    rc = attributes_init(&attributes);
+    if (rc == 0)
+        rc = posix_spawn(&s->pid, worker, &actions, &attributes, argv, env);
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     if (rc) {
         s->pid = 0;
-        return err_set(ERR_IO, "starting the worker %s: %s", worker, strerror(rc));
+        return err_set(ERR_IO, "starting the worker %s: %s; is it built (make)?", worker,
+                       strerror(rc));
     }
     return 0;
 }

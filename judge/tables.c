@@ -75,6 +75,49 @@ static void print_doubt(FILE *out, const struct bench *b)
         fprintf(out, "the peaks are doubtful, and the roofs with them: %s\n", b->peaks.doubt);
 }
 
+/* The events that cannot be counted, those with the same reason together. */
+static void print_missing(FILE *out, const struct counters *c)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        bool same = i && !strcmp(c->reason[i], c->reason[i - 1]);
+
+        if (!c->reason[i][0])
+            continue;
+        fprintf(out, "%s%s", same ? ", " : "counters unavailable: ", c->event[i].name);
+        if (i + 1 == c->n || strcmp(c->reason[i], c->reason[i + 1]))
+            fprintf(out, ": %s\n", c->reason[i]);
+    }
+}
+
+/* Per request; misses are told in KiB, to be held against what the case has to read. */
+static void print_counts(FILE *out, const struct bench *b)
+{
+    const struct counters *c = &b->counts.events;
+
+    if (counters_any(c)) {
+        fprintf(out, "\n%-34s %3s", "counters of a request, user mode", "thr");
+        for (size_t k = 0; k < c->n; k++)
+            if (!c->reason[k][0])
+                fprintf(out, c->event[k].line_bytes ? " %10s KiB" : " %14s", c->event[k].name);
+        fprintf(out, " %6s\n", "IPC");
+    }
+    for (size_t i = 0; i < b->n_cases && counters_any(c); i++) {
+        const double *count = b->counts.per_request[i];
+        double ipc = counters_ipc(c, count);
+
+        fprintf(out, "%-34s %3u", b->cases[i].c->name, b->cases[i].c->n_threads);
+        for (size_t k = 0; k < c->n; k++)
+            if (!c->reason[k][0])
+                fprintf(out, " %14.1f",
+                        count[k] * (c->event[k].line_bytes ? c->event[k].line_bytes / 1024.0 : 1));
+        if (ipc > 0)
+            fprintf(out, " %6.2f\n", ipc);
+        else
+            fprintf(out, " %6s\n", "-");
+    }
+    print_missing(out, c);
+}
+
 void tables_bench(FILE *out, const struct bench *b)
 {
     fprintf(out, "%-34s %3s %7s %12s %7s %9s %8s %6s\n", "case", "thr", "weight", "median us",
@@ -89,6 +132,7 @@ void tables_bench(FILE *out, const struct bench *b)
     fprintf(out, "%u units; ", b->n_units);
     print_score(out, b);
     print_doubt(out, b);
+    print_counts(out, b);
 }
 
 /* The case where most of the mix's time is above its floor. */
@@ -123,6 +167,7 @@ void tables_roofline(FILE *out, const struct bench *b)
     }
     print_score(out, b);
     print_doubt(out, b);
+    print_counts(out, b);
     if (!b->n_cases)
         return;
     worst = worst_case(b);

@@ -11,10 +11,11 @@
 void tables_peaks(FILE *out, const struct judge_peaks *p);
 void tables_check(FILE *out, const struct judge_check_report *r);
 
-/* Time and rates of each case, and the score. */
+/* Time and rates of each case, the score, and the counters or why there are none. */
 void tables_bench(FILE *out, const struct bench *b);
 
-/* Where each case stands, and a closing line that names the wall most time is lost at. */
+/* Where each case stands, the counters, and a closing line that names the wall most time is lost at.
+ */
 void tables_roofline(FILE *out, const struct bench *b);
 
 #endif

@@ -9,6 +9,8 @@
 #include "reference/base/err.h"
 #include "reference/base/rng.h"
 
+#include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,11 +58,14 @@ static int trial_peaks(struct trial *t)
     return 0;
 }
 
-/* The case that is faster than what is possible under `cheat` limits or floors; -1: none. */
-static int impossible_case(const struct trial *t, bool cheat, double *ns, double *limit_ns)
+/* Set *which to a case that is faster than its floor or (`cheat`: only) than these caches and
+ * instructions ever are; -1: none is. */
+static int impossible_case(const struct trial *t, bool cheat, int *which, double *ns,
+                           double *limit_ns)
 {
     const struct trial_stage *s = trial_published(t);
 
+    *which = -1;
     for (size_t i = 0; s && i < s->rule.n_cases; i++) {
         const struct problem_case *c = s->units[0].cases[i].c;
         struct roofline_point point;
@@ -69,13 +74,16 @@ static int impossible_case(const struct trial *t, bool cheat, double *ns, double
         TRY(slices_collect(s->units, s->n, i, SLICES_CANDIDATE, &side));
         *ns = slices_quantile(&side, 0.5);
         slices_deinit(&side);
-        if (roofline_locate(&t->peaks, c, roofline_working_set(c), *ns, &point) < 0)
-            continue;
-        *limit_ns = cheat ? point.cheat_ns : point.best_ns / RULE_FLOOR_SLACK;
-        if (*ns < *limit_ns)
-            return (int)i;
+        TRY(roofline_locate(&t->peaks, c, roofline_working_set(c), *ns, &point));
+        *limit_ns = point.cheat_ns;
+        if (!cheat)
+            *limit_ns = fmax(point.cheat_ns, point.best_ns / RULE_FLOOR_SLACK);
+        if (*ns < *limit_ns) {
+            *which = (int)i;
+            return 0;
+        }
     }
-    return -1;
+    return 0;
 }
 
 /* Physics: nothing runs faster than the machine. Returns 1 when all cases are possible, 0 with a
@@ -85,13 +93,16 @@ static int trial_physics(struct trial *t)
     const struct trial_stage *s = trial_published(t);
     char reason[sizeof t->out->reason];
     double ns = 0, limit = 0;
-    int i = impossible_case(t, false, &ns, &limit);
+    int i, rc;
 
+    TRY(impossible_case(t, false, &i, &ns, &limit));
     if (i < 0)
         return 1;
-    TRY(t->source->peaks(t->source->ctx, &t->peaks));
+    rc = trial_peaks(t);
+    if (rc <= 0)
+        return rc;
     for (int cheat = 1; cheat >= 0; cheat--) {
-        i = impossible_case(t, cheat, &ns, &limit);
+        TRY(impossible_case(t, cheat, &i, &ns, &limit));
         if (i < 0)
             continue;
         snprintf(reason, sizeof reason, "%s takes %.2f us; %s allows %.2f us at best",
@@ -250,6 +261,11 @@ static void pair_source_close(void **pair)
     *pair = NULL;
 }
 
+static int pair_source_count(void *pair, struct judge_counts *out)
+{
+    return judge_pair_count(pair, counters_wanted, out);
+}
+
 static int pair_source_peaks(void *ctx, struct judge_peaks *out)
 {
     const struct pair_source *s = ctx;
@@ -317,7 +333,13 @@ static int try_gates(struct judge_build *candidate, struct judge_build *incumben
     if (out->check.verdict != JUDGE_WIN) {
         out->verdict = out->check.verdict;
         snprintf(out->reason, sizeof out->reason, "%s", out->check.message);
-        return trial_end_early(o, out, "judge check --source kernel repeats it without measuring");
+        char next[sizeof out->next];
+
+        snprintf(next, sizeof next,
+                 "judge check --source DIR --features %s --seed %" PRIu64
+                 " repeats it, with that kernel in DIR",
+                 o->features ? o->features : "all", out->seed);
+        return trial_end_early(o, out, next);
     }
     return 1;
 }
@@ -338,13 +360,18 @@ int judge_try(struct judge_build *candidate, struct judge_build *incumbent,
               const struct judge_options *o, struct judge_trial *out)
 {
     struct pair_source pair = {.candidate = candidate, .incumbent = incumbent, .o = o};
-    const struct trial_source source = {&pair, pair_source_open, pair_source_unit,
-                                        pair_source_close, pair_source_peaks};
+    const struct trial_source source = {&pair,
+                                        pair_source_open,
+                                        pair_source_unit,
+                                        pair_source_close,
+                                        pair_source_peaks,
+                                        pair_source_count};
     struct judge_options seeded = *o;
     double start = now_seconds();
     int rc;
 
     memset(out, 0, sizeof *out);
+    TRY(judge_focus_check(o->focus));
     TRY(cpu_features_named(o->features ? o->features : "all", &pair.features));
     while (!seeded.seed)
         seeded.seed = rng_seed_system();

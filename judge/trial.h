@@ -20,6 +20,7 @@ struct trial_source {
                 char *message);
     void (*close)(void **pair);
     int (*peaks)(void *ctx, struct judge_peaks *out);
+    int (*count)(void *pair, struct judge_counts *out); /* after the last unit, of the candidate */
 };
 
 /* How a stage ended; the first ones are those of the decision rule. */
@@ -40,8 +41,9 @@ struct trial_stage {
     double weight[UNIT_MAX_CASES];
     struct judge_unit *units;
     uint32_t n, room;
-    double noise;       /* robust standard deviation of D over units */
-    double steal_share; /* mean over the units that know it; -1: none does */
+    double noise;               /* robust standard deviation of D over units */
+    struct judge_counts counts; /* no events when the candidate failed */
+    double steal_share;         /* mean over the units that know it; -1: none does */
     enum trial_outcome outcome;
     enum judge_verdict failed; /* TRIAL_FAILED: what the candidate did */
     char message[512];

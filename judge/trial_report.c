@@ -399,12 +399,13 @@ static json_t *cases_json(const struct trial *t)
 
         json_array_append_new(
             all,
-            json_pack("{s:s, s:s, s:f, s:[f,f,f], s:b, s:f, s:f, s:f, s:f, s:s}", "name",
+            json_pack("{s:s, s:s, s:f, s:[f,f,f], s:b, s:f, s:f, s:f, s:f, s:s, s:o}", "name",
                       r->c->name, "op", r->c->op, "weight", s->weight[i], "estimate", r->estimate,
                       r->low, r->high, "may_be_harmed",
                       (int)(r->low <= -RULE_VETO_EFFECT && r->high >= -RULE_VETO_EFFECT),
                       "candidate_ns", r->candidate_ns, "incumbent_ns", r->incumbent_ns, "floor_ns",
-                      r->floor_ns, "utilisation", r->utilisation, "regime", r->regime));
+                      r->floor_ns, "utilisation", r->utilisation, "regime", r->regime, "counters",
+                      counters_json(&s->counts.events, s->counts.per_request[i])));
     }
     return all;
 }

@@ -210,6 +210,8 @@ int trial_stage_run(const struct trial_source *source, const struct judge_option
         out->shapes_seed = rng_seed_system();
     TRY(source->open(source->ctx, out->shapes_seed, &pair));
     rc = stage_loop(source, o, pair, plan_seed, out);
+    if (rc == 0 && out->outcome != TRIAL_FAILED)
+        rc = source->count(pair, &out->counts);
     source->close(&pair);
     out->steal_share = stage_steal(out);
     return rc;

@@ -7,6 +7,7 @@
 #ifndef PAWL_UNIT_H
 #define PAWL_UNIT_H
 
+#include "judge/counters.h"
 #include "judge/judge.h"
 
 enum { UNIT_QUADS = 3, UNIT_SLICES = 4, UNIT_MAX_CASES = 32 };
@@ -40,8 +41,22 @@ int judge_pair_open(struct judge_build *candidate, struct judge_build *incumbent
                     const struct judge_options *o, uint64_t shapes_seed, struct judge_pair **out);
 void judge_pair_close(struct judge_pair **p);
 
-/* Run one unit. On UNIT_FAILED *verdict and message (>= 512 bytes) say what the candidate did. */
+/* Run one unit. On UNIT_FAILED *verdict and message (>= 512 bytes) say what the candidate did. A
+ * fault of the incumbent is ERR_INTEGRITY, unless both are one build: then it is the candidate's. */
 int judge_pair_unit(struct judge_pair *p, uint64_t seed, struct judge_unit *out,
                     enum judge_verdict *verdict, char *message);
+
+/* Events per request, [case of judge_unit][event]; meaningless for an event with a reason. */
+struct judge_counts {
+    struct counters events; /* released: names and reasons only */
+    double per_request[UNIT_MAX_CASES][COUNTERS_MAX];
+};
+
+/* Count `events` (see counters_init) while workers of the candidate, one for each event, carry
+ * out a slice of each case; nothing is timed or judged. An event that reads 0 in every case is not
+ * believed, and a kernel that fails is the reason of all events. Error: what starting a worker
+ * returns. */
+int judge_pair_count(struct judge_pair *p, const struct counters_event *events,
+                     struct judge_counts *out);
 
 #endif

@@ -108,6 +108,40 @@ Test(build, names_a_missing_export)
     expect_refusal(JUDGE_FAIL_CONTRACT, "does not export get_tiling_meta");
 }
 
+Test(build, nothing_may_run_while_the_kernel_is_loaded)
+{
+    static const char *const refused[] = {
+        "__attribute__((constructor)) static void early(void) { __builtin_trap(); }",
+        "__attribute__((destructor)) static void late(void) { __builtin_trap(); }",
+        "__thread int own; int *kernel_own(void); __attribute__((visibility(\"hidden\")))"
+        " int *kernel_own(void) { return &own; }",
+        "static void *pick(void) { return 0; }"
+        "__attribute__((visibility(\"hidden\"), ifunc(\"pick\"))) void picked(void);",
+    };
+
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        struct judge_build *b;
+
+        sandbox_tiny(&box, refused[i]);
+        b = sandbox_build(&box);
+        cr_expect_not(judge_build_ok(b), "%s", refused[i]);
+        cr_expect_eq(judge_build_verdict(b), JUDGE_FAIL_CONTRACT, "%s", judge_build_log(b));
+        judge_build_close(&b);
+    }
+}
+
+Test(build, what_does_not_link_fails_to_build)
+{
+    struct judge_build *b;
+
+    sandbox_tiny(&box, "__asm__(\".section .text.far,\\\"ax\\\"\\n movl memcpy, %eax\\n\");");
+    b = sandbox_build(&box);
+    cr_assert_not(judge_build_ok(b));
+    cr_assert_eq(judge_build_verdict(b), JUDGE_FAIL_BUILD);
+    cr_assert(strstr(judge_build_log(b), "R_X86_64_32S") != NULL, "%s", judge_build_log(b));
+    judge_build_close(&b);
+}
+
 Test(build, shows_the_compiler_error_without_machine_paths)
 {
     sandbox_tiny(&box, "#define AFTER return undeclared_thing");

@@ -4,6 +4,7 @@
 #include "tests/judge/sandbox.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct sandbox box;
@@ -98,6 +99,30 @@ Test(check, one_wrong_row_is_found_and_measured)
 {
     expect_failure("#define AFTER if (team->rank == 0) ((float *)call->out[0].data)[4] *= 1.001f",
                    JUDGE_FAIL_CORRECTNESS, "y[row 4, column 0] =");
+}
+
+Test(check, the_seed_in_a_message_repeats_the_failure)
+{
+    struct judge_check_report r[2];
+    struct judge_build *b;
+    const char *seed;
+
+    sandbox_tiny(&box, "#define AFTER if (team->rank == 0) ((float *)call->out[0].data)[4] *= 2");
+    b = sandbox_build(&box);
+    for (int i = 0; i < 2; i++) {
+        box.options.seed = 0;
+        if (i == 1) {
+            seed = strstr(r[0].message, "--seed ");
+            cr_assert(seed != NULL, "%s", r[0].message);
+            box.options.seed = strtoull(seed + 7, NULL, 0);
+        }
+        cr_assert_eq(judge_check(b, &box.options, &r[i]), 0, "%s", err_message());
+        cr_assert_eq(r[i].verdict, JUDGE_FAIL_CORRECTNESS);
+    }
+    cr_expect_str_eq(r[0].message, r[1].message);
+    judge_check_report_deinit(&r[0]);
+    judge_check_report_deinit(&r[1]);
+    judge_build_close(&b);
 }
 
 Test(check, an_element_never_written_is_called_so)

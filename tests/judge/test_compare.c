@@ -104,6 +104,21 @@ Test(compare, a_value_past_its_bound_is_found_where_it_is)
     subject_deinit(&s);
 }
 
+Test(compare, an_error_where_none_is_allowed_is_a_number_still)
+{
+    struct compare_stats stats = {0};
+    struct subject s;
+    char message[256];
+
+    subject_init(&s, "gemv");
+    s.all.expect.bound[0] = 0;
+    ((float *)(void *)s.got)[0] += 1;
+    cr_assert_not(compare_check(&s.all, s.got, 0, &stats, message, sizeof message));
+    cr_expect_gt(stats.max_bound_share, 1);
+    cr_expect(isfinite(stats.max_bound_share));
+    subject_deinit(&s);
+}
+
 Test(compare, classes_must_match)
 {
     static const float bad[] = {NAN, INFINITY, -INFINITY};

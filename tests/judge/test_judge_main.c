@@ -3,26 +3,43 @@
  * The judge program from outside: exit codes, and output that a program can read. */
 #include "reference/base/fileio.h"
 #include "reference/base/strbuf.h"
+#include "tests/judge/sandbox.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <jansson.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
-/* Run `judge` with up to two arguments in `dir`; its exit code, and what it printed. */
-static int run_judge(const char *dir, const char *one, const char *two, struct strbuf *output)
+static void judge_path(char out[PATH_MAX])
 {
     const char *bin = getenv("PAWL_BIN");
-    char relative[PATH_MAX], path[PATH_MAX], first[64], second[64];
-    char *argv[] = {path, first, second, NULL};
+    char relative[PATH_MAX];
 
     snprintf(relative, sizeof relative, "%s/judge", bin ? bin : "build/bin");
-    cr_assert_not_null(realpath(relative, path), "%s", relative);
-    snprintf(first, sizeof first, "%s", one ? one : "");
-    snprintf(second, sizeof second, "%s", two ? two : "");
-    argv[one ? (two ? 3 : 2) : 1] = NULL;
+    cr_assert_not_null(realpath(relative, out), "%s", relative);
+}
+
+/* Run `judge` with up to three arguments (NULL: no more) in `dir`; its exit code, and what it
+ * printed. */
+static int run_judge(const char *dir, const char *one, const char *two, const char *three,
+                     struct strbuf *output)
+{
+    char path[PATH_MAX], words[3][320];
+    const char *wanted[] = {one, two, three};
+    char *argv[] = {path, NULL, NULL, NULL, NULL};
+
+    judge_path(path);
+    for (int i = 0; i < 3 && wanted[i]; i++) {
+        snprintf(words[i], sizeof words[i], "%s", wanted[i]);
+        argv[i + 1] = words[i];
+    }
     return process_run(argv, dir, 60, output);
 }
 
@@ -32,15 +49,22 @@ Test(judge_main, exit_codes_tell_usage_from_inability, .timeout = 120)
         const char *dir, *one, *two;
         int code;
     } runs[] = {
-        {".", "--help", NULL, 0},       {".", NULL, NULL, 2},
-        {".", "juggle", NULL, 2},       {".", "check", "bench", 2},
-        {".", "--units=0", "bench", 2}, {".", "--features=magic", "check", 2},
-        {".", "--unknown", NULL, 2},    {"/", "check", NULL, 3},
+        {".", "--help", NULL, 0},
+        {".", NULL, NULL, 2},
+        {".", "juggle", NULL, 2},
+        {".", "check", "bench", 2},
+        {".", "--units=0", "bench", 2},
+        {".", "--features=magic", "check", 2},
+        {".", "--unknown", NULL, 2},
+        {"/", "check", NULL, 3},
+        {".", "--focus=juggle", "bench", 2},
+        {".", "--source=tests", "check", 2},
+        {".", "--source=nowhere", "bench", 2},
     };
 
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
         struct strbuf output = {0};
-        int code = run_judge(runs[i].dir, runs[i].one, runs[i].two, &output);
+        int code = run_judge(runs[i].dir, runs[i].one, runs[i].two, NULL, &output);
 
         cr_expect_eq(code, runs[i].code, "run %zu gave %d: %s", i, code, strbuf_str(&output));
         cr_expect_gt(output.len, 10);
@@ -48,10 +72,75 @@ Test(judge_main, exit_codes_tell_usage_from_inability, .timeout = 120)
     }
 }
 
+Test(judge_main, a_refused_kernel_is_json_too, .timeout = 120)
+{
+    struct strbuf output = {0};
+    struct sandbox box;
+    char source[320];
+    json_t *value;
+    int code;
+
+    sandbox_init(&box);
+    sandbox_write(&box, "kernel.c", "int x = ;\n");
+    snprintf(source, sizeof source, "--source=%s", box.source);
+    code = run_judge(".", source, "check", "--json", &output);
+    value = json_loads(strbuf_str(&output), 0, NULL);
+    cr_assert_eq(code, 1);
+    cr_assert_not_null(value, "%s", strbuf_str(&output));
+    cr_expect_str_eq(json_string_value(json_object_get(value, "verdict")), "FAIL_BUILD");
+    cr_expect_not_null(strstr(json_string_value(json_object_get(value, "message")), "kernel.c:1"));
+    json_decref(value);
+    strbuf_deinit(&output);
+    sandbox_deinit(&box);
+}
+
+/* Wait up to ten seconds for something to lie in `folder` (want) or for nothing to. */
+static bool folder_becomes(const char *folder, bool want)
+{
+    for (int i = 0; i < 1000; i++) {
+        DIR *dir = opendir(folder);
+        const struct dirent *e;
+        bool found = false;
+
+        cr_assert_not_null(dir);
+        while ((e = readdir(dir)))
+            found = found || e->d_name[0] != '.';
+        closedir(dir);
+        if (found == want)
+            return true;
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+    return false;
+}
+
+Test(judge_main, a_signal_leaves_no_scratch_folder, .timeout = 120)
+{
+    char path[PATH_MAX];
+    struct sandbox box;
+    int status = 0;
+    pid_t pid;
+
+    sandbox_init(&box);
+    judge_path(path);
+    pid = fork();
+    if (pid == 0) {
+        setenv("TMPDIR", box.source, 1);
+        signal(SIGTERM, SIG_DFL);
+        execl(path, "judge", "check", (char *)NULL);
+        _exit(127);
+    }
+    cr_assert(folder_becomes(box.source, true));
+    kill(pid, SIGTERM);
+    waitpid(pid, &status, 0);
+    cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM, "status %d", status);
+    cr_expect(folder_becomes(box.source, false));
+    sandbox_deinit(&box);
+}
+
 Test(judge_main, peaks_are_readable_by_programs, .timeout = 120)
 {
     struct strbuf output = {0};
-    int code = run_judge(".", "peaks", "--json", &output);
+    int code = run_judge(".", "peaks", "--json", NULL, &output);
     json_t *value = json_loads(strbuf_str(&output), 0, NULL);
 
     cr_assert_eq(code, 0);

@@ -115,6 +115,25 @@ Test(pair, a_kernel_that_is_only_right_at_first_is_caught_while_timed)
     judge_build_close(&honest);
 }
 
+Test(pair, a_build_against_itself_answers_for_its_own_faults)
+{
+    struct judge_build *b;
+    struct judge_pair *p = NULL;
+    static struct judge_unit u;
+    enum judge_verdict verdict = JUDGE_WIN;
+    char message[512] = "";
+
+    sandbox_shipped(&box, "if (call->op == KERNEL_GEMV) __builtin_trap();", "");
+    b = sandbox_build(&box);
+    cr_assert(judge_build_ok(b), "%s", judge_build_log(b));
+    cr_assert_eq(judge_pair_open(b, b, &box.options, 5, &p), 0, "%s", err_message());
+    cr_assert_eq(judge_pair_unit(p, 1, &u, &verdict, message), UNIT_FAILED);
+    cr_assert_eq(verdict, JUDGE_FAIL_CRASH);
+    cr_assert(strstr(message, "SIGILL") != NULL, "%s", message);
+    judge_pair_close(&p);
+    judge_build_close(&b);
+}
+
 Test(pair, sides_with_other_private_bytes_are_moved_and_still_right)
 {
     struct judge_build *candidate, *incumbent = shipped();

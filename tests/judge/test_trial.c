@@ -83,6 +83,19 @@ static int world_peaks(void *ctx, struct judge_peaks *out)
     return 0;
 }
 
+/* One event that is counted and one that is not, distinct for each stage and case. */
+static int world_count(void *pair, struct judge_counts *out)
+{
+    static const struct counters_event events[] = {
+        {"hops", {"x"}, 64}, {"skips", {"y"}, 0}, {NULL, {NULL}, 0}};
+    struct world *w = pair;
+
+    *out = (struct judge_counts){.events = {.event = events, .n = 2, .reason = {"", "no legs"}}};
+    for (size_t i = 0; i < UNIT_MAX_CASES; i++)
+        out->per_request[i][0] = (double)(100 * w->n_open + i);
+    return 0;
+}
+
 /* Twice the floor of the round machine: no cheat and no wonder. */
 static double honest_ns(const struct problem_case *c)
 {
@@ -154,7 +167,8 @@ static struct world quiet_world(double gain)
 
 static struct judge_trial run_world(struct world *w, const char *focus, uint32_t max_units)
 {
-    const struct trial_source source = {w, world_open, world_unit, world_close, world_peaks};
+    const struct trial_source source = {w,           world_open,  world_unit,
+                                        world_close, world_peaks, world_count};
     struct judge_options o = {.focus = focus,
                               .seed = 42,
                               .max_units = max_units,
@@ -340,6 +354,19 @@ Test(trial, faster_than_the_machine_is_a_cheat)
     judge_trial_deinit(&t);
 }
 
+Test(trial, nobody_is_accused_on_peaks_that_contradict_themselves)
+{
+    struct world w = quiet_world(0.03);
+    struct judge_trial t;
+
+    w.scale = 0.01;
+    w.implausible[1] = w.implausible[2] = true;
+    t = run_world(&w, NULL, 0);
+    cr_expect_eq(t.verdict, JUDGE_UNFIT_MACHINE);
+    cr_expect_eq(w.n_peaks, 3);
+    judge_trial_deinit(&t);
+}
+
 /* Under the floor and above what L2 could deliver: either the peaks or the pool are not what they
  * seem. */
 Test(trial, under_the_floor_is_an_unfit_machine)
@@ -389,7 +416,8 @@ Test(trial, focus_puts_the_weight_on_one_operation)
 Test(trial, an_unknown_focus_is_refused)
 {
     struct world w = quiet_world(0);
-    const struct trial_source source = {&w, world_open, world_unit, world_close, world_peaks};
+    const struct trial_source source = {&w,          world_open,  world_unit,
+                                        world_close, world_peaks, world_count};
     struct judge_options o = {.focus = "juggling"};
     struct judge_trial t = {0};
 
@@ -518,7 +546,28 @@ Test(trial, what_is_not_correct_is_not_measured, .timeout = 120)
         try_tiny("#define AFTER if (team->rank == 0) ((float *)call->out[0].data)[4] *= 1.001f");
 
     cr_expect_eq(t.verdict, JUDGE_FAIL_CORRECTNESS);
-    cr_expect_gt(strlen(t.reason), 10);
+    cr_expect_not_null(strstr(t.reason, "--seed 1,"), "%s", t.reason);
+    cr_expect_not_null(strstr(t.next, "--seed 1 repeats it"), "%s", t.next);
     cr_expect_gt(t.check.n_cases, 0);
+    judge_trial_deinit(&t);
+}
+
+Test(trial, details_carry_the_counters_of_the_published_stage)
+{
+    struct world w = quiet_world(0.03);
+    struct judge_trial t = run_world(&w, NULL, 0);
+    const json_t *cases = json_object_get(t.details, "cases");
+
+    cr_assert_eq(t.verdict, JUDGE_WIN);
+    cr_assert_gt(json_array_size(cases), 1);
+    for (size_t i = 0; i < json_array_size(cases); i++) {
+        const json_t *c = json_object_get(json_array_get(cases, i), "counters");
+
+        cr_expect_float_eq(json_real_value(json_object_get(c, "hops")), 200 + (double)i, 1e-9);
+        cr_expect_float_eq(json_real_value(json_object_get(json_object_get(c, "bytes"), "hops")),
+                           64 * (200 + (double)i), 1e-9);
+        cr_expect_str_eq(json_string_value(json_object_get(c, "skips")), "unavailable: no legs");
+        cr_expect_null(json_object_get(c, "ipc"));
+    }
     judge_trial_deinit(&t);
 }
