@@ -54,21 +54,22 @@ static int verify_cases(struct verifier *v, int64_t n, const json_t *cases)
     size_t i = 0;
     bool same = true;
 
-    TRY(ledger__prepare(v->l,
-                        "SELECT name, op, regime, estimate, low, high, candidate_ns, incumbent_ns,"
-                        " floor_ns, utilisation FROM cases WHERE experiment = ? ORDER BY position",
-                        &s));
+    TRY(ledger__prepare(
+        v->l,
+        "SELECT name, op, regime, estimate, low, high, candidate_ns, incumbent_ns,"
+        " floor_ns, utilisation, position FROM cases WHERE experiment = ? ORDER BY position",
+        &s));
     sqlite3_bind_int64(s, 1, n);
     for (; sqlite3_step(s) == SQLITE_ROW; i++) {
         const json_t *c = json_array_get(cases, i);
 
+        same = same && sqlite3_column_int64(s, 10) == (int64_t)i;
         for (int k = 0; k < 10; k++) {
             const json_t *want = json_object_get(c, columns[k]);
-            const char *text = json_string_value(want), *got;
+            const char *text = json_string_value(want);
 
             if (k < 3) {
-                got = (const char *)sqlite3_column_text(s, k);
-                same = same && got && strcmp(got, text ? text : "") == 0;
+                same = same && ledger__column_is(s, k, text ? text : "");
             } else if (json_is_number(want)) {
                 same = same && sqlite3_column_type(s, k) == SQLITE_FLOAT &&
                        sqlite3_column_double(s, k) == json_number_value(want);
@@ -90,9 +91,12 @@ static int verify_details(struct verifier *v, const struct ledger_row *row)
     json_t *json;
     int rc = ledger_details(v->l, row->experiment, &text);
 
-    if (rc == 0)
+    if (rc == 0) {
         v->proof->n_without_details++;
-    if (rc <= 0)
+        rc = verify_cases(v, row->experiment, NULL);
+        goto out;
+    }
+    if (rc < 0)
         goto out;
     sha256_hex(text.data, text.len, hex);
     if (strcmp(hex, row->details) != 0) {
@@ -120,9 +124,8 @@ static int verify_seal(struct verifier *v, const struct ledger_row *row)
                         &s));
     sqlite3_bind_int64(s, 1, row->experiment);
     if (sqlite3_step(s) == SQLITE_ROW)
-        same = seal && strcmp((const char *)sqlite3_column_text(s, 0), old) == 0 &&
-               strcmp((const char *)sqlite3_column_text(s, 1), row->judge) == 0 &&
-               strcmp((const char *)sqlite3_column_text(s, 2), row->attempt) == 0;
+        same = seal && ledger__column_is(s, 0, old) && ledger__column_is(s, 1, row->judge) &&
+               ledger__column_is(s, 2, row->attempt);
     else
         same = !seal;
     sqlite3_finalize(s);
@@ -152,21 +155,46 @@ static int verify_row(void *ctx, const struct ledger_row *row)
     return v->fault->text[0] ? 1 : verify_seal(v, row);
 }
 
-/* Records in the side tables of an experiment that does not exist. */
-static int verify_strays(struct ledger *l, struct ledger_fault *fault)
+/* A fault at the first experiment that `sql` selects. */
+static int verify_none(struct ledger *l, const char *sql, const char *what,
+                       struct ledger_fault *fault)
 {
     sqlite3_stmt *s = NULL;
-    int rc = 0;
+    int rc = 0, step;
 
-    TRY(ledger__prepare(l,
-                        "SELECT experiment FROM (SELECT experiment FROM cases UNION"
-                        " SELECT experiment FROM samples UNION SELECT experiment FROM seals)"
-                        " WHERE experiment NOT IN (SELECT experiment FROM experiments)",
-                        &s));
-    if (sqlite3_step(s) == SQLITE_ROW)
-        rc = fault_set(fault, sqlite3_column_int64(s, 0), "records of a row that does not exist");
+    TRY(ledger__prepare(l, sql, &s));
+    step = sqlite3_step(s);
+    if (step == SQLITE_ROW)
+        rc = fault_set(fault, sqlite3_column_int64(s, 0), "%s", what);
+    else if (step != SQLITE_DONE)
+        rc = ledger__fail(l, "reading the side tables");
     sqlite3_finalize(s);
     return rc;
+}
+
+/* The tables beside experiments: no record of a row that does not exist, each machine at the row
+ * that saw it first, and the triggers that keep them all append-only. */
+static int verify_side_tables(struct ledger *l, struct ledger_fault *fault)
+{
+    static const char strays[] =
+        "SELECT experiment FROM (SELECT experiment FROM cases UNION"
+        " SELECT experiment FROM samples UNION SELECT experiment FROM seals)"
+        " WHERE experiment NOT IN (SELECT experiment FROM experiments)";
+    static const char machines[] =
+        "SELECT coalesce(first, experiment) FROM (SELECT experiment, (SELECT min(experiment)"
+        " FROM experiments WHERE machine = m.fingerprint) AS first FROM machines AS m)"
+        " WHERE experiment IS NOT first UNION ALL SELECT experiment FROM experiments"
+        " WHERE machine <> '' AND machine NOT IN (SELECT fingerprint FROM machines)";
+    int rc = verify_none(l, strays, "records of a row that does not exist", fault);
+
+    if (rc == 0)
+        rc = verify_none(l, machines, "table machines differs from the rows", fault);
+    if (rc)
+        return rc;
+    rc = ledger__schema_guarded(l);
+    if (rc == 0)
+        return fault_set(fault, 0, "a trigger that keeps a table append-only is gone or changed");
+    return rc < 0 ? rc : 0;
 }
 
 int ledger_verify(struct ledger *l, struct ledger_proof *proof, struct ledger_fault *fault)
@@ -181,7 +209,7 @@ int ledger_verify(struct ledger *l, struct ledger_proof *proof, struct ledger_fa
     free(v.judge);
     if (rc == ERR_INTEGRITY)
         rc = fault_set(fault, v.next, "%s", err_message());
-    return rc ? rc : verify_strays(l, fault);
+    return rc ? rc : verify_side_tables(l, fault);
 }
 
 struct tsv_check {

@@ -64,6 +64,34 @@ int ledger__prepare(struct ledger *l, const char *sql, sqlite3_stmt **out)
     return sqlite3_prepare_v2(l->db, sql, -1, out, NULL) == SQLITE_OK ? 0 : ledger__fail(l, sql);
 }
 
+bool ledger__column_is(sqlite3_stmt *s, int at, const char *want)
+{
+    const char *text =
+        sqlite3_column_type(s, at) == SQLITE_TEXT ? (const char *)sqlite3_column_text(s, at) : NULL;
+    size_t len = strlen(want);
+
+    return text && (size_t)sqlite3_column_bytes(s, at) == len && memcmp(text, want, len) == 0;
+}
+
+enum { BUSY_MS = 10000, BUSY_STEP_MS = 20 };
+
+/* Switching a new file to WAL while another process opens it is refused at once, whatever the busy
+ * timeout says: so the waiting is ours. */
+static int set_pragmas(struct ledger *l)
+{
+    static const char text[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                               "PRAGMA foreign_keys = ON;";
+    int rc;
+
+    for (int waited = 0; waited < BUSY_MS; waited += BUSY_STEP_MS) {
+        rc = sqlite3_exec(l->db, text, NULL, NULL, NULL);
+        if (rc != SQLITE_BUSY)
+            return rc == SQLITE_OK ? 0 : ledger__fail(l, "opening");
+        sqlite3_sleep(BUSY_STEP_MS);
+    }
+    return ledger__fail(l, "opening");
+}
+
 int ledger_open(const char *path, struct ledger **out)
 {
     struct ledger *l = calloc(1, sizeof *l);
@@ -76,9 +104,8 @@ int ledger_open(const char *path, struct ledger **out)
         rc = err_set(ERR_IO, "ledger %s: %s", path, sqlite3_errmsg(l->db));
         goto out;
     }
-    sqlite3_busy_timeout(l->db, 10000);
-    rc = ledger__exec(l, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                         "PRAGMA foreign_keys = ON;");
+    rc = set_pragmas(l);
+    sqlite3_busy_timeout(l->db, BUSY_MS);
     if (rc == 0)
         rc = ledger__schema_create(l->db);
     if (rc < 0)
@@ -396,20 +423,25 @@ int ledger_find(struct ledger *l, int64_t n, struct ledger_row *out)
     return rc;
 }
 
-int ledger_details(struct ledger *l, int64_t n, struct strbuf *out)
+int ledger__read_text(struct ledger *l, sqlite3_stmt *s, const char *doing, struct strbuf *out)
 {
-    sqlite3_stmt *s = NULL;
-    int rc = 0, step;
+    int rc = 0, step = sqlite3_step(s);
 
-    TRY(ledger__prepare(l, "SELECT json FROM samples WHERE experiment = ?", &s));
-    sqlite3_bind_int64(s, 1, n);
-    step = sqlite3_step(s);
     if (step == SQLITE_ROW) {
         strbuf_add(out, sqlite3_column_text(s, 0), (size_t)sqlite3_column_bytes(s, 0));
         rc = 1;
     } else if (step != SQLITE_DONE) {
-        rc = ledger__fail(l, "reading details");
+        rc = ledger__fail(l, doing);
     }
     sqlite3_finalize(s);
     return rc;
+}
+
+int ledger_details(struct ledger *l, int64_t n, struct strbuf *out)
+{
+    sqlite3_stmt *s = NULL;
+
+    TRY(ledger__prepare(l, "SELECT json FROM samples WHERE experiment = ?", &s));
+    sqlite3_bind_int64(s, 1, n);
+    return ledger__read_text(l, s, "reading details", out);
 }

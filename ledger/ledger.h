@@ -154,8 +154,9 @@ struct ledger_proof {
 };
 
 /* Prove the database by itself: numbers without gaps, every hash, detail records and cases against
- * their digest, seals where the judge hash changes. 0 when all holds, 1 with *fault filled,
- * negative when it could not be read. */
+ * their digest, seals where the judge hash changes, machines, and that the triggers which refuse
+ * UPDATE and DELETE are there. States are not covered: they serve recovery only. 0 when all holds,
+ * 1 with *fault filled, negative when it could not be read. */
 int ledger_verify(struct ledger *l, struct ledger_proof *proof, struct ledger_fault *fault);
 
 /* Compare a results.tsv with the database: its lines must be the header and the rows 1..k for some

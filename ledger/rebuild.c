@@ -45,7 +45,7 @@ static int take_row(struct importer *im, const struct ledger_row *row)
         goto out;
     if (rc == 1) {
         sha256_hex(strbuf_str(&details), details.len, hex);
-        if (strcmp(hex, row->details) != 0) {
+        if (strcmp(hex, row->details) != 0 || strlen(strbuf_str(&details)) != details.len) {
             rc = err_set(ERR_INTEGRITY, "row %lld: its detail record does not match its digest",
                          (long long)row->experiment);
             goto out;

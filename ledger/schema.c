@@ -59,7 +59,7 @@ static void experiments_ddl(struct strbuf *sql)
 {
     static const char *const types[] = {"INTEGER NOT NULL", "REAL", "TEXT NOT NULL"};
 
-    strbuf_addf(sql, "CREATE TABLE IF NOT EXISTS experiments (");
+    strbuf_addf(sql, "CREATE TABLE experiments (");
     for (size_t i = 0; i < LEDGER__N_COLUMNS; i++)
         strbuf_addf(sql, "%s %s%s, ", ledger__columns[i].name, types[ledger__columns[i].kind],
                     i == 0 ? " PRIMARY KEY" : "");
@@ -95,20 +95,42 @@ static const struct {
 };
 
 /* UPDATE and DELETE are refused, and so is INSERT OR REPLACE, which would delete in silence. */
-static void triggers_ddl(const char *table, const char *key, struct strbuf *sql)
+enum { N_TRIGGERS = 3 }; /* of each table */
+
+/* Append the statement that makes trigger k of a table, as SQLite keeps it: without semicolon. */
+static void trigger_ddl(const char *table, const char *key, int k, struct strbuf *sql)
 {
     static const char *const events[] = {"UPDATE", "DELETE"};
 
-    for (size_t i = 0; i < 2; i++)
+    if (k < 2)
+        strbuf_addf(sql, "CREATE TRIGGER %s_no_%s BEFORE %s ON %s", table, events[k], events[k],
+                    table);
+    else
         strbuf_addf(sql,
-                    "CREATE TRIGGER IF NOT EXISTS %s_no_%s BEFORE %s ON %s"
-                    " BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;\n",
-                    table, events[i], events[i], table);
-    strbuf_addf(sql,
-                "CREATE TRIGGER IF NOT EXISTS %s_no_replace BEFORE INSERT ON %s"
-                " WHEN EXISTS (SELECT 1 FROM %s WHERE %s)"
-                " BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;\n",
-                table, table, table, key);
+                    "CREATE TRIGGER %s_no_replace BEFORE INSERT ON %s"
+                    " WHEN EXISTS (SELECT 1 FROM %s WHERE %s)",
+                    table, table, table, key);
+    strbuf_addf(sql, " BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END");
+}
+
+int ledger__schema_guarded(struct ledger *l)
+{
+    struct strbuf ddl = {0};
+    sqlite3_stmt *s = NULL;
+    int guarded = 1;
+
+    TRY(ledger__prepare(l, "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND sql = ?", &s));
+    for (size_t i = 0; guarded && i < sizeof tables / sizeof *tables * N_TRIGGERS; i++) {
+        strbuf_clear(&ddl);
+        trigger_ddl(tables[i / N_TRIGGERS].name, tables[i / N_TRIGGERS].key, (int)(i % N_TRIGGERS),
+                    &ddl);
+        sqlite3_bind_text(s, 1, ddl.data, -1, SQLITE_TRANSIENT);
+        guarded = sqlite3_step(s) == SQLITE_ROW;
+        sqlite3_reset(s);
+    }
+    sqlite3_finalize(s);
+    strbuf_deinit(&ddl);
+    return guarded;
 }
 
 static int schema_version(sqlite3 *db)
@@ -121,6 +143,20 @@ static int schema_version(sqlite3 *db)
         version = sqlite3_column_int(s, 0);
     sqlite3_finalize(s);
     return version;
+}
+
+static void schema_ddl(struct strbuf *sql)
+{
+    experiments_ddl(sql);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        if (tables[i].ddl)
+            strbuf_addf(sql, "CREATE TABLE %s (%s) STRICT;\n", tables[i].name, tables[i].ddl);
+        for (int k = 0; k < N_TRIGGERS; k++) {
+            trigger_ddl(tables[i].name, tables[i].key, k, sql);
+            strbuf_addf(sql, ";\n");
+        }
+    }
+    strbuf_addf(sql, "PRAGMA user_version = %d;\nCOMMIT;\n", SCHEMA_VERSION);
 }
 
 int ledger__schema_create(sqlite3 *db)
@@ -136,19 +172,13 @@ int ledger__schema_create(sqlite3 *db)
         return err_set(ERR_UNSUPPORTED,
                        "ledger: written by a newer program (schema %d, this one knows %d)", version,
                        SCHEMA_VERSION);
-    strbuf_addf(&sql, "BEGIN IMMEDIATE;\n");
-    experiments_ddl(&sql);
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        if (tables[i].ddl)
-            strbuf_addf(&sql, "CREATE TABLE IF NOT EXISTS %s (%s) STRICT;\n", tables[i].name,
-                        tables[i].ddl);
-        triggers_ddl(tables[i].name, tables[i].key, &sql);
-    }
-    strbuf_addf(&sql, "PRAGMA user_version = %d;\nCOMMIT;\n", SCHEMA_VERSION);
-    if (sqlite3_exec(db, strbuf_str(&sql), NULL, NULL, NULL) != SQLITE_OK) {
+    schema_ddl(&sql);
+    if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK ||
+        (schema_version(db) != SCHEMA_VERSION && /* another process may have been faster */
+         sqlite3_exec(db, strbuf_str(&sql), NULL, NULL, NULL) != SQLITE_OK))
         rc = err_set(ERR_IO, "ledger: creating tables: %s", sqlite3_errmsg(db));
+    if (!sqlite3_get_autocommit(db))
         sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-    }
     strbuf_deinit(&sql);
     return rc;
 }

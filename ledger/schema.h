@@ -35,6 +35,15 @@ struct ledger {
 /* Create what is missing, in one transaction. */
 int ledger__schema_create(sqlite3 *db);
 
+/* 1 when every trigger that keeps the tables append-only is there as it was made, 0 when not. */
+int ledger__schema_guarded(struct ledger *l);
+
+/* Append the text of the first result row to *out and finalize `s`: 1, or 0 when there is no row. */
+int ledger__read_text(struct ledger *l, sqlite3_stmt *s, const char *doing, struct strbuf *out);
+
+/* Is the text in result column `at` exactly `want`? False for a value of another kind. */
+bool ledger__column_is(sqlite3_stmt *s, int at, const char *want);
+
 /* err_set with SQLite's message; returns ERR_IO. */
 int ledger__fail(struct ledger *l, const char *doing);
 int ledger__exec(struct ledger *l, const char *sql);

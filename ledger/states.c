@@ -26,21 +26,12 @@ int ledger_state_add(struct ledger *l, const struct ledger_state *s)
 int ledger_state_find(struct ledger *l, int64_t attempt, const char *name, struct strbuf *data)
 {
     sqlite3_stmt *s = NULL;
-    int rc = 0, step;
 
     TRY(ledger__prepare(
         l, "SELECT data FROM states WHERE attempt = ? AND name = ? ORDER BY id DESC LIMIT 1", &s));
     sqlite3_bind_int64(s, 1, attempt);
     sqlite3_bind_text(s, 2, name, -1, SQLITE_TRANSIENT);
-    step = sqlite3_step(s);
-    if (step == SQLITE_ROW) {
-        strbuf_add(data, sqlite3_column_text(s, 0), (size_t)sqlite3_column_bytes(s, 0));
-        rc = 1;
-    } else if (step != SQLITE_DONE) {
-        rc = ledger__fail(l, "reading a state");
-    }
-    sqlite3_finalize(s);
-    return rc;
+    return ledger__read_text(l, s, "reading a state", data);
 }
 
 int ledger_state_pending(struct ledger *l, int64_t *attempt, char name[32])
@@ -48,11 +39,11 @@ int ledger_state_pending(struct ledger *l, int64_t *attempt, char name[32])
     sqlite3_stmt *s = NULL;
     int rc = 0, step;
 
-    TRY(ledger__prepare(
-        l,
-        "SELECT attempt, name FROM states AS s WHERE name <> 'done' AND id ="
-        " (SELECT max(id) FROM states WHERE attempt = s.attempt) ORDER BY id LIMIT 1",
-        &s));
+    TRY(ledger__prepare(l,
+                        "SELECT attempt, name FROM (SELECT attempt, name, max(id) AS id FROM "
+                        "states GROUP BY attempt)"
+                        " WHERE name <> 'done' ORDER BY id LIMIT 1",
+                        &s));
     step = sqlite3_step(s);
     if (step == SQLITE_ROW) {
         *attempt = sqlite3_column_int64(s, 0);

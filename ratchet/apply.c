@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HAPPENED = 1024 };
+enum { HAPPENED = 1024, SUBJECT = 72 };
 
 static const char *short_branch(const char *ref)
 {
@@ -84,25 +84,10 @@ static void percent(struct strbuf *out, double log_ratio)
     strbuf_addf(out, "%+.2f %%", 100 * expm1(log_ratio));
 }
 
-/* Subject from the hypothesis, at most 72 columns, cut at a character, never inside one. */
-static void add_subject(struct strbuf *out, const char *hypothesis)
-{
-    size_t n = strcspn(hypothesis, "\n");
-
-    if (n > 72) {
-        n = 69;
-        while (n && ((unsigned char)hypothesis[n] & 0xc0) == 0x80)
-            n--;
-        strbuf_addf(out, "%.*s...", (int)n, hypothesis);
-    } else {
-        strbuf_addf(out, "%.*s", (int)n, hypothesis);
-    }
-}
-
 static void win_message(const struct ledger_row *row, struct strbuf *out)
 {
-    add_subject(out, row->hypothesis);
-    if (strlen(row->hypothesis) > 72 || strchr(row->hypothesis, '\n'))
+    repo_subject(out, row->hypothesis, SUBJECT);
+    if (strlen(row->hypothesis) > SUBJECT || strchr(row->hypothesis, '\n'))
         strbuf_addf(out, "\n\n%s", row->hypothesis);
     strbuf_addf(out, "\n\nMeasured: ");
     percent(out, row->estimate);
@@ -116,25 +101,6 @@ static void win_message(const struct ledger_row *row, struct strbuf *out)
         strbuf_addf(out, "All the weight was on %s.\n", row->focus);
     strbuf_addf(out, "\nExperiment: %lld\nLedger-Head: %s\nJudge-Hash: %s\nAttempt: %s\n",
                 (long long)row->experiment, row->hash, row->judge, row->attempt);
-}
-
-/* `base` with ledger/results.tsv holding rows 1..n. */
-static int tree_with_results(struct ratchet *r, const git_oid *base, int64_t n, git_oid *out)
-{
-    git_tree_update u = {
-        .action = GIT_TREE_UPDATE_UPSERT, .filemode = GIT_FILEMODE_BLOB, .path = REPO_RESULTS};
-    struct strbuf tsv = {0};
-    git_tree *tree = NULL;
-    int rc = repo_tree_of(r->repo, base, &tree);
-
-    if (rc == 0)
-        rc = ledger_export(r->ledger, n, &tsv);
-    if (rc == 0 && (git_blob_create_from_buffer(&u.id, r->repo, tsv.data, tsv.len) ||
-                    git_tree_create_updated(out, r->repo, tree, 1, &u)))
-        rc = repo_fail("the tree of the win");
-    git_tree_free(tree);
-    strbuf_deinit(&tsv);
-    return rc;
 }
 
 /* Store W and return its id; nothing points at it yet. */
@@ -154,7 +120,7 @@ static int plan_win(struct ratchet *r, const struct proposal *p, git_oid *win)
     git_oid_cpy(&c.parents[0], &p->parent);
     rc = logbranch_tip(r->repo, &c.parents[1]);
     if (rc == 1)
-        rc = tree_with_results(r, &p->attempt, p->n, &tree);
+        rc = logbranch_join_tree(r, &p->attempt, p->n, &tree);
     if (rc == 0)
         rc = repo_commit_store(r->repo, &c, win);
     ledger_row_deinit(&row);
@@ -316,7 +282,7 @@ static int store_checkpoint(struct ratchet *r, const git_oid *head, const struct
     c.message = message.data;
     rc = logbranch_tip(r->repo, &c.parents[1]);
     if (rc == 1)
-        rc = tree_with_results(r, head, last->experiment, &tree);
+        rc = logbranch_join_tree(r, head, last->experiment, &tree);
     if (rc == 0)
         rc = repo_commit_store(r->repo, &c, out);
     strbuf_deinit(&message);

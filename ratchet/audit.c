@@ -38,8 +38,10 @@ static int audit_chain(struct auditor *a)
     if (rc < 0)
         return rc;
     a->out->n_rows = proof.n_rows;
-    if (rc == 1)
+    if (rc == 1 && fault.experiment)
         audit_add(a->out->failed, "row %lld: %s", (long long)fault.experiment, fault.text);
+    else if (rc == 1)
+        audit_add(a->out->failed, "%s", fault.text);
     else
         audit_add(a->out->proved,
                   "chain: %lld rows without gaps, each hash right, each names the one before",
@@ -57,8 +59,7 @@ static void audit_pending(struct auditor *a)
     int64_t n;
 
     if (a->r->doubt[0])
-        audit_add(a->out->failed, "the experiments that git carries do not fit this ledger: %s",
-                  a->r->doubt);
+        audit_add(a->out->failed, "%s", a->r->doubt);
     if (ledger_state_pending(a->r->ledger, &n, state) == 1)
         audit_add(a->out->unproved, "attempt %lld is under way or interrupted at state %s",
                   (long long)n, state);
@@ -90,7 +91,7 @@ static int compare_tsv(struct auditor *a, const char *which, const struct strbuf
 static int audit_tsv_on_disk(struct auditor *a, bool tracked)
 {
     struct strbuf path = {0}, text = {0};
-    int64_t rows;
+    int64_t rows = -1;
     int rc = 0;
 
     strbuf_addf(&path, "%s%s", a->r->root, REPO_RESULTS);
@@ -98,7 +99,10 @@ static int audit_tsv_on_disk(struct auditor *a, bool tracked)
         rc = file_read(path.data, &text);
         if (rc == 0)
             rc = compare_tsv(a, "in the working tree", &text, &rows);
-        if (rc == 0 && rows >= 0)
+        if (rc == 0 && rows >= 0 && rows < a->head_rows)
+            audit_add(a->out->failed, "row %lld: its line is missing (in the working tree)",
+                      (long long)rows + 1);
+        else if (rc == 0 && rows >= 0)
             audit_add(a->out->proved, "results.tsv in the working tree: rows 1..%lld byte for byte",
                       (long long)rows);
     } else if (tracked) {
@@ -114,7 +118,7 @@ static int audit_tsv(struct auditor *a)
     struct strbuf text = {0};
     git_tree *tree = NULL;
     git_oid head;
-    int64_t rows;
+    int64_t rows = -1;
     int rc = 0, tracked = 0;
 
     if (git_reference_name_to_id(&head, a->r->repo, "HEAD"))
@@ -124,6 +128,7 @@ static int audit_tsv(struct auditor *a)
         tracked = rc = repo_file_read(a->r->repo, tree, REPO_RESULTS, &text);
     if (rc == 1) {
         rc = compare_tsv(a, "at HEAD", &text, &rows);
+        a->head_rows = rc == 0 ? rows : -1;
         if (rc == 0 && rows >= 0)
             audit_add(a->out->proved, "results.tsv at HEAD: rows 1..%lld byte for byte",
                       (long long)rows);
@@ -146,7 +151,7 @@ static int audit_tsv(struct auditor *a)
 
 int ratchet_audit(struct ratchet *r, struct ratchet_audit *out)
 {
-    struct auditor a = {.r = r, .out = out};
+    struct auditor a = {.r = r, .out = out, .head_rows = -1};
     int rc;
 
     memset(out, 0, sizeof *out);
@@ -154,7 +159,7 @@ int ratchet_audit(struct ratchet *r, struct ratchet_audit *out)
     out->unproved = json_array();
     out->failed = json_array();
     a.shallow = git_repository_is_shallow(r->repo) == 1;
-    rc = audit_chain(&a);
+    rc = a.shallow && r->doubt[0] ? err_set(ERR_UNSUPPORTED, "%s", r->doubt) : audit_chain(&a);
     if (rc == 0) {
         audit_pending(&a);
         rc = audit_tsv(&a);

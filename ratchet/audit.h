@@ -12,6 +12,7 @@ struct auditor {
     struct ratchet *r;
     struct ratchet_audit *out;
     bool chain_ok, shallow;
+    int64_t head_rows; /* in HEAD's results.tsv; -1: there is none, or it is wrong */
 };
 
 /* Append a finding to one of the lists of struct ratchet_audit. */

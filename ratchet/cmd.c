@@ -116,11 +116,13 @@ static void print_measured(const struct ledger_row *row, const json_t *details)
     printf("  faster     %s, 95 %% interval; %lld units, confirmed by %lld%s%s\n", estimate,
            (long long)row->units, (long long)row->confirm_units,
            row->focus[0] ? "; all weight on " : "", row->focus);
-    printf("  evidence   E = %.4g for a win, %.4g against", real_of(details, "evidence"),
-           real_of(details, "evidence_loss"));
-    if (row->confirm_units)
-        printf(", %.4g in confirmation", real_of(details, "evidence_confirm"));
-    printf("; margin %.2f %%\n", 100 * real_of(details, "margin"));
+    if (details) {
+        printf("  evidence   E = %.4g for a win, %.4g against", real_of(details, "evidence"),
+               real_of(details, "evidence_loss"));
+        if (row->confirm_units)
+            printf(", %.4g in confirmation", real_of(details, "evidence_confirm"));
+        printf("; margin %.2f %%\n", 100 * real_of(details, "margin"));
+    }
     if (isfinite(row->score))
         printf("  score      %.4g (utilisation %.1f %%, %.4g ms), %.4g GFLOP/s, %.4g GB/s, %s\n",
                row->score, 100 * row->utilisation, row->latency_ms, row->gflops, row->gbps,

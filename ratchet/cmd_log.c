@@ -51,8 +51,8 @@ int cmd_log(int argc, char **argv)
         cmd_json(rows);
     } else if (rc == 0) {
         if (r->doubt[0])
-            fprintf(stderr, "ratchet: the rows that git carries do not fit: %s\n", r->doubt);
-        if (ledger_count(r->ledger) == 0)
+            fprintf(stderr, "ratchet: %s\n", r->doubt);
+        if (ledger_count(r->ledger) == 0 && !r->doubt[0])
             puts("no experiment yet; change a kernel file, then: ratchet try -m \"hypothesis\"");
         else
             printf("%5s  %-10s  %-16s %-28s %8s  %s\n", "n", "date", "verdict",

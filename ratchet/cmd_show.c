@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/cmd.h"
 
+#include "ratchet/record.h"
 #include "ratchet/repo.h"
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
@@ -55,7 +56,7 @@ static void print_text(const struct ledger_row *row, const json_t *details,
         printf("  next       %s\n", next);
     if (strlen(row->hypothesis) > 100 || strchr(row->hypothesis, '\n'))
         printf("\n%s\n\n", row->hypothesis);
-    printf("  when       %s, by %s%s", row->time, row->author, "");
+    printf("  when       %s, by %s", row->time, row->author);
     if (row->seconds > 0)
         printf(", %.1f s", row->seconds);
     printf("\n  commits    attempt %.12s on %.12s\n", row->attempt,
@@ -84,9 +85,12 @@ static int show(struct ratchet *r, int64_t n, bool json)
     add_diff(r, &row, &diff);
     if (json) {
         json_t *o = ledger_row_json(&row);
+        char *patch = NULL;
 
+        record_text(&patch, strbuf_str(&diff)); /* a kernel may hold bytes that are no UTF-8 */
         json_object_set_new(o, "record", details ? json_incref(details) : json_null());
-        json_object_set_new(o, "diff", json_string(strbuf_str(&diff)));
+        json_object_set_new(o, "diff", json_string(patch));
+        free(patch);
         cmd_json(o);
     } else {
         print_text(&row, details, &diff);

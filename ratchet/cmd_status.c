@@ -5,6 +5,7 @@
 #include "ratchet/repo.h"
 #include "ratchet/scope.h"
 #include "reference/base/err.h"
+#include "reference/base/strbuf.h"
 
 #include <string.h>
 
@@ -75,17 +76,20 @@ static void print_text(const json_t *o)
 {
     const json_t *last = json_object_get(o, "last"), *changed = json_object_get(o, "changed");
     const char *problem = text_of(o, "head_problem");
+    struct strbuf line = {0};
 
     if (*problem)
         printf("HEAD       %s\n", problem);
     else
         printf("HEAD       %.12s on %s\n", text_of(o, "head"),
                text_of(o, "branch") + strlen("refs/heads/"));
-    if (last)
-        printf("last       experiment %lld: %s: %.80s\n",
+    if (last) {
+        cmd_line(&line, text_of(last, "hypothesis"), 80);
+        printf("last       experiment %lld: %s: %s\n",
                (long long)json_integer_value(json_object_get(last, "experiment")),
-               text_of(last, "verdict"), text_of(last, "hypothesis"));
-    else
+               text_of(last, "verdict"), strbuf_str(&line));
+        strbuf_deinit(&line);
+    } else
         printf("last       no experiment yet\n");
     if (json_object_get(o, "pending_attempt"))
         printf("pending    attempt %lld at state %s: %s\n",

@@ -4,7 +4,9 @@
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
 
+#include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char usage[] =
     "usage: ratchet try -m HYPOTHESIS [--focus OP] [--author NAME] [--dry-run] [--json]\n"
@@ -81,6 +83,33 @@ static bool focus_known(const char *op)
     return false;
 }
 
+static pid_t owner; /* a child between fork and exec must not speak */
+
+/* The default action follows: the ledger's states make dying safe at any point. */
+static void on_signal(int number)
+{
+    static const char said[] =
+        "\nratchet: interrupted; nothing is lost: the next ratchet command that writes (or ratchet "
+        "recover) finishes or undoes the attempt\n";
+
+    if (getpid() == owner && write(STDERR_FILENO, said, sizeof said - 1) < 0) {
+        /* nobody listens: the next command says it again */
+    }
+    raise(number);
+}
+
+static void tell_when_interrupted(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    const struct sigaction mine = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction was;
+
+    owner = getpid();
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (sigaction(numbers[i], NULL, &was) == 0 && was.sa_handler == SIG_DFL)
+            sigaction(numbers[i], &mine, NULL);
+}
+
 int cmd_try(int argc, char **argv)
 {
     struct ratchet_try_options o = {0};
@@ -108,6 +137,7 @@ int cmd_try(int argc, char **argv)
         fprintf(stderr, "ratchet try: --focus %s: the problem has no such operation\n", o.focus);
         return RATCHET_EXIT_USAGE;
     }
+    tell_when_interrupted();
     rc = cmd_open(stderr, &r);
     if (rc == 0)
         rc = ratchet_try(r, &o, &result);

@@ -38,8 +38,11 @@ int lock_repository(const char *store)
     int fd = store_lock_open(store);
 
     TRY(fd);
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-        return fd;
+    for (int i = 0; i < 5; i++) { /* `ratchet status` looks by holding it for an instant */
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return fd;
+        usleep(20000);
+    }
     close(fd);
     return err_set(ERR_CONFLICT,
                    "another ratchet is at work in this repository; try again when it is "

@@ -6,7 +6,8 @@
 #ifndef PAWL_RATCHET_LOCKS_H
 #define PAWL_RATCHET_LOCKS_H
 
-/* Returns a descriptor to close when done. Error: ERR_CONFLICT at once when somebody holds it. */
+/* Returns a descriptor to close when done. Error: ERR_CONFLICT, within a tenth of a second, when
+ * somebody holds it. */
 int lock_repository(const char *store);
 
 /* 1 when somebody holds the repository lock now, else 0. */

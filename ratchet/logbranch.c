@@ -66,11 +66,9 @@ static int row_tree(struct ratchet *r, int64_t n, git_oid *out)
 
 static void row_message(const struct ledger_row *row, struct strbuf *out)
 {
-    size_t line = strcspn(row->hypothesis, "\n");
-
-    strbuf_addf(out, "experiment %lld: %s: %.*s\n\nRow: %lld\nRow-Hash: %s\n",
-                (long long)row->experiment, row->verdict, (int)(line < 60 ? line : 60),
-                row->hypothesis, (long long)row->experiment, row->hash);
+    strbuf_addf(out, "experiment %lld: %s: ", (long long)row->experiment, row->verdict);
+    repo_subject(out, row->hypothesis, 60);
+    strbuf_addf(out, "\n\nRow: %lld\nRow-Hash: %s\n", (long long)row->experiment, row->hash);
 }
 
 struct writer {
@@ -126,6 +124,24 @@ int logbranch_sync(struct ratchet *r)
                            "branch ratchet-log is not the ratchet's; rename it first");
     }
     return have < want ? ledger_each(r->ledger, have + 1, want, write_row, &w) : 0;
+}
+
+int logbranch_join_tree(struct ratchet *r, const git_oid *base, int64_t n, git_oid *out)
+{
+    git_tree_update u = {
+        .action = GIT_TREE_UPDATE_UPSERT, .filemode = GIT_FILEMODE_BLOB, .path = REPO_RESULTS};
+    struct strbuf tsv = {0};
+    git_tree *tree = NULL;
+    int rc = repo_tree_of(r->repo, base, &tree);
+
+    if (rc == 0)
+        rc = ledger_export(r->ledger, n, &tsv);
+    if (rc == 0 && (git_blob_create_from_buffer(&u.id, r->repo, tsv.data, tsv.len) ||
+                    git_tree_create_updated(out, r->repo, tree, 1, &u)))
+        rc = repo_fail("the tree of a join");
+    git_tree_free(tree);
+    strbuf_deinit(&tsv);
+    return rc;
 }
 
 /* --- taking over --- */
@@ -257,6 +273,33 @@ static void offer_joins(struct best *b)
     }
 }
 
+/* HEAD's results.tsv must not name more rows than the ledger has by now: beginning at row 1 again
+ * beside them would lose them. */
+static int check_head_covered(struct ratchet *r)
+{
+    int64_t ours = ledger_count(r->ledger), named = -1; /* the header is no row */
+    struct strbuf text = {0};
+    git_tree *tree = NULL;
+    git_oid head;
+    int rc;
+
+    if (ours < 0 || git_reference_name_to_id(&head, r->repo, "HEAD"))
+        return ours < 0 ? (int)ours : 0;
+    rc = repo_tree_of(r->repo, &head, &tree);
+    if (rc == 0)
+        rc = repo_file_read(r->repo, tree, REPO_RESULTS, &text);
+    for (size_t i = 0; i < text.len; i++)
+        named += text.data[i] == '\n';
+    if (rc >= 0 && named > ours)
+        rc = err_set(ERR_INTEGRITY,
+                     "results.tsv at HEAD names %lld rows, but only %lld of them came with the "
+                     "history; fetch the branch ratchet-log from where they were made",
+                     (long long)named, (long long)ours);
+    git_tree_free(tree);
+    strbuf_deinit(&text);
+    return rc < 0 ? rc : 0;
+}
+
 int logbranch_import(struct ratchet *r)
 {
     struct best b = {.repo = r->repo};
@@ -280,5 +323,6 @@ int logbranch_import(struct ratchet *r)
     if (b.n > local && b.n >= ours && (rc == 0 || local > 0))
         TRY(repo_ref_swap(r->repo, LOGBRANCH_REF, rc == 1 ? &tip : NULL, &b.tip,
                           "ratchet: history taken over"));
+    TRY(check_head_covered(r));
     return taken;
 }

@@ -23,9 +23,13 @@ int64_t logbranch_row_of(git_repository *repo, const git_oid *commit);
  * Error: ERR_CONFLICT when somebody else moved the branch. */
 int logbranch_sync(struct ratchet *r);
 
+/* Store the tree of a join: that of commit `base` with ledger/results.tsv holding rows 1..n. */
+int logbranch_join_tree(struct ratchet *r, const git_oid *base, int64_t n, git_oid *out);
+
 /* Take over rows that git history carries and the ledger lacks: from ratchet-log here, through the
  * joins of HEAD's first-parent history, or, in a fresh clone, from a remote's ratchet-log. Returns
- * the number of rows. */
+ * the number of rows. Error: ERR_INTEGRITY when HEAD's results.tsv names rows that did not come
+ * along, as in a shallow clone; ERR_CONFLICT when two histories part ways. */
 int logbranch_import(struct ratchet *r);
 
 /* Commits of rows 1..*n, walking first parents from `tip`; (*out)[k] is row k + 1. Caller frees.

@@ -91,7 +91,7 @@ int ratchet__attempt_ref(struct ratchet *r, int64_t n, const git_oid *attempt)
 
 void ratchet__work_dir(struct ratchet *r, int64_t n, struct strbuf *out)
 {
-    strbuf_addf(out, "%s/work/%lld", r->store, (long long)n);
+    strbuf_addf(out, "%s/scratch/%lld", r->store, (long long)n);
 }
 
 void ratchet__work_remove(struct ratchet *r, int64_t n)
@@ -129,6 +129,26 @@ static int open_store(struct ratchet *r)
     return rc;
 }
 
+/* What git carries and this ledger lacks. Failing is no error yet: reading goes on, writing will be
+ * refused with the reason. */
+static void take_history(struct ratchet *r)
+{
+    int rc = logbranch_import(r);
+
+    if (rc >= 0)
+        return;
+    if (git_repository_is_shallow(r->repo) == 1)
+        snprintf(r->doubt, sizeof r->doubt,
+                 "this clone is shallow, and the experiments that its results.tsv names are not in "
+                 "it; first: git fetch --unshallow");
+    else
+        snprintf(r->doubt, sizeof r->doubt,
+                 "the experiments that git carries do not fit this ledger: %s%s%s%s", err_message(),
+                 rc == ERR_CONFLICT ? "; to go on with the branch's history, move " : "",
+                 rc == ERR_CONFLICT ? r->store : "",
+                 rc == ERR_CONFLICT ? "/ledger.db and the branch ratchet-log out of the way" : "");
+}
+
 int ratchet_open(const char *path, const struct ratchet_judge *judge, FILE *say,
                  struct ratchet **out)
 {
@@ -149,8 +169,8 @@ int ratchet_open(const char *path, const struct ratchet_judge *judge, FILE *say,
         r->root = text_copy(git_repository_workdir(r->repo));
         rc = open_store(r);
     }
-    if (rc == 0 && logbranch_import(r) < 0)
-        snprintf(r->doubt, sizeof r->doubt, "%s", err_message());
+    if (rc == 0)
+        take_history(r);
     if (rc < 0)
         ratchet_close(&r);
     *out = r;
@@ -182,15 +202,13 @@ static int check_ledger(struct ratchet *r)
     int rc;
 
     if (r->doubt[0])
-        return err_set(
-            ERR_CONFLICT,
-            "the experiments that this branch carries do not fit the ledger: %s; to go on with "
-            "the branch's history, move %s/ledger.db and the branch ratchet-log out of the way",
-            r->doubt, r->store);
+        return err_set(ERR_CONFLICT, "%s", r->doubt);
     rc = ledger_verify(r->ledger, &proof, &fault);
     if (rc == 1)
-        rc = err_set(ERR_INTEGRITY, "the ledger was changed: row %lld: %s (see ratchet audit)",
-                     (long long)fault.experiment, fault.text);
+        rc = fault.experiment ? err_set(ERR_INTEGRITY,
+                                        "the ledger was changed: row %lld: %s (see ratchet audit)",
+                                        (long long)fault.experiment, fault.text)
+                              : err_set(ERR_INTEGRITY, "the ledger was changed: %s", fault.text);
     return rc;
 }
 

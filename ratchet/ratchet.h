@@ -57,11 +57,11 @@ struct ratchet {
     git_repository *repo;
     struct ledger *ledger;
     const struct ratchet_judge *judge;
-    char *root;      /* working tree, ends with '/' */
-    char *store;     /* <common git folder>/pawl */
-    char doubt[512]; /* why the history carried by git could not be taken over; "" = it could */
-    int lock;        /* repository lock, -1 = not held */
-    FILE *say;       /* progress for people, NULL = silent */
+    char *root;       /* working tree, ends with '/' */
+    char *store;      /* <common git folder>/pawl */
+    char doubt[1024]; /* why the history carried by git could not be taken over; "" = it could */
+    int lock;         /* repository lock, -1 = not held */
+    FILE *say;        /* progress for people, NULL = silent */
 };
 
 /* Open the repository around `path` and its ledger; rows that git history carries and the ledger
@@ -112,6 +112,7 @@ struct ratchet_audit {
     json_t *proved, *unproved, *failed; /* arrays of strings; failed ones name "row N" */
     int64_t n_rows;
 };
+/* Errors: ERR_UNSUPPORTED in a shallow clone that lacks the experiments, those of reading. */
 int ratchet_audit(struct ratchet *r, struct ratchet_audit *out);
 void ratchet_audit_deinit(struct ratchet_audit *a);
 

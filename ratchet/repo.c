@@ -139,6 +139,20 @@ int repo_commit_store(git_repository *repo, const struct repo_commit *c, git_oid
     return rc;
 }
 
+void repo_subject(struct strbuf *out, const char *text, size_t columns)
+{
+    size_t n = strcspn(text, "\n");
+
+    if (n <= columns) {
+        strbuf_add(out, text, n);
+        return;
+    }
+    n = columns - 3;
+    while (n && ((unsigned char)text[n] & 0xc0) == 0x80)
+        n--;
+    strbuf_addf(out, "%.*s...", (int)n, text);
+}
+
 void repo_user_name(git_repository *repo, struct strbuf *out)
 {
     git_signature *who = NULL;

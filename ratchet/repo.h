@@ -49,6 +49,9 @@ struct repo_commit {
 };
 int repo_commit_store(git_repository *repo, const struct repo_commit *c, git_oid *out);
 
+/* First line of `text`, at most `columns` bytes ("..." included), never cut inside a character. */
+void repo_subject(struct strbuf *out, const char *text, size_t columns);
+
 /* Name of git's user, "unknown" when there is none. Appends. */
 void repo_user_name(git_repository *repo, struct strbuf *out);
 
@@ -86,6 +89,7 @@ struct repo_change {
     char path[REPO_REF];
     bool has_before, has_after;
     git_oid before, after;
+    git_filemode_t mode; /* HEAD's where it has the file: a try never changes it */
 };
 enum { REPO_MAX_CHANGES = 64 };
 struct repo_changes {

@@ -91,6 +91,7 @@ static int change_add(struct repo_changes *c, const char *path, struct repo_chan
     *out = &c->item[c->n++];
     memset(*out, 0, sizeof **out);
     snprintf((*out)->path, REPO_REF, "%s", path);
+    (*out)->mode = GIT_FILEMODE_BLOB;
     return 0;
 }
 
@@ -118,12 +119,39 @@ static int head_files(struct ratchet *r, const git_oid *head, struct repo_change
         rc = change_add(c, path, &item);
         if (rc == 0) {
             item->has_before = true;
+            item->mode = git_tree_entry_filemode(f);
             git_oid_cpy(&item->before, git_tree_entry_id(f));
         }
     }
     git_tree_entry_free(e);
     git_tree_free(kernel);
     git_tree_free(tree);
+    return rc;
+}
+
+/* What is judged are the bytes on disk. Where git would commit others (line ends, a filter), the
+ * incumbent and the restored file would not be what the user sees. */
+static int check_unfiltered(struct ratchet *r, const char *path, const struct strbuf *content)
+{
+    git_filter_list *filters = NULL;
+    git_buf out = GIT_BUF_INIT;
+    int rc = 0;
+
+    if (git_filter_list_load(&filters, r->repo, NULL, path, GIT_FILTER_TO_ODB,
+                             GIT_FILTER_ALLOW_UNSAFE))
+        return repo_fail("git's filters of %s", path);
+    if (filters &&
+        git_filter_list_apply_to_buffer(&out, filters, strbuf_str(content), content->len))
+        rc = repo_fail("git's filters of %s", path);
+    else if (filters &&
+             (out.size != content->len || memcmp(out.ptr, strbuf_str(content), out.size) != 0))
+        rc = err_set(ERR_CONFLICT,
+                     "git would not commit %s byte for byte (line ends or a filter: see "
+                     "core.autocrlf and .gitattributes); nothing was built. Put `* -text` into "
+                     ".git/info/attributes and check the files out again",
+                     path);
+    git_buf_dispose(&out);
+    git_filter_list_free(filters);
     return rc;
 }
 
@@ -145,6 +173,8 @@ static int disk_file(struct ratchet *r, const char *path, struct repo_changes *c
     if (!item)
         TRY(change_add(c, path, &item));
     rc = file_read(full, &content);
+    if (rc == 0)
+        rc = check_unfiltered(r, path, &content);
     if (rc == 0 &&
         git_blob_create_from_buffer(&item->after, r->repo, strbuf_str(&content), content.len))
         rc = repo_fail("%s", path);
@@ -199,7 +229,7 @@ static int attempt_tree(struct ratchet *r, git_tree *head, struct scope *s)
         const struct repo_change *c = &s->changes.item[i];
 
         updates[i].action = c->has_after ? GIT_TREE_UPDATE_UPSERT : GIT_TREE_UPDATE_REMOVE;
-        updates[i].filemode = GIT_FILEMODE_BLOB;
+        updates[i].filemode = c->mode;
         updates[i].path = c->path;
         git_oid_cpy(&updates[i].id, &c->after);
     }

@@ -188,6 +188,7 @@ static int add_delta(const git_diff_delta *d, struct repo_changes *out, size_t *
     c->has_after = d->status != GIT_DELTA_DELETED;
     git_oid_cpy(&c->before, &d->old_file.id);
     git_oid_cpy(&c->after, &d->new_file.id);
+    c->mode = (git_filemode_t)(c->has_before ? d->old_file.mode : d->new_file.mode);
     return 0;
 }
 

@@ -85,27 +85,48 @@ static bool index_stands(const struct worktree *w, const char *path, bool expect
 
 /* Set or remove an entry. With the same bytes on disk its stat data is taken, so git sees it as
  * clean without reading the file. */
-static int index_set(struct worktree *w, const char *path, bool present, const git_oid *id)
+static int index_set(struct worktree *w, const char *path, bool present, const git_oid *id,
+                     git_filemode_t mode)
 {
-    git_index_entry e = {.mode = GIT_FILEMODE_BLOB, .path = path};
+    git_index_entry e = {.mode = mode, .path = path};
+    const git_index_entry *added;
     char full[PATH_MAX];
     git_oid have;
     int rc;
 
     if (!present)
         rc = git_index_remove(w->index, path, 0);
-    else if (stands(disk_state(w, path, full, &have), &have, true, id))
+    else if (stands(disk_state(w, path, full, &have), &have, true, id)) {
         rc = git_index_add_bypath(w->index, path);
-    else {
+        added = rc ? NULL : git_index_get_bypath(w->index, path, 0);
+        if (added && added->mode != (uint32_t)mode) { /* chmod is the user's, not the attempt's */
+            e = *added;
+            e.mode = mode;
+            e.path = path;
+            rc = git_index_add(w->index, &e);
+        }
+    } else {
         git_oid_cpy(&e.id, id);
         rc = git_index_add(w->index, &e);
     }
     return rc && rc != GIT_ENOTFOUND ? repo_fail("index entry %s", path) : 0;
 }
 
-/* Bring one path from a known state to another on disk; false when it is in neither. */
+/* Write a file, keeping the permissions it has; a new one gets those of `mode`. */
+static int disk_write(const char *full, const struct strbuf *content, git_filemode_t mode)
+{
+    mode_t permissions = mode == GIT_FILEMODE_BLOB_EXECUTABLE ? 0755 : 0644;
+    struct stat st;
+
+    if (lstat(full, &st) == 0)
+        permissions = st.st_mode & 0777;
+    TRY(file_write_atomic(full, strbuf_str(content), content->len));
+    return chmod(full, permissions) ? err_set(ERR_IO, "%s: %s", full, strerror(errno)) : 0;
+}
+
+/* Bring one path from a known state to another on disk; *in_line false when it is in neither. */
 static int disk_move(struct worktree *w, const char *path, bool has_from, const git_oid *from,
-                     bool has_to, const git_oid *to, bool *in_line)
+                     bool has_to, const git_oid *to, git_filemode_t mode, bool *in_line)
 {
     struct strbuf content = {0};
     char full[PATH_MAX];
@@ -132,7 +153,7 @@ static int disk_move(struct worktree *w, const char *path, bool has_from, const 
         *slash = '/';
     }
     if (rc == 0)
-        rc = file_write_atomic(full, strbuf_str(&content), content.len);
+        rc = disk_write(full, &content, mode);
     strbuf_deinit(&content);
     return rc;
 }
@@ -165,11 +186,11 @@ static int advance_results(struct worktree *w, const git_oid *from, const git_oi
     had = repo_entry(before, REPO_RESULTS, &was);
     if (!repo_entry(after, REPO_RESULTS, &is))
         goto out;
-    rc = disk_move(w, REPO_RESULTS, had, &was, true, &is, &in_line);
+    rc = disk_move(w, REPO_RESULTS, had, &was, true, &is, GIT_FILEMODE_BLOB, &in_line);
     if (!in_line)
         left_add(left, REPO_RESULTS);
     if (rc == 0 && index_stands(w, REPO_RESULTS, had, &was))
-        rc = index_set(w, REPO_RESULTS, true, &is);
+        rc = index_set(w, REPO_RESULTS, true, &is, GIT_FILEMODE_BLOB);
 out:
     git_tree_free(before);
     git_tree_free(after);
@@ -195,7 +216,7 @@ int worktree_advance(const char *path, const char *branch, const git_oid *from, 
 
         if (index_stands(&w, c->path, c->has_before, &c->before) ||
             index_stands(&w, c->path, c->has_after, &c->after))
-            rc = index_set(&w, c->path, c->has_after, &c->after);
+            rc = index_set(&w, c->path, c->has_after, &c->after, c->mode);
         what = disk_state(&w, c->path, full, &have);
         if (!stands(what, &have, c->has_after, &c->after))
             left_add(left, c->path);
@@ -215,7 +236,8 @@ static int restore_one(struct worktree *w, const struct repo_change *c, size_t *
 {
     bool in_line;
 
-    TRY(disk_move(w, c->path, c->has_after, &c->after, c->has_before, &c->before, &in_line));
+    TRY(disk_move(w, c->path, c->has_after, &c->after, c->has_before, &c->before, c->mode,
+                  &in_line));
     if (!in_line) {
         left_add(left, c->path);
         return 0;
@@ -223,7 +245,7 @@ static int restore_one(struct worktree *w, const struct repo_change *c, size_t *
     ++*n_restored;
     if (index_stands(w, c->path, c->has_after, &c->after) ||
         index_stands(w, c->path, c->has_before, &c->before))
-        return index_set(w, c->path, c->has_before, &c->before);
+        return index_set(w, c->path, c->has_before, &c->before, c->mode);
     return 0;
 }
 

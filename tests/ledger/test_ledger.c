@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char dir[64], path[80];
@@ -303,6 +304,109 @@ Test(ledger, demands_a_seal_where_the_judge_changes)
     cr_assert_eq(ledger_verify(l, &proof, &fault), 1);
     cr_assert_eq(fault.experiment, 4);
     cr_assert(strstr(fault.text, "SEAL"), "%s", fault.text);
+}
+
+Test(ledger, notices_a_trigger_that_is_gone_or_says_something_else)
+{
+    struct ledger_proof proof;
+    struct ledger_fault fault;
+    struct rng r;
+
+    rng_init(&r, 9);
+    append(&r);
+    cr_assert_eq(ledger_verify(l, &proof, &fault), 0, "%s", fault.text);
+    cr_assert_eq(sql_rc("DROP TRIGGER states_no_DELETE"), SQLITE_OK);
+    cr_assert_eq(ledger_verify(l, &proof, &fault), 1);
+    cr_assert(strstr(fault.text, "trigger"), "%s", fault.text);
+    cr_assert_eq(sql_rc("CREATE TRIGGER states_no_DELETE BEFORE DELETE ON states"
+                        " BEGIN SELECT 'as you like'; END"),
+                 SQLITE_OK);
+    cr_assert_eq(ledger_verify(l, &proof, &fault), 1);
+}
+
+/* Processes that open the same new file at once, append, and read what the others write. */
+Test(ledger, takes_rows_from_several_processes_at_once)
+{
+    enum { N_PROCESSES = 4, N_ROWS = 15 };
+    struct ledger_proof proof;
+    struct ledger_fault fault;
+
+    ledger_close(&l);
+    file_remove_tree(dir);
+    cr_assert_eq(file_make_dirs(dir), 0);
+    for (int i = 0; i < N_PROCESSES; i++) {
+        pid_t pid = fork();
+
+        cr_assert_geq(pid, 0);
+        if (pid == 0) {
+            struct rng r;
+            int bad = ledger_open(path, &l) < 0;
+
+            rng_init(&r, (uint64_t)i);
+            for (int k = 0; !bad && k < N_ROWS; k++) {
+                struct ledger_row row;
+
+                random_row(&r, &row);
+                bad = ledger_append(l, &row, details, NULL) < 0 ||
+                      ledger_verify(l, &proof, &fault) != 0;
+                ledger_row_deinit(&row);
+            }
+            if (bad)
+                fprintf(stderr, "process %d: %s\n", i, err_message());
+            _exit(bad);
+        }
+    }
+    for (int i = 0; i < N_PROCESSES; i++) {
+        int status = -1;
+
+        cr_assert_gt(wait(&status), 0);
+        cr_assert_eq(status, 0);
+    }
+    cr_assert_eq(ledger_open(path, &l), 0);
+    cr_assert_eq(ledger_count(l), N_PROCESSES * N_ROWS);
+    cr_assert_eq(ledger_verify(l, &proof, &fault), 0, "%s", fault.text);
+}
+
+/* Damage below SQL: never a crash, never a silent yes to another content. */
+Test(ledger, survives_any_damaged_byte_of_the_file)
+{
+    struct strbuf file = {0}, tsv = {0}, again = {0};
+    struct ledger_row seal;
+    struct rng r;
+
+    rng_init(&r, 10);
+    append(&r);
+    ledger_row_init(&seal);
+    ledger_text_set(&seal.verdict, LEDGER_SEAL);
+    ledger_text_set(&seal.judge, "two");
+    cr_assert_eq(ledger_append(l, &seal, "{}", NULL), 0);
+    ledger_row_deinit(&seal);
+    cr_assert_eq(ledger_export(l, 0, &tsv), 0);
+    ledger_close(&l);
+    cr_assert_eq(file_read(path, &file), 0);
+    for (int i = 0; i < 1500; i++) {
+        size_t at = (size_t)rng_below(&r, file.len);
+        struct ledger_proof proof;
+        struct ledger_fault fault;
+        char was;
+
+        if (file.data[at] == 0) /* most of the file is empty space */
+            continue;
+        was = file.data[at];
+        file.data[at] = (char)(was ^ 1 << rng_below(&r, 8));
+        cr_assert_eq(file_write_atomic(path, file.data, file.len), 0);
+        file.data[at] = was;
+        strbuf_clear(&again);
+        if (ledger_open(path, &l) == 0 && ledger_verify(l, &proof, &fault) == 0 &&
+            proof.n_rows == 2) {
+            cr_assert_eq(ledger_export(l, 0, &again), 0);
+            cr_assert_str_eq(again.data, tsv.data, "byte %zu", at);
+        }
+        ledger_close(&l);
+    }
+    strbuf_deinit(&file);
+    strbuf_deinit(&tsv);
+    strbuf_deinit(&again);
 }
 
 Test(ledger, knows_what_is_pending)

@@ -46,22 +46,42 @@ static void fails(const char *words)
     cr_assert_eq(strncmp(text, words, strlen(words)), 0, "should begin '%s': %s", words, text);
 }
 
-static void sql(const char *text)
+static sqlite3 *db_open(void)
 {
-    static const char *const tables[] = {"experiments", "cases", "samples", "seals"};
-    char path[PATH_MAX], drop[128];
+    char path[PATH_MAX];
     sqlite3 *db = NULL;
-    char *why = NULL;
 
     snprintf(path, sizeof path, "%s/.git/pawl/ledger.db", f.repo);
     cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
-    for (size_t i = 0; i < 4; i++) {
-        snprintf(drop, sizeof drop,
-                 "DROP TRIGGER IF EXISTS %s_no_UPDATE; DROP TRIGGER IF EXISTS %s_no_DELETE",
-                 tables[i], tables[i]);
-        cr_assert_eq(sqlite3_exec(db, drop, NULL, NULL, NULL), SQLITE_OK);
+    return db;
+}
+
+static void db_exec(sqlite3 *db, const char *text)
+{
+    char *why = NULL;
+
+    cr_assert_eq(sqlite3_exec(db, text, NULL, NULL, &why), SQLITE_OK, "%s: %s", text, why);
+}
+
+/* Run `text` as somebody who takes the triggers away and puts them back. */
+static void sql(const char *text)
+{
+    sqlite3 *db = db_open();
+    char drop[128], **triggers;
+    int n;
+
+    cr_assert_eq(sqlite3_get_table(db, "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'",
+                                   &triggers, &n, NULL, NULL),
+                 SQLITE_OK);
+    cr_assert_eq(n, 21); /* three for each of seven tables */
+    for (int i = 1; i <= n; i++) {
+        snprintf(drop, sizeof drop, "DROP TRIGGER %s", triggers[2 * i]);
+        db_exec(db, drop);
     }
-    cr_assert_eq(sqlite3_exec(db, text, NULL, NULL, &why), SQLITE_OK, "%s", why);
+    db_exec(db, text);
+    for (int i = 1; i <= n; i++)
+        db_exec(db, triggers[2 * i + 1]);
+    sqlite3_free_table(triggers);
     sqlite3_close(db);
 }
 
@@ -93,6 +113,10 @@ Test(audit, names_the_row_whichever_column_of_the_database_changes)
          "UPDATE cases SET incumbent_ns = 350 WHERE experiment = 5"},
         {"UPDATE samples SET json = replace(json, '0.2', '0.3') WHERE experiment = 4",
          "UPDATE samples SET json = replace(json, '0.3', '0.2') WHERE experiment = 4"},
+        {"UPDATE machines SET fingerprint = 'another' WHERE experiment = 1",
+         "UPDATE machines SET fingerprint = 'a machine of the test' WHERE experiment = 1"},
+        {"UPDATE cases SET position = 7 WHERE experiment = 4",
+         "UPDATE cases SET position = 0 WHERE experiment = 4"},
         {"UPDATE experiments SET experiment = 9 WHERE experiment = 5", NULL},
     };
 
@@ -112,6 +136,90 @@ Test(audit, names_the_row_whichever_column_of_the_database_changes)
     }
 }
 
+/* The value of one row with bit 0 of a byte flipped, `where` thirds into it: false when it has none.
+ */
+static bool flip(sqlite3 *db, const char *table, const char *column, int row, int where)
+{
+    char text[512];
+    sqlite3_stmt *s = NULL, *u = NULL;
+    bool has;
+
+    snprintf(text, sizeof text,
+             "SELECT CAST(%s AS BLOB), typeof(%s) = 'text' FROM %s WHERE experiment = %d", column,
+             column, table, row);
+    cr_assert_eq(sqlite3_prepare_v2(db, text, -1, &s, NULL), SQLITE_OK);
+    has = sqlite3_step(s) == SQLITE_ROW && sqlite3_column_bytes(s, 0) > 0;
+    if (has) {
+        int n = sqlite3_column_bytes(s, 0);
+        const char *kind = sqlite3_column_int(s, 1) ? "TEXT" : "NUMERIC";
+        char *value = malloc((size_t)n);
+
+        cr_assert(value);
+        memcpy(value, sqlite3_column_blob(s, 0), (size_t)n);
+        value[(n - 1) * where / 2] ^= 1;
+        snprintf(text, sizeof text,
+                 "UPDATE %s SET %s = CAST(CAST(?1 AS TEXT) AS %s) WHERE experiment = %d"
+                 " AND %s <> CAST(CAST(?1 AS TEXT) AS %s)",
+                 table, column, kind, row, column, kind);
+        sqlite3_reset(s); /* its read lock must not hold the journal back */
+        cr_assert_eq(sqlite3_prepare_v2(db, text, -1, &u, NULL), SQLITE_OK);
+        sqlite3_bind_text(u, 1, value, n, SQLITE_TRANSIENT);
+        cr_assert_eq(sqlite3_step(u), SQLITE_DONE, "%s: %s", text, sqlite3_errmsg(db));
+        has = sqlite3_changes(db) == 1; /* "350/0" is the number 350 still */
+        sqlite3_finalize(u);
+        free(value);
+    }
+    sqlite3_finalize(s);
+    return has;
+}
+
+static void flip_everywhere(sqlite3 *db, const char *table, const char *column)
+{
+    char undo[256], want[32];
+
+    snprintf(undo, sizeof undo, "UPDATE %s SET %s = (SELECT %s FROM kept_%s WHERE id = %s.rowid)",
+             table, column, column, table, table);
+    for (int row = 1; row <= 5; row++)
+        for (int where = 0; where <= 2; where++) {
+            if (!flip(db, table, column, row, where))
+                continue;
+            snprintf(want, sizeof want, "row %d: ", row);
+            fails(want);
+            db_exec(db, undo);
+        }
+}
+
+Test(audit, names_the_row_whichever_value_of_the_database_changes)
+{
+    static const char *const tables[] = {"experiments", "cases", "samples"};
+    sqlite3 *db = db_open();
+    char **names, **columns, text[160];
+    int n, n_columns;
+
+    cr_assert_eq(sqlite3_get_table(db, "SELECT name FROM sqlite_schema WHERE type = 'trigger'",
+                                   &names, &n, NULL, NULL),
+                 SQLITE_OK);
+    for (int i = 1; i <= n; i++) {
+        snprintf(text, sizeof text, "DROP TRIGGER %s", names[i]);
+        db_exec(db, text);
+    }
+    sqlite3_free_table(names);
+    for (size_t t = 0; t < 3; t++) {
+        snprintf(text, sizeof text, "CREATE TABLE kept_%s AS SELECT rowid AS id, * FROM %s",
+                 tables[t], tables[t]);
+        db_exec(db, text);
+        snprintf(text, sizeof text, "SELECT name FROM pragma_table_info('%s')", tables[t]);
+        cr_assert_eq(sqlite3_get_table(db, text, &columns, &n_columns, NULL, NULL), SQLITE_OK);
+        cr_assert_geq(n_columns, 2);
+        for (int i = 1; i <= n_columns; i++)
+            if (strcmp(columns[i], "experiment") != 0)
+                flip_everywhere(db, tables[t], columns[i]);
+        sqlite3_free_table(columns);
+    }
+    sqlite3_close(db);
+    fails("a trigger"); /* all values are back, the triggers are not */
+}
+
 Test(audit, names_a_row_that_was_deleted)
 {
     sql("PRAGMA foreign_keys = OFF; DELETE FROM experiments WHERE experiment = 3");
@@ -123,15 +231,13 @@ Test(audit, names_the_row_whichever_byte_of_results_tsv_changes)
     struct strbuf text = {0};
     char path[PATH_MAX];
     int64_t row = 0;
-    size_t step = 0;
 
     snprintf(path, sizeof path, "%s/ledger/results.tsv", f.repo);
     cr_assert_eq(file_read(path, &text), 0);
     for (size_t i = 0; i < text.len; i++) {
         char was = text.data[i], want[32];
 
-        if (was != '\n' && step++ % 97 != 0 &&
-            i + 1 != text.len) /* line ends, and a sample of the rest */
+        if (was != '\n' && row != 3 && i % 97 != 0) /* line ends, row 3, a sample of the rest */
             continue;
         snprintf(want, sizeof want, row ? "row %lld" : "the header line", (long long)row);
         text.data[i] = was == 'x' ? 'y' : 'x';
@@ -144,6 +250,80 @@ Test(audit, names_the_row_whichever_byte_of_results_tsv_changes)
     cr_assert_eq(file_write_atomic(path, text.data, text.len), 0);
     passes();
     strbuf_deinit(&text);
+}
+
+Test(audit, names_the_row_where_results_tsv_was_cut_off)
+{
+    struct strbuf text = {0};
+    char path[PATH_MAX], want[32];
+    int64_t row = 0;
+
+    snprintf(path, sizeof path, "%s/ledger/results.tsv", f.repo);
+    cr_assert_eq(file_read(path, &text), 0);
+    for (size_t i = 0; i < text.len; i++) {
+        if (i && text.data[i - 1] != '\n' && i % 101 != 0)
+            continue;
+        row = 0;
+        for (size_t k = 0; k < i; k++)
+            row += text.data[k] == '\n';
+        snprintf(want, sizeof want, row ? "row %lld" : "the header line", (long long)row);
+        cr_assert_eq(file_write_atomic(path, text.data, i), 0);
+        fails(want);
+    }
+    cr_assert_eq(file_write_atomic(path, text.data, text.len), 0);
+    passes();
+    cr_assert_eq(file_write_atomic(path, text.data, text.len - 1), 0); /* and once committed */
+    *strrchr(text.data, '\n') = '\0';
+    cr_assert_eq(
+        file_write_atomic(path, text.data, (size_t)(strrchr(text.data, '\n') - text.data) + 1), 0);
+    fixture_git(&f, "commit -qam shorter", NULL);
+    fails("row 4: results.tsv at HEAD lacks it");
+    strbuf_deinit(&text);
+}
+
+Test(audit, says_what_a_shallow_clone_lacks)
+{
+    char origin[80], command[200], text[512];
+    struct ratchet_audit a;
+    struct ratchet *r;
+
+    memcpy(origin, f.repo, sizeof origin);
+    for (int depth = 1; depth <= 3; depth++) {
+        memcpy(f.repo, origin, sizeof origin);
+        snprintf(command, sizeof command,
+                 "clone -q --single-branch --branch main --depth %d file://%s ../shallow%d", depth,
+                 origin, depth);
+        fixture_git(&f, command, NULL);
+        snprintf(f.repo, sizeof f.repo, "%s/shallow%d", f.dir, depth);
+        fixture_git(&f, "config user.name Other", NULL);
+        fixture_git(&f, "config user.email other@localhost", NULL);
+        r = fixture_open(&f);
+        cr_assert_eq(ratchet_audit(r, &a), ERR_UNSUPPORTED);
+        cr_assert(strstr(err_message(), "git fetch --unshallow"), "%s", err_message());
+        ratchet_close(&r);
+        fixture_write(&f, "kernel/kernel.c", "int in_the_clone;\n");
+        cr_assert_eq(fixture_try(&f, "make it faster", NULL), ERR_CONFLICT);
+        cr_assert(strstr(err_message(), "git fetch --unshallow"), "%s", err_message());
+        fixture_git(&f, "fetch -q --unshallow", NULL);
+        cr_assert_eq(fixture_audit(&f, text), 0, "%s", text);
+        cr_assert_eq(fixture_rows(&f), 4);
+        cr_assert_eq(fixture_try(&f, "make it faster", NULL), 0, "%s", err_message());
+    }
+}
+
+Test(audit, refuses_to_begin_again_beside_rows_that_history_lost)
+{
+    char path[PATH_MAX];
+
+    fixture_git(&f, "checkout -q --orphan squashed", NULL);
+    fixture_git(&f, "commit -q -m squashed", NULL);
+    fixture_git(&f, "branch -q -D main ratchet-log", NULL);
+    snprintf(path, sizeof path, "%s/.git/pawl", f.repo);
+    cr_assert_eq(file_remove_tree(path), 0);
+    fixture_write(&f, "kernel/kernel.c", "int next;\n");
+    cr_assert_eq(fixture_try(&f, "make it faster", NULL), ERR_CONFLICT);
+    cr_assert(strstr(err_message(), "names 4 rows, but only 0"), "%s", err_message());
+    cr_assert(fixture_file_is(&f, "kernel/kernel.c", "int next;\n"));
 }
 
 Test(audit, notices_a_forged_win_commit)
@@ -173,8 +353,8 @@ Test(audit, notices_a_kernel_change_without_an_experiment)
     cr_assert_eq(ratchet_audit(r, &a), 0);
     json_array_foreach(a.unproved, i, line)
     {
-        said =
-            said || strstr(json_string_value(line), "1 commits of this branch change the kernel");
+        said = said || strstr(json_string_value(line),
+                              "ordinary commits of this branch that change the kernel: 1;");
     }
     cr_assert(said);
     ratchet_audit_deinit(&a);
@@ -218,7 +398,8 @@ Test(audit, rebuilds_a_database_that_was_deleted)
     snprintf(path, sizeof path, "%s/.git/pawl", f.repo);
     cr_assert_eq(file_remove_tree(path), 0);
     cr_assert_eq(fixture_rows(&f), 5);
-    passes();
+    passes(); /* the triggers too */
+    sql("SELECT 1");
     fixture_experiment(&f, JUDGE_WIN, "int again;\n");
     passes();
 }

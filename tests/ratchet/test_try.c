@@ -182,6 +182,26 @@ Test(try, records_a_row_when_no_verdict_can_be_reached)
 static const char long_subject[] = "a subject that is longer than the seventy-two columns that "
                                    "git likes, ending in \xc3\xa9\xc3\xa9";
 
+/* Cut at 57, 60, 69 or 72 bytes this is cut inside a character. */
+static const char narrow_subject[] = "x\xe2\x86\x92\xe2\x86\x92\xe2\x86\x92\xe2\x86\x92\xe2\x86\x92"
+                                     "\xe2\x86\x92\xe2\x86\x92\xe2\x86\x92"
+                                     "\xe2\x86\x92\xe2\x86\x92\xe2\x86\x92\xe2\x86\x92\xe2\x86\x92"
+                                     "\xe2\x86\x92\xe2\x86\x92\xe2\x86\x92"
+                                     "\xe2\x86\x92\xe2\x86\x92\xe2\x86\x92\xe2\x86\x92\xe2\x86\x92"
+                                     "\xe2\x86\x92\xe2\x86\x92\xe2\x86\x92";
+
+static void log_is_utf8(void)
+{
+    struct strbuf out = {0};
+    json_t *valid;
+
+    fixture_git(&f, "log --format=%B main ratchet-log", &out);
+    valid = json_string(out.data);
+    cr_assert(valid, "%s", out.data);
+    json_decref(valid);
+    strbuf_deinit(&out);
+}
+
 Test(try, keeps_any_hypothesis_exactly)
 {
     static const char *const all[] = {"tab\there",
@@ -189,7 +209,8 @@ Test(try, keeps_any_hypothesis_exactly)
                                       "back\\slash \\t \\x41",
                                       "h\xc3\xa9 \xe2\x86\x92 \xf0\x9f\x90\xa7",
                                       "\x01\x1f\x7f\r",
-                                      long_subject};
+                                      long_subject,
+                                      narrow_subject};
     struct ratchet_result res;
     char kernel[64];
 
@@ -201,6 +222,7 @@ Test(try, keeps_any_hypothesis_exactly)
         cr_assert_str_eq(res.row.hypothesis, all[i]);
         ratchet_result_deinit(&res);
         audit_passes();
+        log_is_utf8();
     }
 }
 
