@@ -22,7 +22,8 @@ int file_remove_tree(const char *path);
 
 /* Run argv (NULL-terminated, argv[0] looked up in PATH) in `dir` (NULL: here), its stdout and
  * stderr appended to *output (NULL: inherited). Returns the exit status 0..255, 128 + signal,
- * ERR_TIMEOUT after `timeout_s` seconds (0: none; its process group is killed), or ERR_IO. */
+ * ERR_TIMEOUT after `timeout_s` seconds (0: none; its process group is killed), or ERR_IO. The
+ * command gets SIGTERM when this process dies first. */
 int process_run(char *const argv[], const char *dir, int timeout_s, struct strbuf *output);
 
 #endif
