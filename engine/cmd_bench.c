@@ -3,6 +3,7 @@
  * engine bench: prefill and decode speed for every (CPU path, thread count), side by side. */
 #include "engine/cmd_options.h"
 #include "engine/commands.h"
+#include "engine/team.h"
 #include "reference/base/cpu.h"
 #include "reference/base/err.h"
 #include "reference/base/rng.h"
@@ -57,7 +58,7 @@ static int bench_parse(struct bench *b, int argc, char **argv)
          "comma-separated: scalar, avx2, avx512, all (default scalar,avx2)"},
         {"--threads", "-t", OPTION_TEXT, &b->threads_list, 0, 0, "LIST",
          "comma-separated thread counts (default: one per performance core)"},
-        MODEL_OPTION_SPECS(&b->flags),
+        MODEL_COMMON_SPECS(&b->flags),
         {"--prompt", NULL, OPTION_INT, &b->n_prompt, 1, 1 << 20, "N", "(default 128)"},
         {"--decode", NULL, OPTION_INT, &b->n_decode, 1, 1 << 20, "N", "(default 32)"},
         {"--repeat", NULL, OPTION_INT, &b->n_repeat, 1, MAX_REPEATS, "R", "(default 5)"},
@@ -187,7 +188,6 @@ static int variant_measure(const struct bench *b, struct result *out)
         flags.n_context = b->n_prompt + b->n_decode;
     rc = model_flags_open(&flags, &m, &s);
     if (rc == 0) {
-        out->n_threads = engine_model_n_threads(m);
         rc = session_measure(b, s, engine_model_n_vocab(m), out);
     }
     engine_session_close(&s);
@@ -298,6 +298,8 @@ static int bench_run(struct bench *b)
 
             r->features = b->features[f];
             r->n_threads = b->threads[t];
+            if (!r->n_threads)
+                r->n_threads = team_default_threads();
             fprintf(stderr, "measuring %s, threads %u\n", r->features, r->n_threads);
             TRY(variant_measure(b, r));
             b->n_results++;

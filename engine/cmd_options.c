@@ -156,8 +156,22 @@ int model_flags_open(const struct model_flags *f, struct engine_model **m,
     return engine_session_open(*m, s);
 }
 
+/* C0, DEL, and C1 as UTF-8 writes it. */
+void print_clean(FILE *out, const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)s[i], next = i + 1 < len ? (unsigned char)s[i + 1] : 0xff;
+        bool wide = c == 0xc2 && next >= 0x80 && next < 0xa0;
+
+        fputc(c < 0x20 || c == 0x7f || wide ? '?' : c, out);
+        i += wide;
+    }
+}
+
 int command_fail(const char *command)
 {
-    fprintf(stderr, "engine %s: %s\n", command, err_message());
+    fprintf(stderr, "engine %s: ", command);
+    print_clean(stderr, err_message(), strlen(err_message()));
+    fputc('\n', stderr);
     return err_code() == ERR_USAGE ? 2 : 1;
 }

@@ -8,6 +8,8 @@
 
 #include "engine/engine.h"
 
+#include <stdio.h>
+
 enum option_kind {
     OPTION_FLAG, /* out: bool, set to true */
     OPTION_INT,  /* out: int64_t */
@@ -40,17 +42,21 @@ struct model_flags {
 };
 
 /* clang-format off */
-#define MODEL_OPTION_SPECS(f)                                                                      \
+#define MODEL_COMMON_SPECS(f)                                                                      \
     {"--model", "-m", OPTION_TEXT, &(f)->path, 0, 0, "FILE",                                       \
      "GGUF model (default: the built-in one)"},                                                    \
-    {"--threads", "-t", OPTION_INT, &(f)->n_threads, 0, 512, "T",                                  \
-     "threads (default: one per performance core)"},                                               \
     {"--ctx", "-c", OPTION_INT, &(f)->n_context, 0, 1 << 24, "C",                                  \
      "positions (default: the model's, at most 4096)"},                                            \
     {"--micro-batch", NULL, OPTION_INT, &(f)->micro_batch, 0, 1 << 16, "B",                        \
      "prompt tokens computed at once (default 512)"},                                              \
-    {"--features", NULL, OPTION_TEXT, &(f)->features, 0, 0, "SET", "scalar, avx2, avx512 or all"}, \
     {"--kv", NULL, OPTION_TEXT, &(f)->kv, 0, 0, "TYPE", "KV cache in f16 (default) or q8_0"}
+
+/* bench has lists in the place of these two. */
+#define MODEL_OPTION_SPECS(f)                                                                      \
+    MODEL_COMMON_SPECS(f),                                                                         \
+    {"--threads", "-t", OPTION_INT, &(f)->n_threads, 0, 512, "T",                                  \
+     "threads (default: one per performance core)"},                                               \
+    {"--features", NULL, OPTION_TEXT, &(f)->features, 0, 0, "SET", "scalar, avx2, avx512 or all"}
 /* clang-format on */
 
 /* The flags as engine_options; n_context stays 0 when not given. Errors: ERR_USAGE,
@@ -63,8 +69,11 @@ int model_flags_resolve(const struct model_flags *f, struct engine_options *out)
 int model_flags_open(const struct model_flags *f, struct engine_model **m,
                      struct engine_session **s);
 
-/* Print the stored error as "engine COMMAND: ..." to stderr; returns the exit status: 2 for
- * ERR_USAGE, 1 otherwise. */
+/* s[0..len) with a ? for every control character: what a file says may not steer a terminal. */
+void print_clean(FILE *out, const char *s, size_t len);
+
+/* Print the stored error as one line, "engine COMMAND: ...", to stderr; returns the exit status: 2
+ * for ERR_USAGE, 1 otherwise. */
 int command_fail(const char *command);
 
 #endif

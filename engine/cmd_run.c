@@ -206,9 +206,10 @@ static void report_start(const struct run *r, const struct engine_options *o)
 
     gguf_get_string(engine_model_file(r->model), "general.name", &name);
     cpu_features_print(o->features, features, sizeof features);
-    fprintf(stderr, "model: %s%s%.*s, %.1f MiB packed, context %u, loaded in %.0f ms\n",
-            r->flags.path ? r->flags.path : "built-in", name.len ? ", " : "",
-            (int)(name.len < 80 ? name.len : 80), name.data,
+    fprintf(stderr, "model: %s%s", r->flags.path ? r->flags.path : "built-in",
+            name.len ? ", " : "");
+    print_clean(stderr, name.data, name.len < 80 ? name.len : 80);
+    fprintf(stderr, ", %.1f MiB packed, context %u, loaded in %.0f ms\n",
             (double)engine_model_packed_bytes(r->model) / 1048576, engine_model_n_context(r->model),
             1e3 * r->load_s);
     fprintf(stderr, "kernel: %s, build %s, features %s, threads %u\n", kernel_name,

@@ -43,8 +43,8 @@ void engine_session_close(struct engine_session **s);
  * or with `each` also handed out for every token (index in this call, logits f32 [n_vocab],
  * borrowed until it returns; a negative answer stops the evaluation). Logits depend on the tokens
  * alone: not on the micro-batch, the chunks a text is given in, or the number of threads. Errors:
- * ERR_RANGE when the context is full or an id is outside the vocabulary, and what `each` answered.
- * After an error the timeline is as it was before. */
+ * ERR_RANGE when the context is full or an id is outside the vocabulary; ERR_FORMAT when the logits
+ * are not finite; and what `each` answered. After an error the timeline is as it was before. */
 typedef int (*engine_logits_fn)(void *ctx, size_t index, const float *logits);
 int engine_session_eval(struct engine_session *s, const int32_t *ids, size_t n,
                         engine_logits_fn each, void *ctx);

@@ -3,6 +3,7 @@
 
 #include "engine/engine.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,6 +32,16 @@ static void help(FILE *out)
             engine_kernel_build_id());
 }
 
+/* A command that went well has failed all the same when its output did not arrive. */
+static int output_check(const char *command, int status)
+{
+    if (status == 0 && (fflush(stdout) || ferror(stdout))) {
+        fprintf(stderr, "engine %s: standard output: %s\n", command, strerror(errno));
+        return 1;
+    }
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -39,11 +50,11 @@ int main(int argc, char **argv)
     }
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
         help(stdout);
-        return 0;
+        return output_check(argv[1], 0);
     }
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (!strcmp(argv[1], commands[i].name))
-            return commands[i].main(argc - 1, argv + 1);
+            return output_check(argv[1], commands[i].main(argc - 1, argv + 1));
     fprintf(stderr, "engine: unknown command \"%s\" (engine --help lists them)\n", argv[1]);
     return 2;
 }

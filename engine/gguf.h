@@ -107,7 +107,8 @@ int gguf_tensor_size(uint32_t type, uint32_t n_dims, const int64_t *ne, size_t *
 /* --- writing (engine quantize, tests) --- */
 struct gguf_writer;
 
-/* Start a version 3 file that will stand at `path` when finished. Errors: ERR_IO. */
+/* Start a version 3 file that will stand at `path` when finished. Errors: ERR_IO, also when
+ * something other than a regular file is there; ERR_RANGE (path too long), ERR_NOMEM. */
 int gguf_writer_open(const char *path, struct gguf_writer **out);
 
 /* Metadata, before the first data. A key given again replaces the earlier value in its place.

@@ -221,9 +221,10 @@ static int alignment_get(const struct gguf_file *f, size_t *out)
     int64_t alignment = GGUF_DEFAULT_ALIGNMENT;
 
     TRY(gguf_get_int(f, "general.alignment", &alignment));
-    if (alignment < 1 || alignment > UINT32_MAX || (alignment & (alignment - 1)))
-        return err_set(ERR_FORMAT, "%s: general.alignment is %" PRId64 ", no power of two", f->name,
-                       alignment);
+    /* The specification wants a multiple of 8, and so does whoever reads an f32 in place. */
+    if (alignment < 8 || alignment > UINT32_MAX || (alignment & (alignment - 1)))
+        return err_set(ERR_FORMAT, "%s: general.alignment is %" PRId64 ", no power of two from 8",
+                       f->name, alignment);
     *out = (size_t)alignment;
     return 0;
 }

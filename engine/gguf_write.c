@@ -42,10 +42,15 @@ struct gguf_writer {
 
 int gguf_writer_open(const char *path, struct gguf_writer **out)
 {
-    struct gguf_writer *w = calloc(1, sizeof *w);
+    struct gguf_writer *w;
+    struct stat st;
     int fd;
 
     *out = NULL;
+    /* Finishing renames: it would put a file where a device or a pipe was. */
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return err_set(ERR_IO, "%s: not a regular file", path);
+    w = calloc(1, sizeof *w);
     if (!w)
         return err_set(ERR_NOMEM, "%s: no memory", path);
     if (snprintf(w->path, sizeof w->path, "%s", path) >= (int)sizeof w->path ||
@@ -138,9 +143,9 @@ static int alignment_set(struct gguf_writer *w, const struct gguf_kv *kv)
     if (kv->type != GGUF_U32)
         return err_set(ERR_RANGE, "%s: general.alignment must be a u32", w->path);
     v = gguf__u32(kv->value);
-    if (!v || (v & (v - 1)))
-        return err_set(ERR_RANGE, "%s: general.alignment %" PRIu32 " is no power of two", w->path,
-                       v);
+    if (v < 8 || (v & (v - 1)))
+        return err_set(ERR_RANGE, "%s: general.alignment %" PRIu32 " is no power of two from 8",
+                       w->path, v);
     w->alignment = v;
     return 0;
 }
@@ -210,7 +215,7 @@ int gguf_writer_declare(struct gguf_writer *w, const char *name, uint32_t type, 
 static int put(struct gguf_writer *w, const void *data, size_t bytes)
 {
     if (bytes && fwrite(data, 1, bytes, w->f) != bytes)
-        return err_set(ERR_IO, "%s: %s", w->tmp, strerror(errno));
+        return err_set(ERR_IO, "%s: %s", w->path, strerror(errno));
     w->at += bytes;
     return 0;
 }

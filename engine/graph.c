@@ -4,11 +4,12 @@
 #include "reference/base/err.h"
 #include "reference/base/half.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* No model is near these; beyond them products of dimensions would need care. */
-static const int64_t max_dim = (int64_t)1 << 28;
+static const int64_t max_dim = (int64_t)1 << 28, max_layers = (int64_t)1 << 16;
 
 static const char *key_of(const struct graph *g, const char *suffix, char out[160])
 {
@@ -91,6 +92,9 @@ static int dims_check(const struct gguf_file *f, const struct graph *g)
     if ((size_t)d[DIM_LAYERS] > gguf_n_tensors(f))
         return err_set(ERR_FORMAT, "%lld layers, but only %zu tensors in the file",
                        (long long)d[DIM_LAYERS], gguf_n_tensors(f));
+    if (d[DIM_LAYERS] > max_layers)
+        return err_set(ERR_RANGE, "%lld layers: at most %lld", (long long)d[DIM_LAYERS],
+                       (long long)max_layers);
     return 0;
 }
 
@@ -112,9 +116,14 @@ static int rope_resolve(const struct gguf_file *f, struct graph *g)
         return err_set(ERR_UNSUPPORTED, "%s \"%.*s\": known are none and linear",
                        key_of(g, "rope.scaling.type", key), (int)(type.len < 64 ? type.len : 64),
                        type.data);
-    if (!(g->rope_base > 0) || !(factor > 0))
-        return err_set(ERR_FORMAT, "rotary base %g and scaling factor %g must be positive",
-                       g->rope_base, factor);
+    if (!(g->rope_base > 0) || !isfinite(g->rope_base))
+        return err_set(ERR_FORMAT, "%s is %g, not positive and finite",
+                       key_of(g, "rope.freq_base", key), g->rope_base);
+    if (!(factor > 0) || !isfinite(1 / factor) || !isfinite(factor))
+        return err_set(
+            ERR_FORMAT, "%s is %g, not positive and finite",
+            key_of(g, type.data[0] == 'l' ? "rope.scaling.factor" : "rope.scale_linear", key),
+            factor);
     g->rope_scale = 1 / factor;
     return 0;
 }
@@ -138,6 +147,8 @@ static int parameters_resolve(const struct gguf_file *f, struct graph *g)
     if (absent)
         return err_set(ERR_FORMAT, "key %s is missing", key);
     g->norm_epsilon = (float)epsilon;
+    if (!(g->norm_epsilon >= 0) || !isfinite(g->norm_epsilon))
+        return err_set(ERR_FORMAT, "%s is %g, which is no small positive number", key, epsilon);
     return rope_resolve(f, g);
 }
 

@@ -66,7 +66,7 @@ static int kv_cache_allocate(struct kv_cache *c)
     if (!size_mul(s->page_bytes, s->kv_heads, &bytes) || !size_mul(bytes, s->layers, &bytes) ||
         !size_mul(bytes, s->n_pages, &bytes))
         return err_set(ERR_RANGE, "a KV cache of %u pages is beyond any memory", s->n_pages);
-    TRY(resident_map(bytes, "KV cache", &c->memory));
+    TRY(resident_map(bytes, "KV cache (--ctx sets its size)", &c->memory));
     c->table = calloc(s->n_pages, sizeof *c->table);
     c->free_ids = calloc(s->n_pages, sizeof *c->free_ids);
     if (!c->table || !c->free_ids)

@@ -65,6 +65,10 @@ static int model_load(const char *path, const struct engine_options *o, struct e
     TRY(graph_open(m->file, &m->graph));
     TRY(model_options_resolve(o, m->graph, &m->options));
     TRY(tokenizer_open(m->file, &m->tokenizer));
+    if (tokenizer_n_vocab(m->tokenizer) != m->graph->dims[DIM_VOCAB])
+        return err_set(ERR_FORMAT,
+                       "tokenizer.ggml.tokens has %d entries, the model's vocabulary %lld",
+                       (int)tokenizer_n_vocab(m->tokenizer), (long long)m->graph->dims[DIM_VOCAB]);
     return weight_store_open(m->graph, m->options.n_threads, m->options.features, true,
                              &m->weights);
 }

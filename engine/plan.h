@@ -79,7 +79,8 @@ int plan_open(const struct graph *g, const struct plan_limits *limits, struct pl
 void plan_close(struct plan **p);
 
 /* Give the calls their memory: arena [arena_bytes], 64-byte aligned, and the pages of `kv`, both
- * borrowed. The graph's weights must be packed. Fills the rotary table. Error: ERR_NOMEM. */
+ * borrowed. The graph's weights must be packed. Fills the rotary table. Errors: ERR_NOMEM;
+ * ERR_FORMAT for rotary factors that are not positive and finite. */
 int plan_attach(struct plan *p, void *arena, struct kv_cache *kv);
 
 /* Set up the body (calls 0..n_body-1) for n tokens (1..micro_batch) from `position`. The page table

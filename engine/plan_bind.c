@@ -7,11 +7,22 @@
 #include "reference/base/err.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 
 void *plan_buffer_data(const struct plan *p, uint32_t buffer)
 {
     return p->arena + p->buffers[buffer].offset;
+}
+
+/* The frequencies are divided by them. */
+static int factors_check(const char *name, const float *factors, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!(factors[i] > 0) || !isfinite(factors[i]))
+            return err_set(ERR_FORMAT, "tensor %s: element %zu is %g, not positive and finite",
+                           name, i, (double)factors[i]);
+    return 0;
 }
 
 static int plan_fill_rope(struct plan *p)
@@ -20,17 +31,20 @@ static int plan_fill_rope(struct plan *p)
     struct rope_frequencies f = {
         .pairs = (size_t)g->dims[DIM_ROPE_PAIRS], .base = g->rope_base, .scale = g->rope_scale};
     float *factors = NULL;
+    int rc = 0;
 
     if (g->rope_factors >= 0) {
         factors = calloc(f.pairs, sizeof *factors);
         if (!factors)
             return err_set(ERR_NOMEM, "no memory for %zu rotary factors", f.pairs);
         graph_vector_read(&g->weights[g->rope_factors], factors);
+        rc = factors_check(g->weights[g->rope_factors].source->name, factors, f.pairs);
         f.factors = factors;
     }
-    rope_table_fill(&f, p->limits.n_context, plan_buffer_data(p, p->rope));
+    if (!rc)
+        rope_table_fill(&f, p->limits.n_context, plan_buffer_data(p, p->rope));
     free(factors);
-    return 0;
+    return rc;
 }
 
 static void arg_attach(const struct plan *p, const struct kv_cache *kv, int32_t layer,

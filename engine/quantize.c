@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* file_type: the values of general.file_type in the GGUF specification. */
 struct recipe {
@@ -202,11 +203,23 @@ static void summary_print(const struct quantize *q)
             n_weights ? 8.0 * (double)after / (double)n_weights : 0.0);
 }
 
+/* The result takes OUT's place, and what rounding lost would be lost for good. */
+static int output_check(const char *in, const char *out)
+{
+    struct stat a, b;
+
+    if (stat(in, &a) || stat(out, &b) || a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+        return 0;
+    return err_set(ERR_USAGE, "%s is the input itself: name another OUT.gguf", out);
+}
+
 static int quantize_file(const char *in, const char *out, const struct recipe *recipe)
 {
     struct quantize q = {.recipe = recipe};
-    int rc = gguf_open(in, &q.in);
+    int rc = output_check(in, out);
 
+    if (!rc)
+        rc = gguf_open(in, &q.in);
     if (!rc)
         rc = input_check(&q);
     if (!rc)

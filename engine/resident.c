@@ -6,8 +6,21 @@
 
 #include <stdint.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 static const size_t huge_page_bytes = (size_t)2 << 20;
+
+static const double gib = 1 << 30;
+
+/* Physical memory; without an answer, no limit. */
+static size_t machine_bytes(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    size_t bytes;
+
+    return pages > 0 && page > 0 && size_mul((size_t)pages, (size_t)page, &bytes) ? bytes
+                                                                                  : SIZE_MAX;
+}
 
 int resident_map(size_t bytes, const char *what, struct resident *out)
 {
@@ -16,6 +29,10 @@ int resident_map(size_t bytes, const char *what, struct resident *out)
     *out = (struct resident){0};
     if (!size_add(bytes, 2 * huge_page_bytes, &total))
         return err_set(ERR_NOMEM, "%s: %zu bytes are too many", what, bytes);
+    /* The system promises any amount and kills whoever takes it at its word. */
+    if (bytes > machine_bytes())
+        return err_set(ERR_NOMEM, "%s: %.1f GiB are needed, this machine has %.1f", what,
+                       (double)bytes / gib, (double)machine_bytes() / gib);
     total = size_align(bytes, huge_page_bytes) + huge_page_bytes;
     void *map = mmap(NULL, total, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

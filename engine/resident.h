@@ -14,7 +14,8 @@ struct resident {
     size_t map_bytes;
 };
 
-/* Error: ERR_NOMEM naming `what`. Release with resident_unmap, which accepts a zeroed struct. */
+/* Error: ERR_NOMEM naming `what`, also for more than the machine's memory. Release with
+ * resident_unmap, which accepts a zeroed struct. */
 int resident_map(size_t bytes, const char *what, struct resident *out);
 void resident_unmap(struct resident *r);
 

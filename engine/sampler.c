@@ -122,7 +122,7 @@ static size_t cut(const struct sampler *s, size_t n)
         sum += s->candidate[i].p;
     while (keep < n && held < s->options.top_p * sum)
         held += s->candidate[keep++].p;
-    return keep;
+    return keep ? keep : 1;
 }
 
 size_t sampler_distribution(struct sampler *s, const float *logits,

@@ -3,6 +3,9 @@
 #include "engine/team.h"
 #include "reference/base/err.h"
 
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +26,8 @@ static int session_make(struct engine_session *s)
 
     TRY(plan_open(s->model->graph, &limits, &s->plan));
     TRY(kv_cache_open(&s->plan->kv, &s->kv));
-    TRY(resident_map(s->plan->arena_bytes, "arena", &s->arena));
+    TRY(resident_map(s->plan->arena_bytes, "arena (--ctx and --micro-batch set its size)",
+                     &s->arena));
     TRY(plan_attach(s->plan, s->arena.data, s->kv));
     return team_open(o->n_threads, o->features, s->plan->scratch_bytes, &s->team);
 }
@@ -88,15 +92,29 @@ static int session_body(struct engine_session *s, const int32_t *ids, uint32_t n
     return 0;
 }
 
+/* Whether a choice can be made from x: the contract leaves NaN and Inf to the engine. */
+static bool all_finite(const float *x, size_t n)
+{
+    bool finite = true;
+
+    for (size_t i = 0; i < n; i++)
+        finite &= fabsf(x[i]) <= FLT_MAX;
+    return finite;
+}
+
 /* Logits of n tokens of the last body run from `first` on; the last row stays as s->logits. */
 static int session_head(struct engine_session *s, uint32_t first, uint32_t n)
 {
     struct plan *p = s->plan;
     const float *logits = plan_buffer_data(p, p->logits);
+    size_t n_vocab = (size_t)engine_model_n_vocab(s->model);
 
     plan_bind_outputs(p, first, n);
     TRY(team_run(s->team, p->list + p->n_body, p->n_calls - p->n_body));
-    s->logits = logits + (size_t)(n - 1) * (size_t)engine_model_n_vocab(s->model);
+    if (!all_finite(logits, n * n_vocab))
+        return err_set(ERR_FORMAT, "the logits are not finite: the weights hold NaN or Inf, or "
+                                   "their products overflow");
+    s->logits = logits + (n - 1) * n_vocab;
     return 0;
 }
 

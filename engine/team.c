@@ -221,8 +221,10 @@ int team_run(struct team *t, const struct kernel_call *const *calls, size_t n)
 
 /* --- life --- */
 
-/* Rank r sits on the r-th best core. The caller's own thread is left where it is; with a team no
- * larger than the machine, the one free core is its. A refusal only costs speed. */
+/* Rank r sits on the r-th best core. Rank 0 is the caller's own thread and stays unpinned: its
+ * affinity belongs to the program around us, and threads it starts later would inherit the pin.
+ * With a team no larger than the machine the scheduler finds it the one core that is left. A
+ * refusal only costs speed. */
 static void workers_pin(struct team *t)
 {
     const struct cores *cores = cores_list();

@@ -91,3 +91,15 @@ Test(cmd_options, turns_model_flags_into_engine_options)
     f = (struct model_flags){.features = "fast"};
     cr_assert_eq(model_flags_resolve(&f, &o), ERR_USAGE);
 }
+
+Test(cmd_options, lets_no_control_character_of_a_file_reach_a_terminal)
+{
+    static const char text[] = "a\033[2J\nb\xc2\x9b\xc3\xa9\x7f";
+    char out[64] = "";
+    FILE *f = fmemopen(out, sizeof out, "w");
+
+    cr_assert_not_null(f);
+    print_clean(f, text, sizeof text - 1);
+    fclose(f);
+    cr_assert_str_eq(out, "a?[2J?b?\xc3\xa9?");
+}

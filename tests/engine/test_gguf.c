@@ -262,6 +262,7 @@ Test(gguf, rejects_wrong_metadata)
     REFUSED(ERR_FORMAT, "test.words has a count", p.array_count = 1u << 20);
     REFUSED(ERR_FORMAT, "general.alignment", p.alignment = 0);
     REFUSED(ERR_FORMAT, "general.alignment", p.alignment = 48);
+    REFUSED(ERR_FORMAT, "general.alignment", p.alignment = 1);
     REFUSED(ERR_FORMAT, "test.flag", p.flag = 2);
 }
 

@@ -5,6 +5,7 @@
 #include "tests/engine/tiny_model.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -160,4 +161,46 @@ Test(graph, refuses_a_layer_count_the_file_cannot_have)
     cr_assert_eq(graph_open(o.file, &o.graph), ERR_FORMAT);
     cr_assert(strstr(err_message(), "200000000 layers"), "%s", err_message());
     gguf_close(&o.file);
+}
+
+Test(graph, names_the_key_of_a_value_no_model_has)
+{
+    static const struct {
+        const char *u32_key;
+        uint32_t u32_value;
+        const char *f32_key;
+        float f32_value;
+        const char *message;
+    } cases[] = {
+        {"llama.attention.head_count", 0, NULL, 0, "llama.attention.head_count: heads is 0"},
+        {"llama.embedding_length", 1u << 31, NULL, 0,
+         "llama.embedding_length: embed is 2147483648"},
+        {"llama.attention.head_count_kv", 0, NULL, 0, "llama.attention.head_count_kv: kv_heads"},
+        {"llama.rope.dimension_count", 16, NULL, 0, "rotary dimensions 16 exceed the head size 8"},
+        {"llama.rope.dimension_count", 7, NULL, 0, "rope is 7, which is odd"},
+        {"llama.context_length", 0, NULL, 0, "llama.context_length: context is 0"},
+        {"llama.attention.key_length", 1u << 28, NULL, 0, "q_embed is 1610612736"},
+        {NULL, 0, "llama.embedding_length", 48, "llama.embedding_length is f32"},
+        {NULL, 0, "llama.attention.layer_norm_rms_epsilon", NAN, "layer_norm_rms_epsilon is nan"},
+        {NULL, 0, "llama.attention.layer_norm_rms_epsilon", -1, "layer_norm_rms_epsilon is -1"},
+        {NULL, 0, "llama.attention.layer_norm_rms_epsilon", INFINITY, "rms_epsilon is inf"},
+        {NULL, 0, "llama.rope.freq_base", INFINITY, "llama.rope.freq_base is inf"},
+        {NULL, 0, "llama.rope.freq_base", NAN, "llama.rope.freq_base is nan"},
+        {NULL, 0, "llama.rope.scale_linear", 0, "llama.rope.scale_linear is 0"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tiny_model t = tiny_f32;
+        struct opened o;
+
+        t.u32_key = cases[i].u32_key;
+        t.u32_value = cases[i].u32_value;
+        t.f32_key = cases[i].f32_key;
+        t.f32_value = cases[i].f32_value;
+        o = graph_of(&t);
+        cr_expect_lt(o.rc, 0, "case %zu", i);
+        cr_expect(strstr(err_message(), cases[i].message), "no \"%s\" in: %s", cases[i].message,
+                  err_message());
+        done(&o);
+    }
 }

@@ -14,6 +14,7 @@
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <math.h>
+#include <sys/stat.h>
 
 static const uint32_t types[] = {KERNEL_Q8_0, KERNEL_Q4_K, KERNEL_Q5_K, KERNEL_Q6_K};
 enum { N_TYPES = sizeof types / sizeof *types };
@@ -365,6 +366,11 @@ Test(quantize, refuses_what_it_cannot_do_and_leaves_no_file)
     cr_assert_eq(run(p.in, p.out, "Q8_0"), 0);
     cr_expect_eq(run(p.out, p.in, "Q4_K"), 1);
     cr_expect_not_null(strstr(err_message(), "is Q8_0 already"));
+    cr_expect_eq(run(p.out, p.out, "Q4_K"), 2);
+    cr_expect_not_null(strstr(err_message(), "is the input itself"));
+    cr_assert(!unlink(p.out) && !mkfifo(p.out, 0600));
+    cr_expect_eq(run(p.in, p.out, "Q4_K"), 1);
+    cr_expect_not_null(strstr(err_message(), "not a regular file"));
     cr_assert(!unlink(p.in) && !unlink(p.out));
     cr_expect_eq(rmdir(p.folder), 0, "something was left in %s", p.folder);
 }

@@ -326,6 +326,70 @@ Test(session, shares_a_model_between_sessions)
     unload(&x);
 }
 
+/* The first failure of model, session, one evaluation: its code, with `message` in its message. */
+static int first_failure(const struct tiny_model *t, const struct engine_options *o)
+{
+    struct engine_model *m = NULL;
+    struct engine_session *s = NULL;
+    const int32_t ids[] = {3, 4, 5};
+    char path[64];
+    int rc;
+
+    tiny_model_write(t, path);
+    rc = engine_model_open(path, o, &m);
+    if (rc == 0)
+        rc = engine_session_open(m, &s);
+    if (rc == 0)
+        rc = engine_session_eval(s, ids, 3, NULL, NULL);
+    engine_session_close(&s);
+    engine_model_close(&m);
+    unlink(path);
+    return rc;
+}
+
+#define EXPECT_FAILURE(t, o, code, message)                                                        \
+    do {                                                                                           \
+        cr_expect_eq(first_failure(t, o), code);                                                   \
+        cr_expect(strstr(err_message(), message), "no \"%s\" in: %s", message, err_message());     \
+    } while (0)
+
+Test(session, refuses_what_it_could_only_answer_with_nonsense)
+{
+    struct engine_options o = options(2, 0);
+    struct tiny_model t = tiny_f32;
+
+    t.spoilt = "blk.1.ffn_norm.weight";
+    t.spoilt_value = NAN;
+    EXPECT_FAILURE(&t, &o, ERR_FORMAT, "the logits are not finite");
+    t.spoilt_value = INFINITY;
+    EXPECT_FAILURE(&t, &o, ERR_FORMAT, "the logits are not finite");
+    t = tiny_f32;
+    t.rope_factors = true;
+    t.spoilt = "rope_freqs.weight";
+    EXPECT_FAILURE(&t, &o, ERR_FORMAT, "tensor rope_freqs.weight: element 3 is 0");
+    t = tiny_f32;
+    t.type = KERNEL_F32;
+    t.misshapen = "token_embd.weight";
+    t.u32_key = "llama.vocab_size";
+    t.u32_value = (uint32_t)t.vocab + 1;
+    EXPECT_FAILURE(&t, &o, ERR_FORMAT, "tokenizer.ggml.tokens has 40 entries");
+}
+
+Test(session, refuses_a_context_larger_than_memory)
+{
+    struct engine_options o = options(1, 0);
+    struct tiny_model t = tiny_f32;
+
+    t.layers = 8;
+    t.embed = 4096;
+    t.heads = t.kv_heads = 1;
+    t.ffn = 8;
+    t.type = KERNEL_Q8_0;
+    t.ffn = 32;
+    o.n_context = 1 << 24;
+    EXPECT_FAILURE(&t, &o, ERR_NOMEM, "KV cache (--ctx sets its size)");
+}
+
 Test(session, names_a_model_that_is_not_there)
 {
     struct engine_options o = options(1, 0);

@@ -131,6 +131,10 @@ static void add_metadata(struct writing *x)
         add_bytes(x, "llama.rope.scaling.factor", GGUF_F32, &factor, sizeof factor);
     }
     add_vocabulary(x);
+    if (t->u32_key)
+        cr_assert_eq(gguf_writer_set_u32(x->w, t->u32_key, t->u32_value), 0);
+    if (t->f32_key)
+        add_bytes(x, t->f32_key, GGUF_F32, &t->f32_value, sizeof t->f32_value);
 }
 
 /* --- tensors --- */
@@ -231,6 +235,8 @@ static void write_tensor(struct writing *x, size_t at)
         else
             block_fill(&x->rng, type, data + i * block, block);
     }
+    if (x->t->spoilt && !strcmp(x->t->spoilt, x->tensors[at].name))
+        memcpy(data + (n - 1) * block, &x->t->spoilt_value, sizeof(float));
     cr_assert_eq(gguf_writer_data(x->w, data, n * block), 0);
     free(data);
 }

@@ -19,6 +19,12 @@ struct tiny_model {
     const char *architecture; /* NULL: "llama" */
     const char *without;      /* a tensor to leave out, or a key after "llama." */
     const char *misshapen;    /* a tensor to give one row too many */
+    const char *u32_key;      /* a key to give this value instead */
+    uint32_t u32_value;
+    const char *f32_key; /* alike */
+    float f32_value;
+    const char *spoilt; /* an F32 tensor whose last element is spoilt_value */
+    float spoilt_value;
 };
 
 /* A model that every test of shapes can start from: GQA, sizes that are no multiple of a tile. */
