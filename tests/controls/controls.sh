@@ -18,10 +18,10 @@ git config user.email "controls@localhost"
 same_work() {
     if [ $(($1 % 2)) = 0 ]; then
         printf '\n__attribute__((used, noinline)) static int control_padding(int x)\n{\n    ' >>kernel/kernel.c
-        i=0
-        while [ $i -le "$1" ]; do
-            printf 'x = x * %d + (x >> %d);\n    ' $((i * 7 + 3)) $((i % 13 + 1)) >>kernel/kernel.c
-            i=$((i + 1))
+        j=0
+        while [ $j -le "$1" ]; do
+            printf 'x = x * %d + (x >> %d);\n    ' $((j * 7 + 3)) $((j % 13 + 1)) >>kernel/kernel.c
+            j=$((j + 1))
         done
         printf 'return x;\n}\n' >>kernel/kernel.c
     else
