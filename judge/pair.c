@@ -35,7 +35,7 @@ struct judge_pair {
     const struct judge_options *o;
     struct pool pool;
     struct copy copies[2]; /* copies[s].opaque is of side s unless `equal` */
-    bool equal;            /* both sides' private bytes are the same: sides may swap copies */
+    bool equal;            /* both sides' private bytes are the same: each side reads both copies */
     uint32_t requests[UNIT_MAX_CASES]; /* per slice */
     int32_t cores[WORKER_MAX_THREADS];
     uint32_t n_cores;
@@ -43,13 +43,20 @@ struct judge_pair {
     struct judge_fault fault; /* of the candidate before any unit; every unit reports it */
 };
 
-/* A unit under way. */
+/* A worker of one side on one physical copy of the pool. */
+struct seat {
+    struct side *worker;
+    struct copy view; /* borrowed segments */
+    size_t shift;     /* of the outputs */
+};
+
+/* A unit under way. Each side has a worker on either copy, and in every quad each side is timed
+ * once on each: where a copy lies in memory (one may be a tenth slower than the other for as long
+ * as it lives) cancels within the quad instead of becoming the noise between units. */
 struct measure {
     struct judge_pair *p;
     struct rng rng;
-    struct side *side[2];
-    struct copy view[2]; /* what each side sees; borrowed segments */
-    size_t shift[2];     /* of the outputs */
+    struct seat seats[2][2]; /* [side][copy] */
     struct judge_fault fault;
     int guilty; /* side of the fault */
 };
@@ -266,16 +273,16 @@ void judge_pair_close(struct judge_pair **p)
 
 /* --- the outputs of timed calls --- */
 
-static unsigned char *output_data(const struct measure *m, int side, const struct pool_case *c,
+static unsigned char *output_data(const struct seat *seat, const struct pool_case *c,
                                   uint32_t instance, uint32_t buffer)
 {
-    return m->view[side].output.data + c->output.base + instance * c->output.stride +
-           c->output.at[buffer] + m->shift[side];
+    return seat->view.output.data + c->output.base + instance * c->output.stride +
+           c->output.at[buffer] + seat->shift;
 }
 
-/* Draw elements of the outputs of `instance` and poison them on `side`. */
-static void spots_draw(struct measure *m, int side, const struct pool_case *c, uint32_t instance,
-                       struct spots *s)
+/* Draw elements of the outputs of `instance` and poison them where `seat` writes. */
+static void spots_draw(struct measure *m, const struct seat *seat, const struct pool_case *c,
+                       uint32_t instance, struct spots *s)
 {
     struct problem_instance *in = &c->in[instance];
     uint32_t outputs[PROBLEM_MAX_BUFFERS], n = 0;
@@ -293,15 +300,16 @@ static void spots_draw(struct measure *m, int side, const struct pool_case *c, u
         s->spot[i].buffer = b;
         s->spot[i].element = rng_below(&m->rng, count);
         compare_sentinel_fill(
-            output_data(m, side, c, instance, b) +
+            output_data(seat, c, instance, b) +
                 compare_element_offset(&in->buffers[b].tensor, bytes, s->spot[i].element, count),
             bytes, s->sentinel);
     }
 }
 
-static int spots_check(struct measure *m, int side, const struct pool_case *c,
+static int spots_check(struct measure *m, int side, int copy, const struct pool_case *c,
                        const struct spots *s)
 {
+    const struct seat *seat = &m->seats[side][copy];
     struct compare_stats unused = {0};
     char message[256];
 
@@ -310,8 +318,8 @@ static int spots_check(struct measure *m, int side, const struct pool_case *c,
         struct compare_expect e;
 
         TRY(compare_expect_init(&c->in[s->instance], b, s->spot[i].element, 1, &e));
-        if (!compare_check(&e, output_data(m, side, c, s->instance, b), s->sentinel, &unused,
-                           message, sizeof message)) {
+        if (!compare_check(&e, output_data(seat, c, s->instance, b), s->sentinel, &unused, message,
+                           sizeof message)) {
             fault_set(&m->fault, JUDGE_FAIL_CORRECTNESS,
                       "case %s: a timed call differs from the oracle: %s", c->c->name, message);
             m->guilty = side;
@@ -324,15 +332,16 @@ static int spots_check(struct measure *m, int side, const struct pool_case *c,
 /* --- a unit --- */
 
 /* One timed slice from a drawn position; its last request's spots are poisoned before. */
-static int slice_measure(struct measure *m, int side, size_t i, uint32_t count, bool reload,
-                         struct spots *s, double *ns)
+static int slice_measure(struct measure *m, int side, int copy, size_t i, uint32_t count,
+                         bool reload, struct spots *s, double *ns)
 {
+    const struct seat *seat = &m->seats[side][copy];
     const struct pool_case *c = &m->p->pool.cases[i];
     uint32_t start = (uint32_t)rng_below(&m->rng, c->n);
     struct side_result r;
 
-    spots_draw(m, side, c, (uint32_t)(((uint64_t)start + count - 1) % c->n), s);
-    TRY(slice_run(m->side[side], c, start, count, reload, &r));
+    spots_draw(m, seat, c, (uint32_t)(((uint64_t)start + count - 1) % c->n), s);
+    TRY(slice_run(seat->worker, c, start, count, reload, &r));
     fault_from_result(&m->fault, &r);
     if (m->fault.found) {
         fault_wrap(&m->fault, "timed case %s", c->c->name);
@@ -342,20 +351,19 @@ static int slice_measure(struct measure *m, int side, size_t i, uint32_t count, 
     return 0;
 }
 
-/* Four slices in the given order; then the last slice of each side is looked at. */
-static int quad_measure(struct measure *m, size_t i, const bool candidate[UNIT_SLICES],
+/* Four slices in the given order, on the copies first, other, first, other: with ABBA each side
+ * meets each copy once. Each is looked at before the rival writes to the same copy. */
+static int quad_measure(struct measure *m, size_t i, int first, const bool candidate[UNIT_SLICES],
                         double ns[UNIT_SLICES])
 {
-    const struct pool_case *c = &m->p->pool.cases[i];
-    struct spots spots[2];
-
     for (int k = 0; k < UNIT_SLICES && !m->fault.found; k++) {
-        int side = candidate[k] ? CANDIDATE : INCUMBENT;
+        int side = candidate[k] ? CANDIDATE : INCUMBENT, copy = (first + k) & 1;
+        struct spots s;
 
-        TRY(slice_measure(m, side, i, m->p->requests[i], false, &spots[side], &ns[k]));
+        TRY(slice_measure(m, side, copy, i, m->p->requests[i], false, &s, &ns[k]));
+        if (!m->fault.found)
+            TRY(spots_check(m, side, copy, &m->p->pool.cases[i], &s));
     }
-    for (int side = 0; side < 2 && !m->fault.found; side++)
-        TRY(spots_check(m, side, c, &spots[side]));
     return 0;
 }
 
@@ -374,27 +382,35 @@ static double quad_ratio(const bool candidate[UNIT_SLICES], const double ns[UNIT
     return sum / 2;
 }
 
-static int case_measure(struct measure *m, size_t i, bool swapped, struct judge_unit_case *out)
+/* One untimed request of every worker, and a look at its output. With `reload` the workers read
+ * their tables, each on its first request. */
+static int case_warm(struct measure *m, size_t i, bool swapped, bool reload)
 {
-    const struct pool_case *c = &m->p->pool.cases[i];
-    double d[UNIT_QUADS] = {0};
-
-    _Static_assert(UNIT_QUADS == 3 && UNIT_SLICES == 4, "median3 and the ABBA pattern");
-    out->c = c->c;
-    out->requests = m->p->requests[i];
-    for (int k = 0; k < 2 && !m->fault.found; k++) {
-        int side = swapped ? 1 - k : k;
+    for (int k = 0; k < 4 && !m->fault.found; k++) {
+        int side = (k & 1) ^ swapped, copy = k >> 1;
         struct spots s;
         double ns;
 
-        TRY(slice_measure(m, side, i, 1, false, &s, &ns));
+        TRY(slice_measure(m, side, copy, i, 1, reload, &s, &ns));
         if (!m->fault.found)
-            TRY(spots_check(m, side, c, &s));
+            TRY(spots_check(m, side, copy, &m->p->pool.cases[i], &s));
     }
+    return 0;
+}
+
+static int case_measure(struct measure *m, size_t i, bool swapped, struct judge_unit_case *out)
+{
+    int first = (int)rng_below(&m->rng, 2);
+    double d[UNIT_QUADS] = {0};
+
+    _Static_assert(UNIT_QUADS == 3 && UNIT_SLICES == 4, "median3 and the ABBA pattern");
+    out->c = m->p->pool.cases[i].c;
+    out->requests = m->p->requests[i];
+    TRY(case_warm(m, i, swapped, false));
     for (int q = 0; q < UNIT_QUADS && !m->fault.found; q++) {
         for (int k = 0; k < UNIT_SLICES; k++)
             out->candidate[q][k] = ((k == 0 || k == 3) ^ (q & 1) ^ swapped) != 0;
-        TRY(quad_measure(m, i, out->candidate[q], out->ns[q]));
+        TRY(quad_measure(m, i, first, out->candidate[q], out->ns[q]));
         d[q] = quad_ratio(out->candidate[q], out->ns[q]);
     }
     out->d = median3(d[0], d[1], d[2]);
@@ -420,13 +436,25 @@ static bool stat_read(double *steal, double *total)
     return n == 8;
 }
 
-/* Fresh processes, layouts, offsets and copies, all drawn from the unit's seed. Layout seeds have
- * 63 bits, so units with different seeds, those of a confirmation among them, never meet a layout
- * again. */
+/* A worker of `side` on `copy`. Private bytes that differ between the sides have one copy each. */
+static int seat_start(struct measure *m, int side, int copy, uint64_t layout, uint32_t first_core)
+{
+    struct judge_pair *p = m->p;
+    struct seat *seat = &m->seats[side][copy];
+
+    seat->view = p->copies[copy];
+    if (!p->equal)
+        seat->view.opaque = p->copies[side].opaque;
+    seat->shift = KERNEL_ALIGN * (size_t)rng_below(&m->rng, WORKER_PAGE / KERNEL_ALIGN);
+    return side_start(p, side, layout, rng_next(&m->rng) | 1, &seat->view, seat->shift, first_core,
+                      &seat->worker);
+}
+
+/* Fresh processes, layouts and offsets, all drawn from the unit's seed. Layout seeds have 63 bits,
+ * so units with different seeds, those of a confirmation among them, never meet a layout again. */
 static int unit_start(struct measure *m, struct judge_unit *out)
 {
     struct judge_pair *p = m->p;
-    bool cross = rng_below(&m->rng, 2);
     uint32_t first_core = (uint32_t)rng_below(&m->rng, p->n_cores ? p->n_cores : 1);
 
     if (!p->equal && p->n_units % REALLOCATE_UNITS == 0 && p->n_units)
@@ -435,27 +463,10 @@ static int unit_start(struct measure *m, struct judge_unit *out)
     p->n_units++;
     for (int k = 0; k < 2; k++) {
         int side = out->swapped ? 1 - k : k;
-        struct copy *view = &m->view[side];
 
-        *view = p->copies[cross ? 1 - side : side];
-        if (!p->equal)
-            view->opaque = p->copies[side].opaque;
-        m->shift[side] = KERNEL_ALIGN * (size_t)rng_below(&m->rng, WORKER_PAGE / KERNEL_ALIGN);
         out->layout[side] = rng_next(&m->rng) | 1; /* never 0, the compiler's own order */
-        TRY(side_start(p, side, out->layout[side], rng_next(&m->rng) | 1, view, m->shift[side],
-                       first_core, &m->side[side]));
-    }
-    return 0;
-}
-
-/* The workers read their tables, each on its first request; nothing is timed. */
-static int unit_load(struct measure *m)
-{
-    for (int side = 0; side < 2 && !m->fault.found; side++) {
-        struct spots s;
-        double ns;
-
-        TRY(slice_measure(m, side, 0, 1, true, &s, &ns));
+        for (int copy = 0; copy < 2; copy++)
+            TRY(seat_start(m, side, copy, out->layout[side], first_core));
     }
     return 0;
 }
@@ -494,11 +505,11 @@ int judge_pair_unit(struct judge_pair *p, uint64_t seed, struct judge_unit *out,
     m.fault = p->fault;
     rc = m.fault.found ? 0 : unit_start(&m, out);
     if (rc == 0 && !m.fault.found)
-        rc = unit_load(&m);
+        rc = case_warm(&m, 0, out->swapped, true);
     if (rc == 0 && !m.fault.found)
         rc = unit_cases(&m, out);
-    side_close(&m.side[0]);
-    side_close(&m.side[1]);
+    for (int k = 0; k < 4; k++)
+        side_close(&m.seats[k & 1][k >> 1].worker);
     known = known && stat_read(&steal[1], &total[1]) && total[1] > total[0];
     out->steal_share = known ? (steal[1] - steal[0]) / (total[1] - total[0]) : -1;
     if (rc < 0 || !m.fault.found)
