@@ -34,7 +34,10 @@ say "1/5 the limits of this machine"
 "$bin/judge" peaks
 
 say "2/5 the shipped kernel: is it right, and where does it stand?"
-"$bin/judge" check
+"$bin/judge" check >"$scratch/check"
+sed -n '1,12p' "$scratch/check"
+echo "..."
+tail -n 1 "$scratch/check"
 "$bin/judge" roofline
 
 say "3/5 three changes in a throw-away clone"
