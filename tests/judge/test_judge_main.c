@@ -7,12 +7,14 @@
 
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -137,13 +139,31 @@ Test(judge_main, a_signal_leaves_no_scratch_folder, .timeout = 120)
     sandbox_deinit(&box);
 }
 
+/* True when somebody measures on this machine right now: `judge peaks` would wait for him. */
+static bool machine_is_taken(void)
+{
+    int fd = open("/run/lock/pawl-measure.lock", O_RDONLY | O_CLOEXEC);
+    bool taken = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0;
+
+    if (fd >= 0)
+        close(fd);
+    return taken;
+}
+
 Test(judge_main, peaks_are_readable_by_programs, .timeout = 120)
 {
     struct strbuf output = {0};
-    int code = run_judge(".", "peaks", "--json", NULL, &output);
-    json_t *value = json_loads(strbuf_str(&output), 0, NULL);
+    const char *json;
+    json_t *value;
+    int code;
 
+    if (machine_is_taken())
+        cr_skip_test("another measurement is under way on this machine");
+    code = run_judge(".", "peaks", "--json", NULL, &output);
     cr_assert_eq(code, 0);
+    json = strchr(strbuf_str(&output), '{'); /* behind what was said on standard error */
+    cr_assert_not_null(json, "%s", strbuf_str(&output));
+    value = json_loads(json, 0, NULL);
     cr_assert_not_null(value, "%s", strbuf_str(&output));
     cr_expect_eq(json_array_size(json_object_get(value, "rows")), 2);
     json_decref(value);
