@@ -309,7 +309,6 @@ static int run_bench(const struct command_line *c, struct judge_build *build)
         rc = err_set(ERR_NOMEM, "bench");
     if (rc >= 0)
         rc = bench_run(build, &c->o, c->n_units, b);
-
     if (lock >= 0)
         close(lock);
     clear_progress();

@@ -25,7 +25,7 @@ enum {
 #define CALIBRATE_NS     2e6
 #define SLICE_TIMEOUT_NS (10 * UINT64_C(1000000000))
 
-/* One physical copy of what a measuring worker sees. Inputs and outputs serve either side. */
+/* One physical copy of what a measuring worker sees. Inputs serve either side, read-only. */
 struct copy {
     struct segment input, opaque, output;
 };
@@ -34,7 +34,7 @@ struct judge_pair {
     struct judge_build *build[2]; /* [side] */
     const struct judge_options *o;
     struct pool pool;
-    struct copy copies[2]; /* copies[s].opaque is of side s unless `equal` */
+    struct copy copies[2]; /* copies[s].output is of side s, and .opaque unless `equal` */
     bool equal;            /* both sides' private bytes are the same: each side reads both copies */
     uint32_t requests[UNIT_MAX_CASES]; /* per slice */
     int32_t cores[WORKER_MAX_THREADS];
@@ -352,7 +352,7 @@ static int slice_measure(struct measure *m, int side, int copy, size_t i, uint32
 }
 
 /* Four slices in the given order, on the copies first, other, first, other: with ABBA each side
- * meets each copy once. Each is looked at before the rival writes to the same copy. */
+ * meets each copy once. Each is looked at before the side writes its outputs again. */
 static int quad_measure(struct measure *m, size_t i, int first, const bool candidate[UNIT_SLICES],
                         double ns[UNIT_SLICES])
 {
@@ -436,13 +436,15 @@ static bool stat_read(double *steal, double *total)
     return n == 8;
 }
 
-/* A worker of `side` on `copy`. Private bytes that differ between the sides have one copy each. */
+/* A worker of `side` on `copy`. Outputs are the side's own, or the rival's answers could be read
+ * there; private bytes that differ between the sides have one copy each. */
 static int seat_start(struct measure *m, int side, int copy, uint64_t layout, uint32_t first_core)
 {
     struct judge_pair *p = m->p;
     struct seat *seat = &m->seats[side][copy];
 
     seat->view = p->copies[copy];
+    seat->view.output = p->copies[side].output;
     if (!p->equal)
         seat->view.opaque = p->copies[side].opaque;
     seat->shift = KERNEL_ALIGN * (size_t)rng_below(&m->rng, WORKER_PAGE / KERNEL_ALIGN);

@@ -2,10 +2,11 @@
  *
  * unit.h: one unit of evidence, the atom of measurement. Fresh worker processes for both sides,
  * fresh link layouts, one coin for the order, at least three ABBA quads per case with every slice
- * timed by the judge's clock. The pool exists in two physical copies, and in every quad each side
- * is timed once on each: of equal copies one may stay a tenth slower for as long as it lives, and
- * as the noise between units that was larger than all other noise together. Used by the sequential
- * rule (trial.c) and by `judge bench`; inside judge/ only.
+ * timed by the judge's clock. The pool's read-only data exist in two physical copies, and in every
+ * quad each side is timed once on each: of equal copies one may stay a tenth slower for as long as
+ * it lives, and as the noise between units that was larger than all other noise together. Outputs
+ * are each side's own. Used by the sequential rule (trial.c) and by `judge bench`; inside judge/
+ * only.
  */
 #ifndef PAWL_UNIT_H
 #define PAWL_UNIT_H

@@ -23,7 +23,7 @@ experiment() {
     (cd "$scratch/clone" && "$bin/ratchet" try -m "$(sed -n '1s/^# *//p' "$here/tests/demo/$1.patch")") \
         >"$scratch/verdict" || status=$?
     cat "$scratch/verdict"
-    if ! grep -q "$2" "$scratch/verdict"; then
+    if ! grep -q "^experiment [0-9]*: $2\$" "$scratch/verdict"; then
         echo "demo: $1 should have ended as $2 (exit status was $status)" >&2
         exit 1
     fi
