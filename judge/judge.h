@@ -46,14 +46,36 @@ struct judge_progress {
     const char *text; /* one line for people, borrowed */
 };
 
+/* A control: an experiment whose answer is known. Both sides are one build; it skips the gates
+ * (same code, check) and goes through everything else like any other pair. */
+enum judge_control_kind {
+    JUDGE_CONTROL_NONE = 0,
+    JUDGE_CONTROL_IDENTICAL,   /* both sides in the same link layout */
+    JUDGE_CONTROL_RELINKED,    /* layouts drawn for each side, as in any experiment */
+    JUDGE_CONTROL_REALLOCATED, /* each side reads private bytes of its own, moved between units */
+    JUDGE_CONTROL_SLOWED,      /* the candidate does `effect` more work */
+    JUDGE_CONTROL_SPED,        /* the incumbent does `effect` more work */
+};
+
+struct judge_control {
+    enum judge_control_kind kind;
+    double effect; /* share of a request's time: 0.02 is 2 %; SLOWED and SPED only */
+};
+
 struct judge_options {
-    const char *root;     /* folder that holds kernel/kernel.h and judge/kernel.flags as sealed */
-    const char *work_dir; /* existing scratch folder; objects, layouts and logs go below it */
-    const char *worker;   /* path of the judge-worker program */
-    const char *features; /* what the kernel may use: see cpu_features_named */
-    const char *focus;    /* NULL, or the op (problem_case.op) that all the weight goes to */
-    uint64_t seed;        /* inputs of checks and plan of units; 0 = drawn from the system */
-    uint32_t max_units;   /* 0 = the rule's cap */
+    const char *root;      /* folder that holds kernel/kernel.h and judge/kernel.flags as sealed */
+    const char *work_dir;  /* existing scratch folder; objects, layouts and logs go below it */
+    const char *worker;    /* path of the judge-worker program */
+    const char *features;  /* what the kernel may use: see cpu_features_named */
+    const char *focus;     /* NULL, or the op (problem_case.op) that all the weight goes to */
+    uint64_t seed;         /* inputs of checks and plan of units; 0 = drawn from the system */
+    uint32_t max_units;    /* 0 = the rule's cap */
+    const char *only_case; /* NULL, or the one case to check; what is timed does not change */
+    const char *cache_dir; /* NULL, or an existing folder of ours that keeps compiled objects */
+    struct judge_control control; /* kind NONE: an experiment */
+    double margin;                /* m of the rule: at least this; from the calibration on record */
+    const json_t *evidence; /* NULL, or "evidence" of the details of an earlier trial: continued
+                             * when its key is this trial's, see judge_evidence_key; borrowed */
     void (*progress)(void *ctx, const struct judge_progress *p); /* may be NULL */
     void *progress_ctx;
 };
@@ -76,6 +98,19 @@ const char *judge_build_log(const struct judge_build *b);
 
 /* Digest of allocated sections, relocations and exports without the two strings; "" when not ok. */
 const char *judge_build_code_key(const struct judge_build *b);
+
+/* First line of what the compiler that built it says of its version. */
+const char *judge_build_compiler(const struct judge_build *b);
+
+/* Path (borrowed) of the relocatable object, for looking at; not ok: NULL. */
+const char *judge_build_object(const struct judge_build *b);
+
+/* Path (borrowed) of a kernel.so with address and undefined-behaviour checks compiled in, built at
+ * the first call; only a worker with side_spec.sanitized can load it. Error: ERR_FORMAT. */
+int judge_build_link_sanitized(struct judge_build *b, const char **path);
+
+/* Where the staged sources lie (borrowed), for reports: the folder that holds kernel/. */
+const char *judge_build_folder(const struct judge_build *b);
 
 /* Path (borrowed, cached) of a kernel.so whose function order and padding follow `layout_seed`;
  * seed 0 is the compiler's own order. */
@@ -131,6 +166,9 @@ struct judge_trial {
     double evidence, evidence_loss; /* E of acceptance and of giving up, first stage */
     double evidence_confirm;
     uint32_t n_units, n_confirm_units;
+    uint32_t n_earlier_units; /* of the same code against the same incumbent, continued */
+    double steal_share, disturbed_share; /* of processor time while measuring: taken by other guests
+                                          * of the host, by other processes; -1 unknown */
     double score, latency_ms, utilisation; /* weighted over cases, candidate side */
     double gflops, gbps;
     const char *regime;
@@ -151,10 +189,37 @@ int judge_try(struct judge_build *candidate, struct judge_build *incumbent,
               const struct judge_options *o, struct judge_trial *out);
 void judge_trial_deinit(struct judge_trial *t);
 
+/* The evidence key: SHA-256 of both code keys, the judge hash, machine, compiler, features, weights
+ * and focus. A trial with the same key is the same question asked again, and continues the evidence
+ * of the first stage instead of starting anew; details["evidence"] of a trial carries both. */
+int judge_evidence_key(const struct judge_build *candidate, const struct judge_build *incumbent,
+                       const struct judge_options *o, char out[SHA256_HEX]);
+
+/* --- calibration on record --- */
+
+/* What `judge calibrate` found out about this judge on this machine. */
+struct judge_calibration {
+    char path[512]; /* where it is kept */
+    char date[24];  /* UTC */
+    bool fit;       /* false: `why` says what stands against this machine */
+    char why[256];
+    double unit_noise;            /* robust standard deviation of D between units */
+    double mde;                   /* smallest effect found in 9 of 10 within the cap, log ratio */
+    uint32_t n_null, n_null_wins; /* live experiments without an effect; how many of them won */
+    double live_bound, replay_bound; /* 95 % upper bounds (Clopper-Pearson) of false accepts */
+};
+
+/* The newest calibration of this judge hash on this machine. Returns 1, or 0 when there is none.
+ * Kept in $XDG_STATE_HOME/pawl (default ~/.local/state/pawl). Error: ERR_FORMAT. */
+int judge_calibration_load(struct judge_calibration *out);
+
 /* One line that is the same for the same processor, cache sizes, core count and hypervisor. */
 void judge_machine_fingerprint(char out[256]);
 
 /* ERR_USAGE, naming the operations there are, when `op` is not NULL and none of them. */
 int judge_focus_check(const char *op);
+
+/* ERR_USAGE, naming near misses, when no case has this name. */
+int judge_case_check(const char *name);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * locks.h: the repository lock (flock on <common git folder>/pawl/lock) admits one writing ratchet
  * per repository, worktrees included. It vanishes with the process, also after kill -9. The lock of
- * the measuring phase is the judge's (judge/machine_lock.h). */
+ * the measuring phase is the judge's (judge/machine/machine_lock.h). */
 #ifndef PAWL_RATCHET_LOCKS_H
 #define PAWL_RATCHET_LOCKS_H
 

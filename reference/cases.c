@@ -19,7 +19,7 @@ enum {
 };
 
 #define BIT(p)      (1u << PROBLEM_##p)
-#define ALL         ((1u << PROBLEM_N_PATTERNS) - 1)
+#define ALL         ((1u << PROBLEM_PROBE) - 1)
 #define SOME        (BIT(RANDOM) | BIT(EXTREME) | BIT(CANCEL))
 #define MIB(n)      ((size_t)(n) << 20)
 #define PARAMS(...) .params = {__VA_ARGS__}

@@ -30,6 +30,11 @@ enum problem_pattern {
     PROBLEM_TINY,       /* f16 subnormal scales, activations near 2^-100 */
     PROBLEM_CANCEL,     /* terms that cancel */
     PROBLEM_OUTLIER,    /* one value in a few hundred is 1000 times larger (and in masked places) */
+    PROBLEM_PROBE,      /* one drawn block of each row, head or position carries nearly all weight:
+                         * whoever skips a part misses everything */
+    PROBLEM_NONFINITE, /* NaN and infinities in some rows of the activations. The rule: results that
+                         * do not depend on them are as ever, the others may be anything, and the
+                         * call ends as usual within its bounds */
     PROBLEM_N_PATTERNS,
 };
 
@@ -114,7 +119,8 @@ struct problem_expect {
         *bytes;        /* exact: expected bytes of the range (caller's: count * element bytes; for
                            * block types "element" means block) */
     double *want;      /* otherwise: expected value,           caller's: [count] */
-    double *bound;     /*   largest allowed |got - want|,      caller's: [count] */
+    double *bound;     /*   largest allowed |got - want|,      caller's: [count]; infinite: any
+                        *   bits will do (PROBLEM_NONFINITE) */
     double *unit;      /*   ulp(S), the unit errors are reported in, > 0, caller's: [count] */
     double rms_limit;  /*   limit on the RMS of |got - want| / unit over a whole output; 0 = none */
     double nmse_limit; /*   limit on sum (got-want)^2 / sum want^2 over a whole output; 0 = none */
@@ -140,6 +146,30 @@ struct problem_work {
 int compute_flops(const struct problem_case *c, struct problem_work *out);
 
 void problem_instance_deinit(struct problem_instance *in);
+
+/* A view of `base` whose INPUT buffers that the last step reads hold the bytes at data[b] instead
+ * (NULL: base's own; borrowed, same sizes). It shares everything else with base, which must outlive
+ * it, and has an oracle cache of its own: reference_fn answers for the new activations. Any run of
+ * whole blocks (elements of unblocked types) of such buffers of instances of the same RANDOM case,
+ * laid end to end, is a valid content: timed activations are windows into such a tape. Released with
+ * problem_instance_deinit. */
+void problem_instance_view(const struct problem_instance *base,
+                           void *const data[PROBLEM_MAX_BUFFERS], struct problem_instance *out);
+
+/* A case that is in no list. */
+struct problem_drawn {
+    struct problem_case c; /* c.name = name, weight 0 */
+    char name[96];         /* says the sizes, as the listed ones do */
+};
+
+/* Draw the n-th unlisted case of a check: operation, type, sizes and flags from `seed`, small enough
+ * for the oracle (some 10 ms), ragged more often than not; among them n = 1..17 columns, one block,
+ * one row, long contexts (to 8192 positions). All patterns. Same result on every machine. */
+void problem_case_draw(uint64_t seed, struct problem_drawn *out);
+
+/* A timed case with sizes moved by up to a quarter, drawn from `seed`, within what its type and
+ * operation allow: same op, weight, threads and name; another shape than the listed one. */
+void problem_case_vary(const struct problem_case *timed, uint64_t seed, struct problem_drawn *out);
 
 /* Canonical bytes of the instance's weights or KV (what pool_bytes counts). */
 size_t problem_instance_pool_bytes(const struct problem_case *c);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "judge/compare.h"
+#include "judge/check/compare.h"
 #include "reference/base/err.h"
 
 #include <criterion/criterion.h>

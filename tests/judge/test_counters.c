@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "judge/counters.h"
+#include "judge/measure/counters.h"
 
-#include "judge/tables.h"
+#include "judge/command/tables.h"
 #include "reference/base/err.h"
 #include "tests/judge/sandbox.h"
 

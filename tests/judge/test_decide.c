@@ -3,8 +3,8 @@
  * The decision rule on simulated units: a dozen cases of equal weight, each with a noise of 5 %
  * standard deviation per unit, unless said otherwise. Seeds are fixed; what is asserted are the
  * claims that rule.h makes, with room for the size of the simulation. */
-#include "judge/decide.h"
-#include "judge/rule.h"
+#include "judge/rule/decide.h"
+#include "judge/rule/rule.h"
 #include "reference/base/rng.h"
 
 #include <criterion/criterion.h>

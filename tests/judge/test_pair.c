@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "judge/unit.h"
+#include "judge/measure/unit.h"
 #include "reference/base/err.h"
 #include "tests/judge/sandbox.h"
 

@@ -2,7 +2,7 @@
  *
  * No number of a machine is asserted here: only that measuring gives rates at all, and that the
  * cross-checks doubt what contradicts itself. */
-#include "judge/peaks.h"
+#include "judge/machine/peaks.h"
 #include "kernel/kernel.h"
 #include "reference/base/cpu.h"
 #include "reference/base/err.h"

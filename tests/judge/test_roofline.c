@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "judge/roofline.h"
-#include "judge/rule.h"
+#include "judge/machine/roofline.h"
+#include "judge/rule/rule.h"
 #include "reference/base/err.h"
 
 #include <criterion/criterion.h>

@@ -2,9 +2,9 @@
  *
  * A trial on simulated units: the timed cases of the shipped problem with times that the simulation
  * chooses, so that every way through the stages is walked without a process or a clock. */
-#include "judge/trial.h"
-#include "judge/roofline.h"
-#include "judge/rule.h"
+#include "judge/rule/trial.h"
+#include "judge/machine/roofline.h"
+#include "judge/rule/rule.h"
 #include "reference/base/err.h"
 #include "reference/base/rng.h"
 #include "tests/judge/sandbox.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "judge/judge.h"
-#include "judge/counters.h"
+#include "judge/measure/counters.h"
 #include "judge/seal.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"

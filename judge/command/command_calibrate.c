@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "judge/command/command.h"
+
+#include "reference/base/err.h"
+
+int command_calibrate(const struct command_line *c, struct judge_build *build)
+{
+    (void)c;
+    (void)build;
+    return err_set(ERR_UNSUPPORTED, "calibrate: not yet");
+}
+
+int command_simulate(const struct command_line *c)
+{
+    (void)c;
+    return err_set(ERR_UNSUPPORTED, "simulate: not yet");
+}
