@@ -39,7 +39,7 @@ include $(MODULES:%=%/module.mk)
 
 objs = $(patsubst %,$(B)/%.o,$(basename $(1)))
 PROGRAMS = judge judge-worker ratchet engine
-BINS = $(PROGRAMS:%=$(B)/bin/%) $(B)/bin/kernel.so
+BINS = $(PROGRAMS:%=$(B)/bin/%) $(B)/bin/judge-worker-sanitized $(B)/bin/kernel.so
 
 TEST_FOLDERS = $(notdir $(patsubst %/,%,$(dir $(wildcard tests/*/test_*.c))))
 TEST_SUITES = $(sort $(TEST_FOLDERS))
@@ -64,6 +64,13 @@ $(PROGRAMS:%=$(B)/bin/%):
 	@mkdir -p $(@D)
 	@echo "  LD    $(@F)"
 	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) $(LIBS)
+
+# The worker that runs a candidate compiled with sanitizers, whatever the flags of everything else.
+$(B)/bin/judge-worker-sanitized: $(MAIN_judge_worker)
+	@mkdir -p $(@D) $(B)/judge/worker
+	@echo "  LD    $(@F)"
+	$(Q)$(CC) $(filter-out -fsanitize%,$(CFLAGS_JUDGE)) $(SAN_asan) -DWORKER_SANITIZED -rdynamic \
+	    -MMD -MP -MF $(B)/judge/worker/sanitized.d -MT $@ -o $@ $(MAIN_judge_worker) $(LIBS)
 
 $(B)/bin/kernel.so: $(KERNEL_OBJ)
 	@mkdir -p $(@D)
@@ -92,6 +99,17 @@ test: deps-quiet
 
 test-programs: $(TEST_BINS)
 
+# --- the zoo: cheats with the verdicts that must catch them, and their honest twins -----------------
+$(B)/bin/zoo: $(call objs,$(wildcard tests/zoo/*.c)) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
+	@mkdir -p $(@D)
+	@echo "  LD    $(@F)"
+	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) $(LIBS)
+
+## zoo: run every cheat of tests/zoo and its honest twin (Z="name ..." runs some)
+zoo: deps-quiet
+	$(Q)$(MAKE) --no-print-directory all $(B)/bin/zoo
+	$(Q)$(B)/bin/zoo $(Z)
+
 # --- compiling -------------------------------------------------------------------------------------
 cflags_for = $(if $(filter kernel/%,$(1)),$(CFLAGS_KERNEL),$(if $(filter \
     reference/%,$(1)),$(CFLAGS_REFERENCE),$(if $(filter judge/%,$(1)),$(CFLAGS_JUDGE),$(CFLAGS_BASE))))
@@ -116,13 +134,14 @@ $(B)/judge/hash.o: $(B)/judge/hash.c
 	$(Q)$(CC) $(CFLAGS_JUDGE) -c -o $@ $<
 
 # --- set-up ----------------------------------------------------------------------------------------
-DEBS = gcc make pkg-config git libgit2-dev libcriterion-dev libpapi-dev libsqlite3-dev libhwloc-dev \
+DEBS = gcc binutils make pkg-config git libgit2-dev libcriterion-dev libpapi-dev libsqlite3-dev libhwloc-dev \
        libjansson-dev libpcre2-dev libseccomp-dev libelf-dev libssl-dev
 DEBS_LINT = clang-format clang-tidy cppcheck universal-ctags
+DEBS_PROFILE = gnuplot-nox llvm linux-perf
 
-## deps: install what is missing with apt-get (sudo when not root)
+## deps: install what is missing with apt-get, sudo when not root (LINT=1, PROFILE=1: their tools too)
 deps:
-	$(Q)sh tests/deps.sh $(DEBS) $(if $(LINT),$(DEBS_LINT))
+	$(Q)sh tests/deps.sh $(DEBS) $(if $(LINT),$(DEBS_LINT)) $(if $(PROFILE),$(DEBS_PROFILE))
 
 deps-quiet:
 	$(Q)sh tests/deps.sh --quiet $(DEBS)
@@ -159,4 +178,4 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
-.PHONY: all test test-programs controls deps deps-quiet check-deps demo asan lint format clean help
+.PHONY: all test test-programs controls deps deps-quiet check-deps demo asan lint format clean help zoo

@@ -62,14 +62,23 @@ struct judge_control {
     double effect; /* share of a request's time: 0.02 is 2 %; SLOWED and SPED only */
 };
 
+/* What judge_check runs. A trial asks for FIRST before it measures and for HIDDEN, with a seed that
+ * did not exist before, before it confirms: the slow sanitizers look at would-be wins alone. */
+enum judge_check_scope {
+    JUDGE_CHECK_WHOLE = 0, /* listed cases, drawn cases, the build with sanitizers */
+    JUDGE_CHECK_FIRST,     /* listed and drawn cases */
+    JUDGE_CHECK_HIDDEN,    /* drawn cases, the build with sanitizers */
+};
+
 struct judge_options {
-    const char *root;      /* folder that holds kernel/kernel.h and judge/kernel.flags as sealed */
-    const char *work_dir;  /* existing scratch folder; objects, layouts and logs go below it */
-    const char *worker;    /* path of the judge-worker program */
-    const char *features;  /* what the kernel may use: see cpu_features_named */
-    const char *focus;     /* NULL, or the op (problem_case.op) that all the weight goes to */
-    uint64_t seed;         /* inputs of checks and plan of units; 0 = drawn from the system */
-    uint32_t max_units;    /* 0 = the rule's cap */
+    const char *root;     /* folder that holds kernel/kernel.h and judge/kernel.flags as sealed */
+    const char *work_dir; /* existing scratch folder; objects, layouts and logs go below it */
+    const char *worker;   /* path of the judge-worker program */
+    const char *features; /* what the kernel may use: see cpu_features_named */
+    const char *focus;    /* NULL, or the op (problem_case.op) that all the weight goes to */
+    uint64_t seed;        /* inputs of checks and plan of units; 0 = drawn from the system */
+    uint32_t max_units;   /* 0 = the rule's cap */
+    enum judge_check_scope check_scope;
     const char *only_case; /* NULL, or the one case to check; what is timed does not change */
     const char *cache_dir; /* NULL, or an existing folder of ours that keeps compiled objects */
     struct judge_control control; /* kind NONE: an experiment */
@@ -86,8 +95,9 @@ struct judge_build; /* one compiled kernel, linkable in many layouts */
 
 /* Compile `source_dir`/kernel.c (with its *.inc beside it) against root/kernel/kernel.h with the
  * sealed flags. A kernel that does not compile is a value: 0 is returned and judge_build_verdict
- * says JUDGE_FAIL_BUILD (compiler error) or JUDGE_FAIL_CONTRACT (exports, imports), judge_build_log
- * why. Error: ERR_IO when no compiler runs. */
+ * says JUDGE_FAIL_BUILD (compiler error), JUDGE_FAIL_CONTRACT (exports, imports, what enters the
+ * text) or JUDGE_CHEAT (instructions no kernel needs), judge_build_log why. In linked objects the
+ * wording of the two strings is zeros. Error: ERR_IO when no compiler runs, ERR_USAGE (CC). */
 int judge_build_open(const char *source_dir, const struct judge_options *o,
                      struct judge_build **out);
 void judge_build_close(struct judge_build **b);
@@ -119,8 +129,10 @@ int judge_build_link(struct judge_build *b, uint64_t layout_seed, const char **p
 /* --- check --- */
 
 struct judge_check_case {
-    const struct problem_case *c;
-    uint32_t n_runs;             /* patterns x placements and team sizes done */
+    const struct problem_case *c; /* listed, or one of the report's own */
+    uint32_t n_runs;              /* patterns x placements and team sizes done */
+    bool fpu_read;                /* its floating-point units were looked at (a pass of any run) */
+    double setup_ns;             /* of the steps before the last with one thread, such as packing */
     double max_units, p99_units; /* worst over runs: |got - want| in ulp(S) */
     double rms_units;
     double max_bound_share; /* worst |got - want| / bound, at most 1e6; > 1 fails */
@@ -128,17 +140,46 @@ struct judge_check_case {
     char message[400]; /* first failure: pattern, the check's seed, threads, buffer, got, want */
 };
 
+/* Where the values were worst: a window of one output around the worst element, what came out
+ * beside what should have. For outputs of blocks, rows are the bytes of the block. */
+enum { JUDGE_REGION_ROWS = 5, JUDGE_REGION_COLUMNS = 5 };
+
+struct judge_check_cell {
+    size_t row, column;
+    double got, want, bound; /* bound 0: exact; infinite: anything goes */
+    double units;            /* |got - want| in ulp(S), exact outputs: as it is */
+    bool worst;
+};
+
+struct judge_check_region {
+    char case_name[96], buffer[24];
+    enum problem_pattern pattern;
+    uint64_t input_seed; /* generate_inputs(case, input_seed, pattern) makes the inputs */
+    uint32_t n_threads;
+    bool right_placement;
+    size_t plane; /* index over ne[2] x ne[3] */
+    uint32_t n_cells;
+    struct judge_check_cell cells[JUDGE_REGION_ROWS * JUDGE_REGION_COLUMNS];
+};
+
 struct judge_check_report {
     enum judge_verdict verdict; /* JUDGE_WIN stands for "correct" here */
     char message[512];
-    size_t n_cases;
-    struct judge_check_case *cases; /* caller frees with judge_check_report_deinit */
+    uint64_t seed;                   /* that was used */
+    size_t n_cases, n_drawn;         /* begun, listed first; how many of them are drawn */
+    struct judge_check_case *cases;  /* caller frees with judge_check_report_deinit */
+    struct problem_drawn *drawn;     /* what drawn cases point to; freed with them */
+    size_t n_sanitized;              /* listed cases that the sanitized build ran */
+    struct judge_check_region worst; /* n_cells 0: all is well, or it is not about values */
     double seconds;
 };
 
-/* Run every listed case against the oracle, stopping at the first that fails. o->seed (0: drawn)
- * decides all inputs: the seed that a message names, given again, repeats the failure. A kernel
- * that fails is a value. Error: ERR_IO, ERR_NOMEM, ERR_USAGE (features). The caller releases with
+/* Run every listed case and some that are drawn from the seed against the oracle: one random
+ * instance of each, then the other patterns, then, as far as a few seconds reach, the build with
+ * sanitizers (o->check_scope leaves parts out); stop at the first that fails. o->seed (0: drawn) decides all inputs and drawn cases:
+ * the seed that a message names, given again, repeats the failure. With o->only_case no case is
+ * drawn. A kernel that fails is a value. Uses up to two threads; o->progress is called by one at a
+ * time. Error: ERR_IO, ERR_NOMEM, ERR_USAGE (features), ERR_FORMAT. The caller releases with
  * judge_check_report_deinit. */
 int judge_check(struct judge_build *b, const struct judge_options *o,
                 struct judge_check_report *out);

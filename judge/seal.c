@@ -52,7 +52,7 @@ static bool name_counts(const char *name)
 {
     size_t n = strlen(name);
 
-    return name[0] != '.' && n && name[n - 1] != '~';
+    return name[0] != '.' && n && name[n - 1] != '~' && !(n > 3 && !strcmp(name + n - 3, ".md"));
 }
 
 static int paths_collect(const char *root, const char *folder, struct paths *out);

@@ -147,7 +147,8 @@ struct kernel_tensor {
  * do not overlap, f32 data is 4-byte aligned, extents are >= 1, the threads' shares are disjoint and
  * together write everything, the result is bit-identical for every team size, and the result for one
  * row/column/token does not depend on how many others are in the same call (batch invariance).
- * NaN and Inf in f32 inputs are outside the contract. Tolerances: reference/tolerance.h.
+ * NaN and Inf in activations: results that do not depend on them are as ever, the others may be
+ * anything, and the call ends as usual within its bounds. Tolerances: reference/tolerance.h.
  *
  * PACK       in: W [k, m] plain weights, k a multiple of the type's block. out: the same tensor,
  *            layout PACKED, 64-byte aligned, bytes = opaque_bytes <= 1.125 x the canonical bytes of
@@ -175,10 +176,11 @@ struct kernel_tensor {
  *            heads % kv_heads == 0; head h reads KV head h / (heads / kv_heads). Query j is at position
  *            POS + j. It sees t in 0..N_KV-1, with CAUSAL only t <= POS + j, with WINDOW w > 0 only
  *            t > POS + j - w. s_t = SCALE * (q . k_t); with SOFTCAP c > 0: s = c * tanh(s / c);
- *            out = sum softmax(s)_t v_t. Over F16 pages all arithmetic is f32. Over Q8_0 pages Q is
- *            rounded per block of 32 as in KV_STORE but with an f32 scale, before SCALE; q.k is an
- *            exact integer per block. Every query sees at least one position. Never n x n memory;
- *            splits fall at fixed KV positions.
+ *            out = sum softmax(s)_t v_t, summed page by page: one f32 chain over thousands of positions
+ *            misses the gate. Over F16 pages all arithmetic is f32. Over Q8_0 pages Q is rounded per
+ *            block of 32 as in KV_STORE but with an f32 scale, before SCALE; q.k is an exact integer
+ *            per block. Every query sees at least one position. Never n x n memory; splits fall at
+ *            fixed KV positions.
  * RMS_NORM   in: x f32 [k, n], w f32 [k]. out: x * w / sqrt(mean(x^2) + EPS). out may equal x.
  * LAYER_NORM in: x f32 [k, n], w f32 [k], optionally b f32 [k]. out may equal x.
  * ROPE       in: x f32 [head_dim, heads, n]; table f32 [2 * pairs, n]: cos and sin of pair i of token

@@ -40,6 +40,7 @@ struct verifier {
     struct ledger_proof *proof;
     struct ledger_fault *fault;
     int64_t next;
+    int64_t n_controls; /* calibrations seen so far */
     char previous[SHA256_HEX];
     char *judge; /* of the row before, NULL at the first */
 };
@@ -84,6 +85,40 @@ static int verify_cases(struct verifier *v, int64_t n, const json_t *cases)
     return 0;
 }
 
+/* Table controls holds the calibration that a detail record carries, once, at the row it came with.
+ */
+static int verify_control(struct verifier *v, int64_t n, const json_t *calibration)
+{
+    const char *verdict = json_string_value(json_object_get(calibration, "verdict"));
+    const json_t *mde = json_object_get(calibration, "mde");
+    char *text = ledger__control_text(calibration);
+    sqlite3_stmt *s = NULL;
+    int64_t first = 0;
+    bool same = false;
+    int rc;
+
+    if (!text)
+        return 0;
+    rc = ledger__prepare(
+        v->l, "SELECT experiment, kind, verdict, estimate FROM controls WHERE json = ?", &s);
+    if (rc == 0) {
+        sqlite3_bind_text(s, 1, text, -1, SQLITE_TRANSIENT);
+        if (sqlite3_step(s) == SQLITE_ROW) {
+            first = sqlite3_column_int64(s, 0);
+            same = first <= n && ledger__column_is(s, 1, "calibration") &&
+                   ledger__column_is(s, 2, verdict ? verdict : "") &&
+                   (json_is_number(mde) ? sqlite3_column_double(s, 3) == json_number_value(mde)
+                                        : sqlite3_column_type(s, 3) == SQLITE_NULL);
+        }
+        v->n_controls += first == n;
+        sqlite3_finalize(s);
+        if (!same)
+            rc = fault_set(v->fault, n, "table controls differs from its detail record");
+    }
+    free(text);
+    return rc;
+}
+
 static int verify_details(struct verifier *v, const struct ledger_row *row)
 {
     struct strbuf text = {0};
@@ -105,6 +140,8 @@ static int verify_details(struct verifier *v, const struct ledger_row *row)
     }
     json = json_loads(text.data, 0, NULL);
     rc = verify_cases(v, row->experiment, json_object_get(json, "cases"));
+    if (rc == 0)
+        rc = verify_control(v, row->experiment, json_object_get(json, "calibration"));
     json_decref(json);
 out:
     strbuf_deinit(&text);
@@ -155,6 +192,25 @@ static int verify_row(void *ctx, const struct ledger_row *row)
     return v->fault->text[0] ? 1 : verify_seal(v, row);
 }
 
+/* No control but those that a detail record came with, as far as rows were looked at: a writer may
+ * be at work. */
+static int verify_controls(struct verifier *v)
+{
+    sqlite3_stmt *s = NULL;
+    int64_t n = -1;
+
+    TRY(ledger__prepare(v->l, "SELECT count(*) FROM controls WHERE experiment < ?", &s));
+    sqlite3_bind_int64(s, 1, v->next);
+    if (sqlite3_step(s) == SQLITE_ROW)
+        n = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    if (n < 0)
+        return ledger__fail(v->l, "counting controls");
+    return n == v->n_controls
+               ? 0
+               : fault_set(v->fault, 0, "table controls holds what no detail record carries");
+}
+
 /* A fault at the first experiment that `sql` selects. */
 static int verify_none(struct ledger *l, const char *sql, const char *what,
                        struct ledger_fault *fault)
@@ -178,7 +234,8 @@ static int verify_side_tables(struct ledger *l, struct ledger_fault *fault)
 {
     static const char strays[] =
         "SELECT experiment FROM (SELECT experiment FROM cases UNION"
-        " SELECT experiment FROM samples UNION SELECT experiment FROM seals)"
+        " SELECT experiment FROM samples UNION SELECT experiment FROM seals UNION"
+        " SELECT experiment FROM controls)"
         " WHERE experiment NOT IN (SELECT experiment FROM experiments)";
     static const char machines[] =
         "SELECT coalesce(first, experiment) FROM (SELECT experiment, (SELECT min(experiment)"
@@ -209,6 +266,8 @@ int ledger_verify(struct ledger *l, struct ledger_proof *proof, struct ledger_fa
     free(v.judge);
     if (rc == ERR_INTEGRITY)
         rc = fault_set(fault, v.next, "%s", err_message());
+    if (rc == 0)
+        rc = verify_controls(&v);
     return rc ? rc : verify_side_tables(l, fault);
 }
 

@@ -239,6 +239,33 @@ static int insert_cases(struct ledger *l, int64_t n, const json_t *cases)
     return 0;
 }
 
+/* A calibration is entered once, with the first row that was judged under it. */
+static int insert_control(struct ledger *l, int64_t n, const json_t *calibration)
+{
+    char *text = ledger__control_text(calibration);
+    sqlite3_stmt *s = NULL;
+    int rc;
+
+    if (!text)
+        return 0;
+    rc = ledger__prepare(l,
+                         "INSERT INTO controls (experiment, kind, verdict, estimate, json)"
+                         " SELECT ?1, 'calibration', ?2, ?3, ?4"
+                         " WHERE NOT EXISTS (SELECT 1 FROM controls WHERE json = ?4)",
+                         &s);
+    if (rc == 0) {
+        const char *verdict = json_string_value(json_object_get(calibration, "verdict"));
+
+        sqlite3_bind_int64(s, 1, n);
+        sqlite3_bind_text(s, 2, verdict ? verdict : "", -1, SQLITE_TRANSIENT);
+        bind_number(s, 3, json_object_get(calibration, "mde"));
+        sqlite3_bind_text(s, 4, text, -1, SQLITE_TRANSIENT);
+        rc = step_done(l, s, "appending the calibration");
+    }
+    free(text);
+    return rc;
+}
+
 static int insert_details(struct ledger *l, int64_t n, const char *details)
 {
     json_error_t why;
@@ -252,6 +279,8 @@ static int insert_details(struct ledger *l, int64_t n, const char *details)
                        (long long)n, why.text);
     }
     rc = insert_cases(l, n, json_object_get(json, "cases"));
+    if (rc == 0)
+        rc = insert_control(l, n, json_object_get(json, "calibration"));
     json_decref(json);
     TRY(rc);
     TRY(ledger__prepare(l, "INSERT INTO samples VALUES (?, ?)", &s));
@@ -285,6 +314,12 @@ static int insert_seal(struct ledger *l, const struct ledger_row *row)
     sqlite3_bind_text(s, 2, row->judge, -1, SQLITE_TRANSIENT);
     sqlite3_bind_text(s, 3, row->attempt, -1, SQLITE_TRANSIENT);
     return step_done(l, s, "appending the seal");
+}
+
+char *ledger__control_text(const json_t *calibration)
+{
+    return json_is_object(calibration) ? json_dumps(calibration, JSON_COMPACT | JSON_SORT_KEYS)
+                                       : NULL;
 }
 
 int ledger__insert(struct ledger *l, const struct ledger_row *row, const char *details)

@@ -6,6 +6,12 @@
  * projection: one line per experiment, from which (with the detail records) the whole database can
  * be built again.
  *
+ * What the chain covers: every column of every row, and through the digest of its detail record the
+ * cases, the units and the calibration that held. Tables cases, samples, machines, controls and
+ * seals say nothing that those do not say, and ledger_verify holds them against it. Table states is
+ * outside: it is this copy's own diary of what to finish after a crash, names folders of this
+ * machine, and does not travel with git.
+ *
  * One connection belongs to one thread. Any number of processes may read; the writer holds the
  * repository's lock (ratchet/locks.h). The ledger knows verdicts only as words. */
 #ifndef PAWL_LEDGER_H
@@ -44,7 +50,7 @@ struct ledger_row {
     char *judge;   /* judge hash */
     char *machine; /* fingerprint line */
     char *compiler;
-    char *seeds;      /* hexadecimal, separated by spaces */
+    char *seeds;      /* 0x and hexadecimal, as `judge check --seed` takes them, between spaces */
     char *focus;      /* operation that had all the weight, "" = the workload's own weights */
     char *reason;     /* what the judge saw */
     double estimate;  /* D: natural log of time incumbent / time candidate */
@@ -93,8 +99,9 @@ struct ledger_state {
  * NULL, a state, all in one transaction. row->experiment must be 0 or the next number. Fills
  * experiment, details, previous and hash, and rounds the reals to what was stored. `details` is a
  * JSON object; its array "cases" (objects with name, op, regime, estimate, low, high, candidate_ns,
- * incumbent_ns, floor_ns, utilisation) fills table cases. Errors: ERR_CONFLICT (number taken),
- * ERR_FORMAT (details are no JSON object), ERR_IO. */
+ * incumbent_ns, floor_ns, utilisation) fills table cases; its object "calibration" (verdict, mde and
+ * whatever else it says) enters table controls with the first row that carries it. Errors:
+ * ERR_CONFLICT (number taken), ERR_FORMAT (details are no JSON object), ERR_IO. */
 int ledger_append(struct ledger *l, struct ledger_row *row, const char *details,
                   const struct ledger_state *state);
 
@@ -153,10 +160,10 @@ struct ledger_proof {
     int64_t n_rows, n_without_details;
 };
 
-/* Prove the database by itself: numbers without gaps, every hash, detail records and cases against
- * their digest, seals where the judge hash changes, machines, and that the triggers which refuse
- * UPDATE and DELETE are there. States are not covered: they serve recovery only. 0 when all holds,
- * 1 with *fault filled, negative when it could not be read. */
+/* Prove the database by itself: numbers without gaps, every hash, detail records, cases and controls
+ * against their digest, seals where the judge hash changes, machines, and that the triggers which
+ * refuse UPDATE and DELETE are there. States are not covered, see above. 0 when all holds, 1 with
+ * *fault filled, negative when it could not be read. */
 int ledger_verify(struct ledger *l, struct ledger_proof *proof, struct ledger_fault *fault);
 
 /* Compare a results.tsv with the database: its lines must be the header and the rows 1..k for some

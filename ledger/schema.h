@@ -49,6 +49,10 @@ int ledger__fail(struct ledger *l, const char *doing);
 int ledger__exec(struct ledger *l, const char *sql);
 int ledger__prepare(struct ledger *l, const char *sql, sqlite3_stmt **out);
 
+/* The one text form of a detail record's "calibration", by which table controls knows it; the caller
+ * frees. NULL when the record has none. */
+char *ledger__control_text(const json_t *calibration);
+
 /* Insert row and detail record (NULL = none known) as they are, inside the caller's transaction. */
 int ledger__insert(struct ledger *l, const struct ledger_row *row, const char *details);
 

@@ -43,9 +43,11 @@ static int audit_chain(struct auditor *a)
     else if (rc == 1)
         audit_add(a->out->failed, "%s", fault.text);
     else
-        audit_add(a->out->proved,
-                  "chain: %lld rows without gaps, each hash right, each names the one before",
-                  (long long)proof.n_rows);
+        audit_add(
+            a->out->proved,
+            "chain: %lld rows without gaps, each hash right, each names the one before; cases, "
+            "machines, controls and seals say what the rows say",
+            (long long)proof.n_rows);
     if (proof.n_without_details)
         audit_add(a->out->unproved, "%lld rows have no detail record here",
                   (long long)proof.n_without_details);

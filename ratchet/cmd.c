@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/cmd.h"
 
+#include "judge/rule/rule.h"
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
 
@@ -130,6 +131,31 @@ static void print_measured(const struct ledger_row *row, const json_t *details)
     printf("  counters   %s\n", row->counters[0] ? row->counters : "unavailable");
 }
 
+/* Shares of processor time while measuring; what is unknown or small is not worth a line. */
+static void print_disturbance(const json_t *details)
+{
+    double others = real_of(details, "disturbed_share"), host = real_of(details, "steal_share");
+
+    if (!(others > RULE_DISTURBED_MENTION) && !(host > RULE_STEAL_MENTION))
+        return;
+    printf("  disturbed  while measuring,");
+    if (isfinite(others))
+        printf(" other programs took %.0f %%%s", 100 * others, isfinite(host) ? " and" : "");
+    if (isfinite(host))
+        printf(" other guests of the host %.0f %%", 100 * host);
+    printf(" of the processors\n");
+}
+
+static void print_continuation(const json_t *details)
+{
+    json_int_t from = json_integer_value(json_object_get(details, "continued_from"));
+
+    if (from)
+        printf("  continued  from experiment %lld: %lld units of the same question\n",
+               (long long)from,
+               (long long)json_integer_value(json_object_get(details, "n_earlier_units")));
+}
+
 /* Cases whose interval includes a loss of 1 % are marked: they are where to look next. */
 static void print_cases(const json_t *cases)
 {
@@ -167,8 +193,10 @@ void cmd_print_row(const struct ledger_row *row, const json_t *details)
     cmd_line(&line, row->hypothesis, 100);
     printf("experiment %lld: %s\n  hypothesis %s\n", (long long)row->experiment, row->verdict,
            line.data);
-    if (row->units)
+    if (!isnan(row->estimate))
         print_measured(row, details);
+    print_continuation(details);
+    print_disturbance(details);
     print_cases(json_object_get(details, "cases"));
     strbuf_clear(&line);
     cmd_line(&line, row->reason, 0);

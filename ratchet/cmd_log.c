@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/cmd.h"
 
+#include "ratchet/controls.h"
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
 
@@ -11,7 +12,9 @@ static const char usage[] =
     "\n"
     "Every experiment of the ledger, oldest first: number, date, verdict, how much faster with "
     "its\n"
-    "95 % interval, score and hypothesis. Exit: 0, 2 usage, 3 no ledger here.\n";
+    "95 % interval, score and hypothesis; last, what the rule promises about all of them "
+    "together.\n"
+    "Exit: 0, 2 usage, 3 no ledger here.\n";
 
 static int add_json(void *ctx, const struct ledger_row *row)
 {
@@ -32,6 +35,20 @@ static int print_line(void *ctx, const struct ledger_row *row)
            row->verdict, estimate, score, strbuf_str(&line));
     strbuf_deinit(&line);
     return 0;
+}
+
+/* Nothing was promised about no attempt. */
+static int print_campaign(struct ratchet *r)
+{
+    struct strbuf line = {0};
+    int64_t n = controls_attempts(r->ledger);
+
+    if (n > 0) {
+        controls_campaign_line(n, &line);
+        puts(line.data);
+    }
+    strbuf_deinit(&line);
+    return n < 0 ? (int)n : 0;
 }
 
 int cmd_log(int argc, char **argv)
@@ -58,6 +75,8 @@ int cmd_log(int argc, char **argv)
             printf("%5s  %-10s  %-16s %-28s %8s  %s\n", "n", "date", "verdict",
                    "faster (95 % interval)", "score", "hypothesis");
         rc = ledger_each(r->ledger, 1, 0, print_line, NULL);
+        if (rc == 0)
+            rc = print_campaign(r);
     }
     ratchet_close(&r);
     return rc < 0 ? cmd_error(rc) : 0;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/cmd.h"
 
+#include "ratchet/controls.h"
 #include "ratchet/record.h"
 #include "ratchet/repo.h"
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,10 +48,22 @@ static void add_diff(struct ratchet *r, const struct ledger_row *row, struct str
     git_tree_free(b);
 }
 
+/* What the compiler or the inspection of the object said of a kernel that was refused. */
+static void print_build_log(const json_t *details)
+{
+    const char *log =
+        json_string_value(json_object_get(json_object_get(details, "judge"), "build_log"));
+
+    if (log && *log)
+        printf("\n%s%s", log, log[strlen(log) - 1] == '\n' ? "" : "\n");
+}
+
 static void print_text(const struct ledger_row *row, const json_t *details,
                        const struct strbuf *diff)
 {
     const char *next = json_string_value(json_object_get(details, "next"));
+    const json_t *held = json_object_get(details, "calibration");
+    struct strbuf calibration = {0};
 
     cmd_print_row(row, details);
     if (next && *next)
@@ -65,7 +79,14 @@ static void print_text(const struct ledger_row *row, const json_t *details,
            row->code_key[0] ? row->code_key : "-");
     printf("  judge      %.16s   seeds %s\n", row->judge, row->seeds[0] ? row->seeds : "-");
     printf("  machine    %s\n  compiler   %s\n", row->machine, row->compiler);
+    if (held) {
+        controls_line(held, &calibration);
+        printf("  calibrated %s\n", calibration.data);
+        strbuf_deinit(&calibration);
+    }
     printf("  row        %s\n", row->hash);
+    if (isnan(row->estimate))
+        print_build_log(details);
     if (diff->len)
         printf("\n%s", diff->data);
 }

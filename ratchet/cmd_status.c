@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/cmd.h"
 
+#include "ratchet/controls.h"
 #include "ratchet/locks.h"
 #include "ratchet/repo.h"
 #include "ratchet/scope.h"
@@ -14,7 +15,9 @@ static const char usage[] =
     "\n"
     "Where things stand: HEAD, the last experiment, what an interrupted command left, which "
     "mutable\n"
-    "files differ from HEAD, whether this program's judge is HEAD's, and the machine.\n"
+    "files differ from HEAD, whether this program's judge is HEAD's, how far it can be trusted "
+    "here\n"
+    "(its calibration, and the bound on false wins so far), and the machine.\n"
     "Exit: 0, 2 usage, 3 no repository here.\n";
 
 static void set_last(struct ratchet *r, json_t *o)
@@ -65,11 +68,42 @@ static void set_head(struct ratchet *r, json_t *o)
     git_tree_free(tree);
 }
 
+static void set_trust(struct ratchet *r, json_t *o)
+{
+    struct judge_calibration c;
+    int rc = controls_load(r->judge, &c);
+    int64_t n = controls_attempts(r->ledger);
+
+    if (rc < 0)
+        json_object_set_new(o, "calibration_problem", json_string(err_message()));
+    json_object_set_new(o, "calibration", rc == 1 ? controls_json(&c) : json_null());
+    json_object_set_new(o, "margin", json_real(controls_margin(rc == 1 ? &c : NULL)));
+    if (n >= 0) {
+        json_object_set_new(o, "attempts", json_integer(n));
+        json_object_set_new(o, "false_win_bound", json_real(controls_false_wins(n)));
+    }
+}
+
 static const char *text_of(const json_t *o, const char *key)
 {
     const char *text = json_string_value(json_object_get(o, key));
 
     return text ? text : "";
+}
+
+static void print_trust(const json_t *o)
+{
+    struct strbuf line = {0};
+
+    if (*text_of(o, "calibration_problem"))
+        strbuf_addf(&line, "%s", text_of(o, "calibration_problem"));
+    else
+        controls_line(json_object_get(o, "calibration"), &line);
+    printf("calibrated %s\n", line.data);
+    strbuf_clear(&line);
+    controls_campaign_line(json_integer_value(json_object_get(o, "attempts")), &line);
+    printf("campaign   %s\n", line.data);
+    strbuf_deinit(&line);
 }
 
 static void print_text(const json_t *o)
@@ -107,6 +141,7 @@ static void print_text(const json_t *o)
                json_is_true(json_object_get(o, "judge_matches"))
                    ? "the sealed sources of HEAD"
                    : "NOT the sealed sources of HEAD; rebuild: make");
+    print_trust(o);
     if (*text_of(o, "doubt"))
         printf("doubt      %s\n", text_of(o, "doubt"));
     printf("machine    %s\n", text_of(o, "machine"));
@@ -135,6 +170,7 @@ int cmd_status(int argc, char **argv)
     set_head(r, o);
     set_last(r, o);
     set_pending(r, o);
+    set_trust(r, o);
     if (json) {
         cmd_json(o);
     } else {

@@ -46,6 +46,8 @@ static json_t *details_of(struct ratchet *r, int64_t n)
 
 static void print_json(struct ratchet *r, const struct ratchet_result *res, int code)
 {
+    static const char *const parts[] = {"cases",           "calibration", "continued_from",
+                                        "n_earlier_units", "steal_share", "disturbed_share"};
     json_t *o = ledger_row_json(&res->row), *details = details_of(r, res->row.experiment);
 
     json_object_set_new(o, "recorded", json_boolean(res->recorded));
@@ -54,8 +56,9 @@ static void print_json(struct ratchet *r, const struct ratchet_result *res, int 
     json_object_set_new(o, "what_happened", json_string(res->what_happened));
     json_object_set_new(o, "next", json_string(res->next));
     json_object_set_new(o, "exit_code", json_integer(code));
-    if (details)
-        json_object_set_new(o, "cases", json_incref(json_object_get(details, "cases")));
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (json_object_get(details, parts[i]))
+            json_object_set(o, parts[i], json_object_get(details, parts[i]));
     json_decref(details);
     cmd_json(o);
 }
@@ -72,15 +75,6 @@ static void print_text(struct ratchet *r, const struct ratchet_result *res)
         printf("  next       %s\n", res->next);
     printf("  branch     %s\n", res->what_happened);
     json_decref(details);
-}
-
-/* Is there a case of this operation? Asked before anything is built. */
-static bool focus_known(const char *op)
-{
-    for (size_t i = 0; i < problem_shipped.n_cases; i++)
-        if (strcmp(problem_shipped.cases[i].op, op) == 0)
-            return true;
-    return false;
 }
 
 static pid_t owner; /* a child between fork and exec must not speak */
@@ -133,10 +127,9 @@ int cmd_try(int argc, char **argv)
                 "ratchet try: a hypothesis is needed: -m \"what should get faster, and why\"\n");
         return RATCHET_EXIT_USAGE;
     }
-    if (o.focus && !focus_known(o.focus)) {
-        fprintf(stderr, "ratchet try: --focus %s: the problem has no such operation\n", o.focus);
-        return RATCHET_EXIT_USAGE;
-    }
+    rc = judge_focus_check(o.focus); /* before anything is built */
+    if (rc < 0)
+        return cmd_error(rc);
     tell_when_interrupted();
     rc = cmd_open(stderr, &r);
     if (rc == 0)

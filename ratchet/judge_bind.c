@@ -40,6 +40,19 @@ static void tell(const struct ratchet_request *q, enum judge_stage stage, bool d
         q->progress(q->progress_ctx, &p);
 }
 
+/* What to do about a kernel that is refused before it runs. */
+static const char *next_of_refusal(enum judge_verdict v)
+{
+    switch (v) {
+    case JUDGE_FAIL_CONTRACT:
+        return "kernel/kernel.h says what a kernel may include, export, import and keep";
+    case JUDGE_CHEAT:
+        return "take out what the reason names: no kernel needs it";
+    default:
+        return "make it compile; `ratchet show` has the compiler's whole log";
+    }
+}
+
 /* A dry run ends after compiling: say what compiling alone can tell. */
 static void built_only(struct judge_build *candidate, struct judge_build *incumbent,
                        struct judge_trial *out)
@@ -60,6 +73,28 @@ static void built_only(struct judge_build *candidate, struct judge_build *incumb
     }
 }
 
+/* Where the same question was asked before, the trial goes on from there. */
+static int try_continued(const struct ratchet_request *q, struct judge_build *candidate,
+                         struct judge_build *incumbent, struct judge_options *o,
+                         struct judge_trial *out)
+{
+    char key[SHA256_HEX] = "";
+    json_t *evidence = NULL;
+    int rc = 0;
+
+    if (judge_build_ok(candidate) && judge_build_ok(incumbent)) {
+        rc = judge_evidence_key(candidate, incumbent, o, key);
+        if (rc == 0)
+            rc = q->earlier(q->earlier_ctx, judge_build_code_key(candidate), key, &evidence);
+    }
+    o->evidence = evidence;
+    if (rc >= 0)
+        rc = judge_try(candidate, incumbent, o, out);
+    o->evidence = NULL;
+    json_decref(evidence);
+    return rc;
+}
+
 static int native_trial(void *ctx, const struct ratchet_request *q, struct judge_trial *out)
 {
     struct judge_build *candidate = NULL, *incumbent = NULL;
@@ -69,6 +104,8 @@ static int native_trial(void *ctx, const struct ratchet_request *q, struct judge
                               .worker = worker,
                               .features = "all",
                               .focus = q->focus,
+                              .cache_dir = q->cache_dir,
+                              .margin = q->margin,
                               .progress = q->progress,
                               .progress_ctx = q->progress_ctx};
     int rc = worker_path(worker);
@@ -85,8 +122,10 @@ static int native_trial(void *ctx, const struct ratchet_request *q, struct judge
         if (q->build_only)
             built_only(candidate, incumbent, out);
         else
-            rc = judge_try(candidate, incumbent, &o, out);
+            rc = try_continued(q, candidate, incumbent, &o, out);
     }
+    if (rc == 0 && !judge_build_ok(candidate))
+        snprintf(out->next, sizeof out->next, "%s", next_of_refusal(out->verdict));
     if (rc == 0 && out->details) {
         char *log = NULL;
 
@@ -116,6 +155,7 @@ const struct ratchet_judge ratchet_judge_native = {
     .hash = judge_hash,
     .trial = native_trial,
     .release = judge_trial_deinit,
+    .calibration = judge_calibration_load,
     .machine = judge_machine_fingerprint,
     .compiler = native_compiler,
     .verdict_name = judge_verdict_name,

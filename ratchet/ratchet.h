@@ -33,8 +33,14 @@ struct ratchet_request {
     const char *candidate_dir, *incumbent_dir; /* kernel sources of the attempt and of HEAD */
     const char *root;                          /* holds kernel/kernel.h and judge/ as sealed */
     const char *work_dir;                      /* scratch, removed afterwards */
+    const char *cache_dir;                     /* kept: compiled objects of the judge */
     const char *focus;                         /* NULL = the workload's weights */
+    double margin;                             /* see judge_options */
     bool build_only;                           /* dry run: compile both sides and stop */
+    /* Evidence of an earlier experiment of candidate code `code_key` with this evidence key: 1 and
+     * *out, which the caller decrefs, or 0; negative on error. */
+    int (*earlier)(void *ctx, const char *code_key, const char *key, json_t **out);
+    void *earlier_ctx;
     void (*progress)(void *ctx, const struct judge_progress *p);
     void *progress_ctx;
 };
@@ -45,6 +51,7 @@ struct ratchet_judge {
     /* Fill *out with a verdict; negative when none could be reached (then nothing is filled in). */
     int (*trial)(void *ctx, const struct ratchet_request *q, struct judge_trial *out);
     void (*release)(struct judge_trial *t);
+    int (*calibration)(struct judge_calibration *out); /* as judge_calibration_load */
     void (*machine)(char out[256]);
     void (*compiler)(char out[128]);
     const char *(*verdict_name)(enum judge_verdict v);
@@ -96,8 +103,8 @@ struct ratchet_result {
 };
 
 /* One experiment, start to end (calls ratchet_begin). Refusals are negative: ERR_CONFLICT (nothing
- * to try, sealed or tracked files changed, wrong moment), ERR_USAGE (bad hypothesis). Any verdict
- * is a value. The caller deinits *out after 0. */
+ * to try, sealed or tracked files changed, wrong moment, a machine that its calibration found unfit),
+ * ERR_USAGE (bad hypothesis). Any verdict is a value. The caller deinits *out after 0. */
 int ratchet_try(struct ratchet *r, const struct ratchet_try_options *o, struct ratchet_result *out);
 void ratchet_result_deinit(struct ratchet_result *result);
 

@@ -3,6 +3,7 @@
  * The program `ratchet`: one change in, a verdict out, the branch moves or the files go back. */
 #include "ratchet/cmd.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,6 +31,8 @@ static void print_help(FILE *to)
 
 int main(int argc, char **argv)
 {
+    signal(SIGCHLD,
+           SIG_DFL); /* whoever started us may ignore it; compilers and workers are waited for */
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
                      strcmp(argv[1], "help") == 0)) {
         print_help(stdout);

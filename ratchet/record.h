@@ -7,12 +7,23 @@
 
 #include "ratchet/ratchet.h"
 
+/* What a row says beside the trial's own numbers. */
+struct record_context {
+    const json_t *calibration; /* controls_json of the one that held; NULL: none. Borrowed */
+    int64_t continued_from;    /* experiment whose evidence this one goes on with; 0: none */
+};
+
 /* Fill verdict, reason, estimates, score and so on of *row. What was not measured stays NAN. */
 void record_row(const struct ratchet_judge *judge, const struct judge_trial *t,
-                struct ledger_row *row);
+                const struct record_context *context, struct ledger_row *row);
 
 /* The detail record as JSON; the caller decrefs. `row` gives hypothesis, commits and number. */
-json_t *record_details(const struct judge_trial *t, const struct ledger_row *row);
+json_t *record_details(const struct judge_trial *t, const struct record_context *context,
+                       const struct ledger_row *row);
+
+/* Set a member: null for what is not finite; text made valid as by record_text. */
+void record_set_real(json_t *o, const char *key, double x);
+void record_set_text(json_t *o, const char *key, const char *text);
 
 /* Replace text that is no valid UTF-8 by one that is ('?' for each byte that is not ASCII). */
 void record_text(char **field, const char *text);

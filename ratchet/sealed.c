@@ -48,7 +48,7 @@ static bool enters_judge_hash(const char *path)
     if (!starts(path, "judge/") && !starts(path, "reference/") &&
         strcmp(path, "kernel/kernel.h") != 0)
         return false;
-    return name[0] != '.' && name[len - 1] != '~';
+    return name[0] != '.' && name[len - 1] != '~' && !(len > 3 && !strcmp(name + len - 3, ".md"));
 }
 
 /* --- a flat list of files of a tree --- */

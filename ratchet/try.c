@@ -3,7 +3,10 @@
  * One experiment from the working tree to its end, in the order of the design: scope, attempt
  * commit, verdict, row, ratchet-log, then win or rollback. */
 #include "ratchet/apply.h"
+#include "ratchet/controls.h"
+#include "ratchet/earlier.h"
 #include "ratchet/logbranch.h"
+#include "ratchet/progress.h"
 #include "ratchet/ratchet.h"
 #include "ratchet/record.h"
 #include "ratchet/scope.h"
@@ -15,8 +18,6 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 static int check_hypothesis(const char *text)
 {
@@ -139,47 +140,38 @@ static int seal_if_changed(struct ratchet *r, const struct scope *s)
 
 /* --- judging --- */
 
-static double monotonic_seconds(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-struct watcher {
+/* One question to the judge. */
+struct question {
     struct ratchet *r;
-    int64_t n;   /* 0: dry run, nothing is recorded */
-    double last; /* when a line was printed */
+    const struct scope *scope;
+    const char *focus;
+    const json_t *calibration; /* NULL: none on record */
+    double margin;
+    int64_t n;              /* 0: dry run, nothing is recorded */
+    int64_t continued_from; /* found meanwhile */
+    struct progress progress;
 };
-
-/* A terminal shows steps under way on one line that is written over; a file gets one every few
- * seconds, so that a log stays readable. */
-static void show_progress(struct watcher *w, const struct judge_progress *p)
-{
-    enum { EVERY_SECONDS = 5 };
-    FILE *to = w->r->say;
-    bool terminal = to && isatty(fileno(to));
-
-    if (!to || !p->text || !*p->text)
-        return;
-    if (terminal)
-        fprintf(to, "\r\033[K%s%s", p->text, p->done ? "\n" : "");
-    else if (p->done || monotonic_seconds() - w->last >= EVERY_SECONDS) {
-        fprintf(to, "%s\n", p->text);
-        w->last = monotonic_seconds();
-    }
-    fflush(to);
-}
 
 static void on_progress(void *ctx, const struct judge_progress *p)
 {
     static const char *const names[] = {"built", "checked", "measured"};
-    struct watcher *w = ctx;
+    struct question *q = ctx;
 
-    show_progress(w, p);
-    if (p->done && w->n && p->stage <= JUDGE_MEASURED)
-        ratchet__state(w->r, w->n, names[p->stage], NULL);
+    progress_show(&q->progress, p);
+    if (p->done && q->n && p->stage <= JUDGE_MEASURED)
+        ratchet__state(q->r, q->n, names[p->stage], NULL);
+}
+
+static int on_earlier(void *ctx, const char *code_key, const char *key, json_t **out)
+{
+    struct question *q = ctx;
+    int rc = earlier_find(q->r, code_key, key, &q->continued_from, out);
+
+    progress_clear(&q->progress);
+    if (rc == 1)
+        ratchet__say(q->r, "the same question as in experiment %lld: its evidence is continued",
+                     (long long)q->continued_from);
+    return rc;
 }
 
 static void add_path(struct strbuf *out, const struct strbuf *work, const char *sub)
@@ -223,32 +215,39 @@ static int export_sources(struct ratchet *r, const struct scope *s, const struct
     return rc;
 }
 
-static int run_judge(struct ratchet *r, const struct scope *s, int64_t n, const char *focus,
-                     struct judge_trial *trial)
+static int run_judge(struct question *q, struct judge_trial *trial)
 {
-    struct strbuf work = {0}, path[4] = {{0}};
     static const char *const subs[] = {"candidate/kernel", "incumbent/kernel", "sealed", "scratch"};
-    struct watcher watcher = {.r = r, .n = n};
-    struct ratchet_request q = {.focus = focus && *focus ? focus : NULL,
-                                .build_only = n == 0,
-                                .progress = on_progress,
-                                .progress_ctx = &watcher};
+    struct ratchet *r = q->r;
+    struct strbuf work = {0}, cache = {0}, path[4] = {{0}};
+    struct ratchet_request request = {.focus = q->focus && *q->focus ? q->focus : NULL,
+                                      .margin = q->margin,
+                                      .build_only = q->n == 0,
+                                      .earlier = on_earlier,
+                                      .earlier_ctx = q,
+                                      .progress = on_progress,
+                                      .progress_ctx = q};
     int rc;
 
-    ratchet__work_dir(r, n, &work);
+    ratchet__work_dir(r, q->n, &work);
+    strbuf_addf(&cache, "%s/cache", r->store);
     for (int i = 0; i < 4; i++)
         add_path(&path[i], &work, subs[i]);
-    q.candidate_dir = path[0].data;
-    q.incumbent_dir = path[1].data;
-    q.root = path[2].data;
-    q.work_dir = path[3].data;
-    rc = export_sources(r, s, &work);
+    request.candidate_dir = path[0].data;
+    request.incumbent_dir = path[1].data;
+    request.root = path[2].data;
+    request.work_dir = path[3].data;
+    request.cache_dir = cache.data;
+    progress_init(&q->progress, r->say);
+    rc = export_sources(r, q->scope, &work);
     if (rc == 0)
-        rc = r->judge->trial(r->judge->ctx, &q, trial);
-    if (r->say && isatty(fileno(r->say)))
-        fputs("\r\033[K", r->say);
+        rc = file_make_dirs(cache.data);
+    if (rc == 0)
+        rc = r->judge->trial(r->judge->ctx, &request, trial);
+    progress_clear(&q->progress);
     for (int i = 0; i < 4; i++)
         strbuf_deinit(&path[i]);
+    strbuf_deinit(&cache);
     strbuf_deinit(&work);
     return rc;
 }
@@ -276,17 +275,19 @@ static void fill_row(struct ratchet *r, const struct proposal *p, struct ledger_
 }
 
 /* Row and detail record in one transaction with the state that says what comes next. */
-static int record(struct ratchet *r, const struct proposal *p, const struct judge_trial *t,
+static int record(const struct question *q, const struct proposal *p, const struct judge_trial *t,
                   bool keep_files, struct ratchet_result *out)
 {
+    const struct record_context context = {q->calibration, q->continued_from};
+    struct ratchet *r = q->r;
     bool win = t->verdict == JUDGE_WIN;
     char *text;
     json_t *details;
     int rc;
 
     fill_row(r, p, &out->row);
-    record_row(r->judge, t, &out->row);
-    details = record_details(t, &out->row);
+    record_row(r->judge, t, &context, &out->row);
+    details = record_details(t, &context, &out->row);
     text = json_dumps(details, JSON_INDENT(1) | JSON_SORT_KEYS);
     json_decref(details);
     if (!text)
@@ -314,20 +315,20 @@ static void no_verdict(struct judge_trial *t)
              "left them");
 }
 
-static int judge_and_apply(struct ratchet *r, const struct scope *s, const struct proposal *p,
-                           struct ratchet_result *out)
+static int judge_and_apply(struct question *q, const struct proposal *p, struct ratchet_result *out)
 {
+    struct ratchet *r = q->r;
     struct judge_trial trial;
-    double start = monotonic_seconds();
+    double start = progress_seconds();
     int rc;
 
     memset(&trial, 0, sizeof trial);
-    rc = run_judge(r, s, p->n, p->focus, &trial);
+    rc = run_judge(q, &trial);
     out->unable = rc < 0;
     if (rc < 0)
         no_verdict(&trial);
-    trial.seconds = monotonic_seconds() - start;
-    rc = record(r, p, &trial, out->unable, out);
+    trial.seconds = progress_seconds() - start;
+    rc = record(q, p, &trial, out->unable, out);
     if (rc == 0 && trial.verdict == JUDGE_WIN) {
         rc = apply_win(r, p, out->what_happened, out->win);
         out->applied = rc == 1;
@@ -340,14 +341,14 @@ static int judge_and_apply(struct ratchet *r, const struct scope *s, const struc
     return rc < 0 ? rc : 0;
 }
 
-static int dry_run(struct ratchet *r, const struct scope *s, const struct ratchet_try_options *o,
-                   struct ratchet_result *out)
+static int dry_run(struct question *q, struct ratchet_result *out)
 {
+    struct ratchet *r = q->r;
     struct judge_trial trial;
     int rc;
 
     memset(&trial, 0, sizeof trial);
-    rc = run_judge(r, s, 0, o->focus, &trial);
+    rc = run_judge(q, &trial);
     if (rc == 0) {
         out->verdict = trial.verdict;
         record_text(&out->row.reason, trial.reason);
@@ -361,10 +362,29 @@ static int dry_run(struct ratchet *r, const struct scope *s, const struct ratche
     return rc;
 }
 
-int ratchet_try(struct ratchet *r, const struct ratchet_try_options *o, struct ratchet_result *out)
+static int experiment(struct question *q, const struct ratchet_try_options *o,
+                      struct ratchet_result *out)
 {
     struct proposal p;
+    int rc;
+
+    TRY(seal_if_changed(q->r, q->scope));
+    rc = make_proposal(q->r, q->scope, o, &p);
+    q->n = p.n;
+    if (rc == 0)
+        rc = propose(q->r, &p);
+    if (rc == 0)
+        rc = judge_and_apply(q, &p, out);
+    proposal_deinit(&p);
+    return rc;
+}
+
+int ratchet_try(struct ratchet *r, const struct ratchet_try_options *o, struct ratchet_result *out)
+{
+    struct judge_calibration calibration;
     struct scope s;
+    struct question q = {.r = r, .scope = &s, .focus = o->focus};
+    json_t *json;
     int rc;
 
     memset(out, 0, sizeof *out);
@@ -374,20 +394,15 @@ int ratchet_try(struct ratchet *r, const struct ratchet_try_options *o, struct r
     if (s.changes.n == 0)
         return err_set(ERR_CONFLICT,
                        "nothing to try: no kernel/*.c or kernel/*.inc differs from HEAD");
+    rc = controls_load(r->judge, &calibration);
+    TRY(rc);
+    if (rc == 1 && !o->dry_run)
+        TRY(controls_check_fit(&calibration));
+    q.margin = controls_margin(rc == 1 ? &calibration : NULL);
+    q.calibration = json = rc == 1 ? controls_json(&calibration) : NULL;
     ledger_row_init(&out->row);
-    if (o->dry_run) {
-        rc = dry_run(r, &s, o, out);
-    } else {
-        rc = seal_if_changed(r, &s);
-        if (rc == 0) {
-            rc = make_proposal(r, &s, o, &p);
-            if (rc == 0)
-                rc = propose(r, &p);
-            if (rc == 0)
-                rc = judge_and_apply(r, &s, &p, out);
-            proposal_deinit(&p);
-        }
-    }
+    rc = o->dry_run ? dry_run(&q, out) : experiment(&q, o, out);
+    json_decref(json);
     if (rc < 0)
         ratchet_result_deinit(out);
     return rc;

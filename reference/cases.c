@@ -3,7 +3,7 @@
  * cases.c: the workloads of the shipped problem, "Q4_K inference". Timed cases stand first; the
  * rest are checked only, and are there for their edges: ragged rows, one block, odd columns, every
  * head size, mask and page boundary. */
-#include "reference/problem.h"
+#include "reference/operators.h"
 
 /* Lower-case twins, so that one word makes both the parameter and the case's name. */
 enum {
@@ -19,8 +19,9 @@ enum {
 };
 
 #define BIT(p)      (1u << PROBLEM_##p)
-#define ALL         ((1u << PROBLEM_PROBE) - 1)
-#define SOME        (BIT(RANDOM) | BIT(EXTREME) | BIT(CANCEL))
+#define ALL         PROBLEM__ALL
+#define MOVES       PROBLEM__MOVES
+#define SOME        (BIT(RANDOM) | BIT(EXTREME) | BIT(CANCEL) | BIT(PROBE))
 #define MIB(n)      ((size_t)(n) << 20)
 #define PARAMS(...) .params = {__VA_ARGS__}
 /* clang-format off */
@@ -39,15 +40,28 @@ enum {
 #define GEMM(t, rows, depth, columns, patterns)                                                    \
     CHECKED("gemm-" #t "-" #rows "x" #depth "-n" #columns, "gemm", patterns),                      \
         PARAMS(TYPE(t), {"m", rows}, {"k", depth}, {"n", columns})
+/* Every width of a tile and its tail. */
+#define GEMM_TO_17(t, rows, depth)                                                                 \
+    {GEMM(t, rows, depth, 1, SOME)}, {GEMM(t, rows, depth, 2, SOME)},                              \
+        {GEMM(t, rows, depth, 3, SOME)}, {GEMM(t, rows, depth, 4, SOME)},                          \
+        {GEMM(t, rows, depth, 5, SOME)}, {GEMM(t, rows, depth, 6, SOME)},                          \
+        {GEMM(t, rows, depth, 7, SOME)}, {GEMM(t, rows, depth, 8, SOME)},                          \
+        {GEMM(t, rows, depth, 9, SOME)}, {GEMM(t, rows, depth, 10, SOME)},                         \
+        {GEMM(t, rows, depth, 11, SOME)}, {GEMM(t, rows, depth, 12, SOME)},                        \
+        {GEMM(t, rows, depth, 13, SOME)}, {GEMM(t, rows, depth, 14, SOME)},                        \
+        {GEMM(t, rows, depth, 15, SOME)}, {GEMM(t, rows, depth, 16, SOME)},                        \
+    {                                                                                              \
+        GEMM(t, rows, depth, 17, SOME)                                                             \
+    }
 #define GET_ROWS(t, rows, depth, n_ids)                                                            \
-    CHECKED("get_rows-" #t "-" #rows "x" #depth, "get_rows", ALL),                                 \
+    CHECKED("get_rows-" #t "-" #rows "x" #depth, "get_rows", MOVES),                               \
         PARAMS(TYPE(t), {"m", rows}, {"k", depth}, {"n", n_ids})
 #define QUANTIZE(t, depth, columns, pad)                                                           \
     CHECKED("quantize-" #t "-" #depth "x" #columns, "quantize", ALL),                              \
         PARAMS(TYPE(t), {"k", depth}, {"n", columns}, {"x_pad", pad})
 /* Stores at [pos, pos + n) and as said in `...`; loads n_load positions from pos. */
 #define KV(label, t, dim, heads_, pos_, n_, ...)                                                   \
-    CHECKED("kv-" #t "-h" #dim "-" label, "kv", ALL),                                              \
+    CHECKED("kv-" #t "-h" #dim "-" label, "kv", MOVES),                                            \
         PARAMS(TYPE(t), {"head_dim", dim}, {"kv_heads", heads_}, {"pos", pos_}, {"n", n_},         \
                __VA_ARGS__)
 /* n queries at the end of n_kv positions unless `...` gives pos; old: stale data past the end. */
@@ -103,6 +117,8 @@ static const struct problem_case cases[] = {
     {GEMV(q8_0, 17, 96)},
     {GEMV(q8_0, 33, 288)},
     {GEMV(q8_0, 77, 640)},
+    {GEMV(f16, 1, 1)},
+    {GEMV(bf16, 3, 1)},
     {GEMV(f16, 1, 64)},
     {GEMV(f16, 17, 100)},
     {GEMV(f16, 33, 256)},
@@ -111,6 +127,11 @@ static const struct problem_case cases[] = {
     {GEMV(f32, 1, 1)},
     {GEMV(f32, 16, 64)},
     {GEMV(f32, 33, 77)},
+    /* Depths of real models. */
+    {GEMV(q4_k, 33, 14336)},
+    {GEMV(q6_k, 17, 4864)},
+    {GEMV(q8_0, 65, 896)},
+    {GEMV(f16, 17, 3072)},
     {CHECKED("gemv-q4_k-list-33+17+5x512", "gemv", ALL),
      PARAMS(TYPE(q4_k), {"m", 33}, {"m2", 17}, {"m3", 5}, {"k", 512})},
     {CHECKED("gemv-q8_0-list-20+7x96", "gemv", ALL),
@@ -134,9 +155,13 @@ static const struct problem_case cases[] = {
     {GEMM(q4_k, 64, 256, 16, SOME)},
     {GEMM(q4_k, 33, 512, 17, ALL)},
     {GEMM(q4_k, 49, 256, 33, SOME)},
-    {GEMM(q5_k, 17, 256, 3, SOME)},
+    {GEMM(q4_k, 33, 4096, 9, SOME)},
+    {GEMM(q8_0, 40, 896, 12, SOME)},
     {GEMM(q5_k, 33, 512, 16, ALL)},
-    {GEMM(q6_k, 17, 256, 2, SOME)},
+    GEMM_TO_17(q5_k, 17, 256),
+    GEMM_TO_17(q6_k, 17, 256),
+    GEMM_TO_17(q8_0, 17, 64),
+    GEMM_TO_17(f16, 17, 72),
     {GEMM(q6_k, 33, 512, 5, ALL)},
     {GEMM(q6_k, 20, 256, 17, SOME)},
     {GEMM(q6_k, 16, 512, 33, SOME)},
@@ -198,6 +223,9 @@ static const struct problem_case cases[] = {
     {ATTENTION("window-decode", f16, 64, 2, 1, 1, 501, {"window", 128}, {"old", 1})},
     {ATTENTION("softcap", f16, 64, 2, 1, 9, 200, {"softcap", 20}, {"old", 1})},
     {ATTENTION("stored-ahead", f16, 64, 4, 2, 16, 150, {"pos", 100}, {"old", 1})},
+    {ATTENTION("8192", f16, 64, 2, 1, 1, 8192, {"old", 1})},
+    {ATTENTION("8192-prompt", f16, 16, 2, 1, 3, 8191, {"old", 1}, {"split", 8130})},
+    {ATTENTION("gqa-7", f16, 64, 14, 2, 2, 321, {"old", 1})},
     {ATTENTION("sees-itself", f16, 128, 2, 2, 2, 129, {"window", 1}, {"old", 1})},
     {ATTENTION("decode", q8_0, 8, 8, 4, 3, 66, {"old", 1})},
     {ATTENTION("prompt", q8_0, 40, 4, 2, 10, 77, {"old", 1})},
@@ -206,11 +234,15 @@ static const struct problem_case cases[] = {
     {ATTENTION("gqa-8", q8_0, 128, 8, 1, 17, 190, {"old", 1})},
     {ATTENTION("window-softcap", q8_0, 64, 4, 2, 20, 211, {"window", 33}, {"softcap", 15},
                {"old", 1})},
+    {ATTENTION("8192", q8_0, 64, 2, 1, 1, 8192, {"old", 1})},
+    {ATTENTION("8192-window", q8_0, 32, 1, 1, 5, 8129, {"window", 4000}, {"old", 1})},
     {ATTENTION("all-see-all", q8_0, 64, 2, 2, 5, 140, {"causal", 0}, {"old", 0})},
 
     {ROWS("rms_norm", "", 8, 3, {"n", 3})},
     {ROWS("rms_norm", "", 77, 2, {"n", 2})},
     {ROWS("rms_norm", "", 256, 5, {"n", 5})},
+    {ROWS("rms_norm", "", 896, 2, {"n", 2})},
+    {ROWS("rms_norm", "", 4096, 1, {"n", 1})},
     {ROWS("layer_norm", "", 77, 2, {"bias", 0})},
     {ROWS("layer_norm", "-bias", 256, 5, {"bias", 1})},
     {ROWS("rope", "-norm", 8, 5, {"heads", 4})},
@@ -220,6 +252,7 @@ static const struct problem_case cases[] = {
     {ROWS("rope", "-norm", 128, 33, {"heads", 2})},
     {ROWS("glu", "-silu", 172, 3, {"act", 0})},
     {ROWS("glu", "-silu", 33, 1, {"act", 0})},
+    {ROWS("glu", "-silu", 4864, 1, {"act", 0})},
     {ROWS("glu", "-gelu", 768, 2, {"act", 1})},
     {ROWS("glu", "-gelu", 5, 1, {"act", 1})},
     {ROWS("softmax", "", 1, 2, {"scale_milli", 1000})},

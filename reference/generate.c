@@ -62,10 +62,13 @@ static int fill_activations(struct problem_instance *in, struct rng *r, uint32_t
     if (!x)
         return err_set(ERR_NOMEM, "%s: no memory for activations", in->c->name);
     for (int64_t j = 0; j < t->ne[1]; j++) {
-        problem__fill(r, in->pattern, x, k, chunk);
+        /* A probe is in the weights: ordinary activations let it through. */
+        problem__fill(r, in->pattern == PROBLEM_PROBE ? PROBLEM_RANDOM : in->pattern, x, k, chunk);
         rounding_activations(t->type, x, k, problem__row(in, buffer, (size_t)j));
     }
     free(x);
+    if (in->pattern == PROBLEM_NONFINITE)
+        problem__spoil_rows(in, r, buffer);
     return 0;
 }
 
@@ -170,6 +173,8 @@ int problem__quantize_generate(struct problem_instance *in, struct rng *r)
         else
             problem__fill(r, in->pattern, row, (size_t)k, f->elements);
     }
+    if (in->pattern == PROBLEM_NONFINITE)
+        problem__spoil_rows(in, r, x);
     s = problem__step_add(in, KERNEL_QUANTIZE);
     problem__step_in(s, x);
     problem__step_out(s, q);

@@ -13,6 +13,12 @@ static int64_t param(const struct problem_instance *in, const char *key, int64_t
     return problem_param(in->c, key, fallback);
 }
 
+static void scale_row(float *x, size_t n, float factor)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] *= factor;
+}
+
 /* --- KV pages --- */
 
 static int kv_check(const struct problem_instance *in)
@@ -27,12 +33,14 @@ static int kv_check(const struct problem_instance *in)
     return 0;
 }
 
+enum { KV_SPARE_PAGES = 2, KV_MAX_PAGES = 160, KV_MAX_STORES = 3 };
+
 /* A table of distinct pages in random order, some pages left unused. */
 static void fill_table(struct problem_instance *in, struct rng *r, uint32_t table, int64_t n_pages)
 {
     int32_t *id = in->buffers[table].tensor.data;
     int64_t n = in->buffers[table].tensor.ne[0];
-    int32_t order[64];
+    int32_t order[KV_MAX_PAGES];
 
     for (int64_t i = 0; i < n_pages; i++)
         order[i] = (int32_t)i;
@@ -43,8 +51,6 @@ static void fill_table(struct problem_instance *in, struct rng *r, uint32_t tabl
         id[i] = chosen;
     }
 }
-
-enum { KV_SPARE_PAGES = 2, KV_MAX_PAGES = 64, KV_MAX_STORES = 3 };
 
 /* K and V buffers of the stores [from, from + n) and the step order they will be made in. */
 struct kv_plan {
@@ -100,6 +106,16 @@ static void plan_steps(struct problem_instance *in, const struct kv_plan *p)
     }
 }
 
+/* The pattern; of TINY every other row has f16 subnormals. */
+static void fill_stored(struct problem_instance *in, struct rng *r, uint32_t buffer)
+{
+    const struct kernel_tensor *t = &in->buffers[buffer].tensor;
+
+    problem__fill_rows(in, r, buffer, in->pattern);
+    for (int64_t row = 0; row < t->ne[1] * t->ne[2] && in->pattern == PROBLEM_TINY; row += 2)
+        scale_row(problem__row(in, buffer, (size_t)row), (size_t)t->ne[0], 0x1p76f);
+}
+
 /* Store a, then b over its end (a rollback and another continuation), then read a window. */
 int problem__kv_generate(struct problem_instance *in, struct rng *r)
 {
@@ -120,8 +136,8 @@ int problem__kv_generate(struct problem_instance *in, struct rng *r)
     TRY(problem__instance_allocate(in));
     fill_table(in, r, p.table, in->buffers[p.pages].tensor.ne[3]);
     for (uint32_t i = 0; i < p.n_stores; i++) {
-        problem__fill_rows(in, r, p.k[i], in->pattern);
-        problem__fill_rows(in, r, p.v[i], in->pattern);
+        fill_stored(in, r, p.k[i]);
+        fill_stored(in, r, p.v[i]);
     }
     plan_steps(in, &p);
     s = problem__step_add(in, KERNEL_KV_LOAD);
@@ -143,12 +159,6 @@ void problem__attention_params(const struct problem_case *c, int64_t params[KERN
         problem_param(c, "pos", params[KERNEL_I_N_KV] - problem_param(c, "n", 1));
     params[KERNEL_I_CAUSAL] = problem_param(c, "causal", 1);
     params[KERNEL_I_WINDOW] = problem_param(c, "window", 0);
-}
-
-static void scale_row(float *x, size_t n, float factor)
-{
-    for (size_t i = 0; i < n; i++)
-        x[i] *= factor;
 }
 
 /* Values of one K or V row. Scores stay within about 100: beyond, the rounding of an f32 score
@@ -225,6 +235,29 @@ static void fill_queries(struct problem_instance *in, struct rng *r, uint32_t q)
     }
 }
 
+/* Each query looks for one drawn key among those it sees: the score of that one is about 14 and
+ * outweighs the rest, so a head, page or position left out shows in the whole row. */
+static void probe_queries(struct problem_instance *in, struct rng *r, uint32_t q,
+                          const int64_t *call)
+{
+    const struct kernel_tensor *t = &in->buffers[q].tensor;
+    size_t n = (size_t)t->ne[0], heads = (size_t)t->ne[1];
+    size_t kv_heads = (size_t)param(in, "kv_heads", 1);
+
+    for (size_t row = 0; row < heads * (size_t)t->ne[2]; row++) {
+        const float *k, *v;
+        int64_t lo, hi;
+        size_t position;
+
+        problem__attention_span(call, (int64_t)(row / heads), &lo, &hi);
+        position = (size_t)lo + (size_t)rng_below(r, (uint64_t)(hi - lo));
+        if (!problem__kv_find(in, position, row % heads / (heads / kv_heads), &k, &v))
+            continue;
+        memcpy(problem__row(in, q, row), k, n * sizeof *k);
+        scale_row(problem__row(in, q, row), n, 14.0f / sqrtf((float)n));
+    }
+}
+
 /* Old data up to the end of the last page, the sequence over it in one or two stores, the call. */
 int problem__attention_generate(struct problem_instance *in, struct rng *r)
 {
@@ -262,6 +295,11 @@ int problem__attention_generate(struct problem_instance *in, struct rng *r)
         fill_kv(in, r, p.v[i], false, p.from[i]);
     }
     plan_steps(in, &p);
+    if (in->pattern == PROBLEM_PROBE)
+        probe_queries(in, r, q, call);
+    if (in->pattern == PROBLEM_NONFINITE)
+        problem__spoil_rows(in, r, q);
+    TRY(problem__attention_cache(in));
     s = problem__step_add(in, KERNEL_ATTENTION);
     problem__step_in(s, q);
     problem__step_in(s, p.pages);

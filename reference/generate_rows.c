@@ -97,6 +97,19 @@ static uint32_t rows_output(struct problem_instance *in, enum kernel_op op)
     return problem__buffer_add(in, "y", PROBLEM_OUTPUT, KERNEL_F32, k, n, 1);
 }
 
+/* Under the smallest normal number in every other row, where adding is exact still and the largest
+ * is one of them: whoever flushes shows. */
+static void shrink_rows(struct problem_instance *in, uint32_t buffer)
+{
+    const struct kernel_tensor *t = &in->buffers[buffer].tensor;
+
+    for (int64_t j = 0; j < t->ne[1] * t->ne[2]; j += 2) {
+        float *x = problem__row(in, buffer, (size_t)j);
+        for (int64_t i = 0; i < t->ne[0]; i++)
+            x[i] *= 0x1p-48f;
+    }
+}
+
 /* A large mean under small differences is what cancels in a layer norm. */
 static void shift_rows(struct problem_instance *in, uint32_t buffer, float shift)
 {
@@ -137,6 +150,9 @@ int problem__rows_generate(struct problem_instance *in, struct rng *r)
     problem__fill_rows(in, r, operand[0], in->pattern);
     if (op == KERNEL_LAYER_NORM && in->pattern == PROBLEM_CANCEL)
         shift_rows(in, operand[0], 64.0f);
+    if (in->pattern == PROBLEM_TINY &&
+        (op == KERNEL_ADD || op == KERNEL_ROPE || op == KERNEL_ARGMAX))
+        shrink_rows(in, operand[0]);
     if (op == KERNEL_ARGMAX)
         plant_ties(in, r, operand[0]);
     for (uint32_t i = 1; i < n_operands; i++) {
@@ -145,7 +161,11 @@ int problem__rows_generate(struct problem_instance *in, struct rng *r)
         else
             problem__fill_rows(in, r, operand[i],
                                op == KERNEL_GLU || op == KERNEL_ADD ? in->pattern : PROBLEM_RANDOM);
+        if (in->pattern == PROBLEM_TINY && op == KERNEL_ADD)
+            shrink_rows(in, operand[i]);
     }
+    if (in->pattern == PROBLEM_NONFINITE)
+        problem__spoil_rows(in, r, operand[0]);
     s = problem__step_add(in, op);
     for (uint32_t i = 0; i < n_operands; i++)
         problem__step_in(s, operand[i]);

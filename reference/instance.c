@@ -114,6 +114,25 @@ int problem__instance_allocate(struct problem_instance *in)
     return 0;
 }
 
+void problem_instance_view(const struct problem_instance *base,
+                           void *const data[PROBLEM_MAX_BUFFERS], struct problem_instance *out)
+{
+    *out = *base;
+    out->memory = NULL; /* what tells a view from an owner, see problem_instance_deinit */
+    out->memory_bytes = 0;
+    for (uint32_t b = 0; b < base->n_buffers; b++)
+        if (data[b])
+            out->buffers[b].tensor.data = data[b];
+}
+
+void problem_instance_deinit(struct problem_instance *in)
+{
+    if (in->memory)
+        problem__attention_cache_free(in->oracle_cache);
+    free(in->memory);
+    memset(in, 0, sizeof *in);
+}
+
 struct problem_step *problem__step_add(struct problem_instance *in, enum kernel_op op)
 {
     struct problem_step *s = &in->steps[in->n_steps];

@@ -10,6 +10,12 @@
 #include "reference/formats.h"
 #include "reference/problem.h"
 
+#include <math.h>
+
+/* All patterns; those that suit operations which only move bytes. */
+#define PROBLEM__ALL   ((1u << PROBLEM_N_PATTERNS) - 1)
+#define PROBLEM__MOVES ((1u << PROBLEM_PROBE) - 1)
+
 /* A flat range [first, first + count) of one output buffer. */
 struct problem__range {
     uint32_t buffer;
@@ -64,9 +70,27 @@ void problem__fill(struct rng *r, enum problem_pattern p, float *x, size_t n, si
 void problem__fill_rows(struct problem_instance *in, struct rng *r, uint32_t buffer,
                         enum problem_pattern p);
 
-/* One valid row of k weights of format f that follows `p`. `row` varies the extremes. */
+/* PROBLEM_NONFINITE: NaN and infinities among the values of some rows of an activation input (f32
+ * rows, or the scales of activation blocks); at least one row is hit, and when there are several at
+ * least one is spared. */
+void problem__spoil_rows(struct problem_instance *in, struct rng *r, uint32_t buffer);
+
+/* Is there one of them among values [first, first + n) of a row (whole blocks)? */
+bool problem__row_spoiled(const struct problem_instance *in, uint32_t buffer, size_t row,
+                          size_t first, size_t n);
+
+/* One valid row of k weights of format f that follows `p`. `row` varies the extremes; PROBE draws
+ * the block that outweighs the others. */
 void problem__fill_weights(struct rng *r, enum problem_pattern p, const struct format *f, void *out,
                            size_t k, size_t row);
+
+/* Element i of a range may be anything: it depends on a value that is no number. */
+static inline void problem__expect_anything(struct problem_expect *out, size_t i)
+{
+    out->want[i] = 0.0;
+    out->bound[i] = INFINITY;
+    out->unit[i] = 1.0;
+}
 
 /* --- KV stores as the steps make them (oracle_kv.c) --- */
 
@@ -74,6 +98,11 @@ void problem__fill_weights(struct rng *r, enum problem_pattern p, const struct f
  * stores; false when no step stored the position. */
 bool problem__kv_find(const struct problem_instance *in, size_t position, size_t head,
                       const float **k, const float **v);
+
+/* An empty cache of decoded K and V, which instance and views share; freed with the instance.
+ * Error: ERR_NOMEM. */
+int problem__attention_cache(struct problem_instance *in);
+void problem__attention_cache_free(void *cache);
 
 /* Positions [*lo, *hi) that query j of an attention call sees. */
 void problem__attention_span(const int64_t *params, int64_t j, int64_t *lo, int64_t *hi);

@@ -44,32 +44,43 @@ static struct attention attention_of(const struct problem_instance *in)
     };
 }
 
-/* oracle_cache: per KV head a flag, then K and V as they read back from the pages. */
+/* oracle_cache: per KV head a flag, then K and V as they read back from the pages. Room for values
+ * is made when the oracle is first asked: many instances never are. */
 struct kv_cache {
     size_t n_kv;           /* positions there is room for */
     unsigned char *loaded; /* [kv_heads] */
     float *k, *v;          /* [kv_heads][n_kv][head_dim] */
-    float memory[];        /* k, v, then loaded */
+    float *memory;         /* k, v, then loaded */
 };
 
-static int cache_open(struct problem_instance *in, const struct attention *a, struct kv_cache **out)
+int problem__attention_cache(struct problem_instance *in)
+{
+    in->oracle_cache = calloc(1, sizeof(struct kv_cache));
+    return in->oracle_cache ? 0 : err_set(ERR_NOMEM, "oracle: no memory for its cache");
+}
+
+void problem__attention_cache_free(void *cache)
+{
+    if (cache)
+        free(((struct kv_cache *)cache)->memory);
+    free(cache);
+}
+
+static int cache_open(struct kv_cache *c, const struct attention *a)
 {
     size_t values = a->kv_heads * a->n_kv * a->head_dim;
-    struct kv_cache *c = in->oracle_cache;
 
-    if (!c || c->n_kv != a->n_kv) {
-        free(c);
-        in->oracle_cache = NULL;
-        c = calloc(1, sizeof *c + 2 * values * sizeof(float) + a->kv_heads);
-        if (!c)
-            return err_set(ERR_NOMEM, "oracle: no memory for %zu KV values", 2 * values);
-        c->n_kv = a->n_kv;
-        c->k = c->memory;
-        c->v = c->memory + values;
-        c->loaded = (unsigned char *)(c->memory + 2 * values);
-        in->oracle_cache = c;
-    }
-    *out = c;
+    if (c->n_kv == a->n_kv)
+        return 0;
+    free(c->memory);
+    c->n_kv = 0;
+    c->memory = calloc(1, 2 * values * sizeof(float) + a->kv_heads);
+    if (!c->memory)
+        return err_set(ERR_NOMEM, "oracle: no memory for %zu KV values", 2 * values);
+    c->n_kv = a->n_kv;
+    c->k = c->memory;
+    c->v = c->memory + values;
+    c->loaded = (unsigned char *)(c->memory + 2 * values);
     return 0;
 }
 
@@ -92,12 +103,13 @@ static int cache_load(struct kv_cache *c, const struct problem_instance *in,
     return 0;
 }
 
-/* Softmax weights p[lo..hi) of query q; scores pass through p. */
-static void softmax_weights(const struct attention *a, const double *q, const float *k, int64_t lo,
-                            int64_t hi, double *p)
+/* Softmax weights p[lo..hi) of query q; scores pass through p. Returns the magnitude of the numbers
+ * that go into exp. */
+static double softmax_weights(const struct attention *a, const double *q, const float *k,
+                              int64_t lo, int64_t hi, double *p)
 {
     double scale = a->call->f[KERNEL_F_SCALE], cap = a->call->f[KERNEL_F_SOFTCAP];
-    double largest = -INFINITY, total = 0.0;
+    double largest = -INFINITY, total = 0.0, steepest = 0.0;
 
     for (int64_t t = lo; t < hi; t++) {
         const float *row = k + (size_t)t * a->head_dim;
@@ -109,16 +121,20 @@ static void softmax_weights(const struct attention *a, const double *q, const fl
             s = cap * tanh(s / cap);
         p[t] = s;
         largest = fmax(largest, s);
+        steepest = fmax(steepest, fabs(s));
     }
     for (int64_t t = lo; t < hi; t++)
         total += p[t] = exp(p[t] - largest);
     for (int64_t t = lo; t < hi; t++)
         p[t] /= total;
+    return steepest + TOLERANCE_ATTENTION_CAP * cap;
 }
 
-/* Elements [first, first + n) of one query head; want, bound and unit start at that element. */
+/* Elements [first, first + n) of one query head; want, bound and unit start at that element. The
+ * bound is `allowed` of the magnitude. */
 static void head_expect(const struct attention *a, const double *p, const float *v, int64_t lo,
-                        int64_t hi, size_t first, size_t n, struct problem_expect *out, size_t at)
+                        int64_t hi, size_t first, size_t n, double allowed,
+                        struct problem_expect *out, size_t at)
 {
     double *sum = out->want + at, *magnitude = out->unit + at;
 
@@ -133,7 +149,7 @@ static void head_expect(const struct attention *a, const double *p, const float 
     }
     for (size_t i = 0; i < n; i++) {
         double unit = tolerance_ulp(magnitude[i]);
-        out->bound[at + i] = TOLERANCE_ATTENTION * magnitude[i] + 0x1p-149;
+        out->bound[at + i] = allowed * magnitude[i] + 0x1p-149;
         out->unit[at + i] = unit;
     }
 }
@@ -143,14 +159,15 @@ int problem__attention_expect(struct problem_instance *in, const struct problem_
 {
     struct attention a = attention_of(in);
     size_t end = range->first + range->count, tile = a.n_kv * a.head_dim;
-    struct kv_cache *cache = NULL;
-    double *q = malloc((a.head_dim + a.n_kv) * sizeof *q), *p;
+    uint32_t q_buffer = problem__last_step(in)->in[0];
+    struct kv_cache *cache = in->oracle_cache;
+    double *q = malloc((a.head_dim + a.n_kv) * sizeof *q), *p, steepest;
     int status = 0;
 
     if (!q)
         return err_set(ERR_NOMEM, "oracle: no memory for %zu scores", a.n_kv);
     p = q + a.head_dim;
-    if ((status = cache_open(in, &a, &cache)) < 0)
+    if ((status = cache_open(cache, &a)) < 0)
         goto out;
     for (size_t i = range->first; i < end;) {
         size_t lo = i % a.head_dim, n = a.head_dim - lo < end - i ? a.head_dim - lo : end - i;
@@ -158,11 +175,17 @@ int problem__attention_expect(struct problem_instance *in, const struct problem_
         int64_t from, to;
         if ((status = cache_load(cache, in, &a, kv_head)) < 0)
             goto out;
+        if (problem__row_spoiled(in, q_buffer, row, 0, a.head_dim)) {
+            for (; n > 0; n--, i++)
+                problem__expect_anything(out, i - range->first);
+            continue;
+        }
         problem__attention_span(a.call->i, (int64_t)(row / a.heads), &from, &to);
-        rounding_query_row(a.type, problem__row(in, problem__last_step(in)->in[0], row), a.head_dim,
-                           q);
-        softmax_weights(&a, q, cache->k + kv_head * tile, from, to, p);
-        head_expect(&a, p, cache->v + kv_head * tile, from, to, lo, n, out, i - range->first);
+        rounding_query_row(a.type, problem__row(in, q_buffer, row), a.head_dim, q);
+        steepest = softmax_weights(&a, q, cache->k + kv_head * tile, from, to, p);
+        head_expect(&a, p, cache->v + kv_head * tile, from, to, lo, n,
+                    TOLERANCE_ATTENTION * (1.0 + TOLERANCE_ATTENTION_SLOPE * steepest), out,
+                    i - range->first);
         i += n;
     }
     if (in->pattern != PROBLEM_CANCEL && in->pattern != PROBLEM_ZEROS)

@@ -23,8 +23,13 @@ int problem__quantize_expect(struct problem_instance *in, const struct problem__
     out->exact = true;
     for (size_t i = 0; i < range->count; i++) {
         size_t index = range->first + i;
-        const float *x = problem__row(in, last->in[0], index / per_row);
-        rounding_activations(f->type, x + index % per_row * f->elements, f->elements, &block);
+        size_t row = index / per_row, at = index % per_row * f->elements;
+        const float *x = problem__row(in, last->in[0], row);
+        memset(&block, 0, sizeof block);
+        if (problem__row_spoiled(in, last->in[0], row, at, f->elements))
+            problem__expect_anything(out, i);
+        else
+            rounding_activations(f->type, x + at, f->elements, &block);
         memcpy(out->bytes + i * f->bytes, &block, f->bytes);
     }
     return 0;

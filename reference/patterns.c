@@ -3,6 +3,7 @@
 
 #include "reference/base/half.h"
 
+#include <math.h>
 #include <string.h>
 
 float problem__normal(struct rng *r)
@@ -68,18 +69,36 @@ static void fill_cancel(struct rng *r, float *x, size_t n, size_t chunk)
     fill_normal(r, x + 2 * pairs * chunk, n - 2 * pairs * chunk, pairs ? 1e-3f : 1.0f);
 }
 
+/* The largest activations of one sign, or of alternating signs. */
+static void fill_extreme(struct rng *r, float *x, size_t n)
+{
+    uint64_t kind = rng_below(r, 4);
+    float first = kind & 1 ? 24576.0f : -24576.0f;
+
+    for (size_t i = 0; i < n; i++)
+        x[i] = kind & 2 && i & 1 ? -first : first;
+}
+
+/* One chunk is 256 times as large as the others. */
+static void fill_probe(struct rng *r, float *x, size_t n, size_t chunk)
+{
+    size_t heavy = (size_t)rng_below(r, (n + chunk - 1) / chunk) * chunk;
+
+    fill_normal(r, x, n, 0x1p-5f);
+    fill_normal(r, x + heavy, min_size(chunk, n - heavy), 0x1p3f);
+}
+
 void problem__fill(struct rng *r, enum problem_pattern p, float *x, size_t n, size_t chunk)
 {
-    float sign;
-
     switch (p) {
     case PROBLEM_ZEROS:
         fill_zeros(r, x, n, chunk);
         break;
     case PROBLEM_EXTREME:
-        sign = rng_below(r, 2) ? 24576.0f : -24576.0f;
-        for (size_t i = 0; i < n; i++)
-            x[i] = sign;
+        fill_extreme(r, x, n);
+        break;
+    case PROBLEM_PROBE:
+        fill_probe(r, x, n, chunk);
         break;
     case PROBLEM_TINY:
         fill_tiny(r, x, n, chunk);
@@ -104,6 +123,47 @@ void problem__fill_rows(struct problem_instance *in, struct rng *r, uint32_t buf
 
     for (int64_t row = 0; row < t->ne[1] * t->ne[2]; row++)
         problem__fill(r, p, problem__row(in, buffer, (size_t)row), (size_t)t->ne[0], KERNEL_QK_32);
+}
+
+/* --- values that are no numbers --- */
+
+static void plant(struct rng *r, unsigned char *row, size_t n, size_t stride)
+{
+    static const float values[3] = {NAN, INFINITY, -INFINITY};
+
+    for (uint64_t times = 1 + rng_below(r, 3); times > 0; times--)
+        memcpy(row + rng_below(r, n) * stride, &values[rng_below(r, 3)], sizeof values[0]);
+}
+
+void problem__spoil_rows(struct problem_instance *in, struct rng *r, uint32_t buffer)
+{
+    const struct kernel_tensor *t = &in->buffers[buffer].tensor;
+    const struct format *f = format_find(t->type);
+    size_t rows = (size_t)(t->ne[1] * t->ne[2]), per_row = (size_t)t->ne[0] / f->elements;
+    size_t spared = (size_t)rng_below(r, rows);
+    size_t sure = rows > 1 ? (spared + 1 + (size_t)rng_below(r, rows - 1)) % rows : 0;
+
+    for (size_t row = 0; row < rows; row++)
+        if (row == sure || (row != spared && rng_below(r, 3) == 0))
+            plant(r, problem__row(in, buffer, row), per_row, f->bytes);
+}
+
+bool problem__row_spoiled(const struct problem_instance *in, uint32_t buffer, size_t row,
+                          size_t first, size_t n)
+{
+    const struct kernel_tensor *t = &in->buffers[buffer].tensor;
+    const struct format *f = format_find(t->type);
+    const unsigned char *at = problem__row(in, buffer, row);
+
+    if (in->pattern != PROBLEM_NONFINITE)
+        return false;
+    for (size_t i = first / f->elements; i < (first + n) / f->elements; i++) {
+        float value;
+        memcpy(&value, at + i * f->bytes, sizeof value);
+        if (!isfinite(value))
+            return true;
+    }
+    return false;
 }
 
 /* --- weights --- */
@@ -157,13 +217,16 @@ static void block_extreme(const struct format *f, unsigned char *block, size_t r
     set_scales(f, block, row & 1 ? negative : max, row & 2 ? negative : max);
 }
 
+/* A block of a row of PROBLEM_PROBE that carries nearly all of its sum. */
+#define PROBE_SCALE 1024.0f
+
 static void fill_block(struct rng *r, enum problem_pattern p, const struct format *f,
-                       unsigned char *block, size_t row)
+                       unsigned char *block, size_t row, float scale)
 {
     uint64_t kind = rng_below(r, 3);
 
     fill_bytes(r, block, f->bytes);
-    set_scales(f, block, random_scale(r, 1.0f), random_scale(r, 1.0f));
+    set_scales(f, block, random_scale(r, scale), random_scale(r, scale));
     if (p == PROBLEM_ZEROS && kind == 0)
         set_scales(f, block, 0, 0);
     if (p == PROBLEM_ZEROS && kind == 1) {
@@ -210,13 +273,18 @@ void problem__fill_weights(struct rng *r, enum problem_pattern p, const struct f
 {
     unsigned char *w = out;
     size_t chunk = f->elements == 1 ? KERNEL_QK_32 : f->elements;
-    size_t chunk_bytes = format_row_bytes(f, chunk);
+    size_t chunk_bytes = format_row_bytes(f, chunk), heavy = SIZE_MAX;
 
+    if (p == PROBLEM_PROBE)
+        heavy = (size_t)rng_below(r, (k + chunk - 1) / chunk);
     for (size_t j = 0; j < k; j += f->elements) {
+        float scale = j / chunk == heavy ? PROBE_SCALE : 1.0f;
+        unsigned char *at = w + j / f->elements * f->bytes;
+
         if (f->elements == 1)
-            store_number(f->type, random_weight(r, p, row), w + j * f->bytes);
+            store_number(f->type, random_weight(r, p, row) * scale, at);
         else
-            fill_block(r, p, f, w + j / f->elements * f->bytes, row);
+            fill_block(r, p, f, at, row, scale);
     }
     /* The activations' chunk 2b + 1 is the negative of chunk 2b: equal weights make the sum vanish.
      */

@@ -6,7 +6,6 @@
 #include "reference/base/err.h"
 #include "reference/operators.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct family {
@@ -50,8 +49,8 @@ int64_t problem_param(const struct problem_case *c, const char *key, int64_t fal
 
 const char *problem_pattern_name(enum problem_pattern p)
 {
-    static const char *const names[PROBLEM_N_PATTERNS] = {"random", "zeros",  "extreme",
-                                                          "tiny",   "cancel", "outlier"};
+    static const char *const names[PROBLEM_N_PATTERNS] = {
+        "random", "zeros", "extreme", "tiny", "cancel", "outlier", "probe", "nonfinite"};
 
     return (unsigned)p < PROBLEM_N_PATTERNS ? names[p] : "unknown";
 }
@@ -118,7 +117,10 @@ int reference_fn(struct problem_instance *in, uint32_t buffer, size_t first, siz
     out->exact = false;
     out->rms_limit = 0.0;
     out->nmse_limit = 0.0;
-    return count ? f->expect(in, &range, out) : 0;
+    if (count == 0)
+        return 0;
+    memset(out->bound, 0, count * sizeof *out->bound);
+    return f->expect(in, &range, out);
 }
 
 int compute_flops(const struct problem_case *c, struct problem_work *out)
@@ -134,11 +136,4 @@ size_t problem_instance_pool_bytes(const struct problem_case *c)
     const struct family *f = family_find(c);
 
     return f ? f->pool(c) : 0;
-}
-
-void problem_instance_deinit(struct problem_instance *in)
-{
-    free(in->memory);
-    free(in->oracle_cache);
-    memset(in, 0, sizeof *in);
 }

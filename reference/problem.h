@@ -26,7 +26,7 @@ enum {
 enum problem_pattern {
     PROBLEM_RANDOM = 0, /* independent normal or uniform, like real data */
     PROBLEM_ZEROS,      /* all-zero activations, or zero blocks among the weights */
-    PROBLEM_EXTREME,    /* largest scales and codes of the format, constant signs */
+    PROBLEM_EXTREME,    /* largest scales and codes of the format, constant or alternating signs */
     PROBLEM_TINY,       /* f16 subnormal scales, activations near 2^-100 */
     PROBLEM_CANCEL,     /* terms that cancel */
     PROBLEM_OUTLIER,    /* one value in a few hundred is 1000 times larger (and in masked places) */
@@ -100,7 +100,8 @@ struct problem_instance {
     struct problem_step steps[PROBLEM_MAX_STEPS];
     void *memory; /* one block that holds all INPUT data, 64-byte aligned pieces */
     size_t memory_bytes;
-    void *oracle_cache; /* reference_fn's own; may be NULL */
+    void *oracle_cache; /* reference_fn's own, of what depends on weights or KV alone: views share
+                           * it; may be NULL */
 };
 
 /* --- three of the seven symbols --- */
@@ -117,10 +118,10 @@ struct problem_expect {
     bool exact; /* set by reference_fn */
     unsigned char
         *bytes;        /* exact: expected bytes of the range (caller's: count * element bytes; for
-                           * block types "element" means block) */
+                           * block types "element" means block), where bound is 0 */
     double *want;      /* otherwise: expected value,           caller's: [count] */
-    double *bound;     /*   largest allowed |got - want|,      caller's: [count]; infinite: any
-                        *   bits will do (PROBLEM_NONFINITE) */
+    double *bound;     /*   largest allowed |got - want|, caller's: [count]. In either kind
+                        *   infinite: any bits will do (PROBLEM_NONFINITE) */
     double *unit;      /*   ulp(S), the unit errors are reported in, > 0, caller's: [count] */
     double rms_limit;  /*   limit on the RMS of |got - want| / unit over a whole output; 0 = none */
     double nmse_limit; /*   limit on sum (got-want)^2 / sum want^2 over a whole output; 0 = none */
@@ -149,7 +150,8 @@ void problem_instance_deinit(struct problem_instance *in);
 
 /* A view of `base` whose INPUT buffers that the last step reads hold the bytes at data[b] instead
  * (NULL: base's own; borrowed, same sizes). It shares everything else with base, which must outlive
- * it, and has an oracle cache of its own: reference_fn answers for the new activations. Any run of
+ * it, the oracle's cache of weights or KV included: one thread for a base and its views.
+ * reference_fn answers for the new activations. Any run of
  * whole blocks (elements of unblocked types) of such buffers of instances of the same RANDOM case,
  * laid end to end, is a valid content: timed activations are windows into such a tape. Released with
  * problem_instance_deinit. */

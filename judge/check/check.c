@@ -1,448 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * judge_check. Per case one worker with one slot per buffer, so that every buffer lies between
- * guard pages. Each pattern's instance is run in several placements and team sizes; the first run
- * is held against the oracle, the others must agree with it bit for bit. Outputs are filled with a
- * drawn sentinel before each run, and so is the room around them. */
+ * judge_check: which case is run when, and by whom. Most wrong kernels are wrong on random data, so
+ * every case is first tried with that, then all the other patterns follow, at last the build with
+ * sanitizers. Tasks are claimed in order by up to two threads, each with a rig of its own; of
+ * several failures the first in that order is reported, so the report does not depend on which
+ * thread was faster. */
 #include "judge/judge.h"
 
-#include "judge/check/compare.h"
-#include "judge/worker/fault.h"
-#include "judge/worker/request.h"
-#include "judge/worker/segment.h"
-#include "judge/worker/side.h"
-#include "reference/base/checked.h"
+#include "judge/check/variants.h"
 #include "reference/base/cpu.h"
 #include "reference/base/err.h"
 #include "reference/base/rng.h"
 
+#include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 enum {
-    MAX_TEAM = 8,         /* threads of the larger team, if the machine has them */
-    LEFT_SHIFT = 4,       /* bytes after the guard page in the left placement: f32 alignment only */
-    OPAQUE_WATCH = 4096,  /* bytes in front of private data that must stay as they were */
-    OPAQUE_POISON = 0xff, /* content of private data before the first step */
+    MAX_TEAM = 8,      /* threads of the whole team, if the machine has them */
+    MAX_HANDS = 2,     /* threads of ours */
+    N_DRAWN = 48,      /* cases that nobody could know */
+    N_PROBES = 3,      /* instances of PROBLEM_PROBE: each hits other blocks */
+    DRAWN_STREAM = 99, /* of the check's seed */
 };
-/* One step of a listed case takes milliseconds; the machine may be busy. */
-#define RUN_TIMEOUT_NS (10 * UINT64_C(1000000000))
+/* The sanitized build runs what it can reach in this time, small cases first. */
+#define SANITIZED_SECONDS 4.0
 
-/* Where in its slot a buffer lies. RIGHT: its end at the guard page. LEFT: near the guard in front.
- */
-enum placement { PLACE_RIGHT, PLACE_LEFT };
+enum phase { PHASE_RANDOM, PHASE_PATTERNS, PHASE_SANITIZED, N_PHASES };
 
-/* How an instance is run. */
-struct variant {
-    bool whole_team;
-    enum placement placement;
-};
-/* The first two for every pattern, all four for a case's first pattern. */
-static const struct variant variants[] = {
-    {false, PLACE_RIGHT},
-    {true, PLACE_LEFT},
-    {false, PLACE_LEFT},
-    {true, PLACE_RIGHT},
-};
-enum { N_VARIANTS = sizeof variants / sizeof variants[0] };
-
-/* One buffer in its slot(s). OPAQUE buffers have a writable slot and a read-only one. */
-struct place {
-    struct segment *segment;
-    uint32_t slot, slot_last; /* for the setup steps, for the last step */
-    size_t offset, room;      /* of the slot in the segment */
-    size_t at;                /* of the buffer in the slot, this run */
+struct task {
+    size_t index; /* of the case in the report */
+    enum phase phase;
 };
 
-/* What runs one case. */
-struct bench {
+struct check {
     const struct judge_options *o;
-    const char *object;
-    uint64_t seed; /* of the whole check: what a failure is repeated by */
-    uint64_t features;
-    uint32_t n_threads;
-    int32_t core[WORKER_MAX_THREADS];
-    struct segment input, opaque, output;
-    struct side *side;
-    struct place places[PROBLEM_MAX_BUFFERS];
-    struct request_sizes sizes[2]; /* one thread, whole team */
+    struct judge_check_report *report;
+    struct rig_plan plan[N_PHASES];
+    double begin, told;
+
+    size_t n_tasks;
+    const struct task *tasks;
+    pthread_mutex_t lock; /* of what follows, and of the report's cases */
+    size_t next;          /* task; n_tasks when nothing is to be begun any more */
+    size_t failed;        /* task that *found is about, SIZE_MAX: none */
+    struct finding found;
+    enum err error; /* of ours */
+    char message[512];
 };
-
-/* One instance with its oracle and the outputs of the first run. */
-struct subject {
-    struct problem_instance in;
-    struct compare_expect expect[PROBLEM_MAX_BUFFERS]; /* OUTPUT buffers */
-    unsigned char *first[PROBLEM_MAX_BUFFERS];
-};
-
-/* --- the worker of a case --- */
-
-static size_t slot_add(struct side_spec *spec, enum worker_file file, bool writable, size_t offset,
-                       size_t bytes)
-{
-    spec->slots[spec->n_slots] = (struct worker_slot){
-        .file = file,
-        .writable = writable,
-        .offset = offset,
-        .bytes = bytes,
-    };
-    return spec->n_slots++;
-}
-
-static enum worker_file role_file(enum problem_role role)
-{
-    return role == PROBLEM_INPUT    ? WORKER_INPUT
-           : role == PROBLEM_OPAQUE ? WORKER_OPAQUE
-                                    : WORKER_OUTPUT;
-}
-
-/* Give every buffer a slot; segment sizes add up in bytes[role]. */
-static void places_lay(struct bench *b, const struct problem_instance *in, struct side_spec *spec,
-                       size_t bytes[3])
-{
-    struct segment *segments[] = {&b->input, &b->opaque, &b->output};
-
-    for (uint32_t i = 0; i < in->n_buffers; i++) {
-        const struct problem_buffer *buffer = &in->buffers[i];
-        enum problem_role role = buffer->role;
-        enum worker_file file = role_file(role);
-        struct place *p = &b->places[i];
-
-        p->segment = segments[role];
-        p->offset = bytes[role];
-        p->room = size_align(buffer->max_bytes + LEFT_SHIFT, WORKER_PAGE);
-        bytes[role] += p->room;
-        p->slot = (uint32_t)slot_add(spec, file, role != PROBLEM_INPUT, p->offset, p->room);
-        p->slot_last = p->slot;
-        if (role == PROBLEM_OPAQUE)
-            p->slot_last = (uint32_t)slot_add(spec, file, false, p->offset, p->room);
-    }
-}
-
-static void bench_close(struct bench *b)
-{
-    side_close(&b->side);
-    segment_close(&b->input);
-    segment_close(&b->opaque);
-    segment_close(&b->output);
-}
-
-static int bench_open(struct bench *b, const struct problem_instance *in)
-{
-    struct side_spec spec = {
-        .worker = b->o->worker,
-        .object = b->object,
-        .input = &b->input,
-        .opaque = &b->opaque,
-        .output = &b->output,
-        .features = b->features,
-        .n_threads = b->n_threads,
-        .n_requests = PROBLEM_MAX_STEPS,
-    };
-    size_t bytes[3] = {0};
-
-    memcpy(spec.core, b->core, sizeof spec.core);
-    places_lay(b, in, &spec, bytes);
-    TRY(segment_open("input", bytes[PROBLEM_INPUT], &b->input));
-    TRY(segment_open("opaque", bytes[PROBLEM_OPAQUE], &b->opaque));
-    TRY(segment_open("output", bytes[PROBLEM_OUTPUT], &b->output));
-    TRY(segment_seal(&b->input));
-    return side_open(&spec, &b->side);
-}
-
-/* --- one run --- */
-
-static unsigned char *slot_data(const struct place *p)
-{
-    return p->segment->data + p->offset;
-}
-
-static void buffer_place(struct place *p, const struct problem_buffer *buffer, size_t bytes,
-                         enum placement placement)
-{
-    size_t align = buffer->role == PROBLEM_OPAQUE ? KERNEL_ALIGN : LEFT_SHIFT;
-
-    if (placement == PLACE_RIGHT)
-        p->at = (p->room - bytes) & ~(align - 1);
-    else
-        p->at = buffer->role == PROBLEM_OPAQUE ? 0 : LEFT_SHIFT;
-}
-
-/* Put all buffers into their places and fill them. */
-static void buffers_fill(struct bench *b, const struct problem_instance *in,
-                         const struct request_sizes *sizes, enum placement placement,
-                         uint32_t sentinel)
-{
-    for (uint32_t i = 0; i < in->n_buffers; i++) {
-        const struct problem_buffer *buffer = &in->buffers[i];
-        struct place *p = &b->places[i];
-        unsigned char *data = slot_data(p);
-
-        buffer_place(p, buffer, sizes->bytes[i], placement);
-        if (buffer->role == PROBLEM_OUTPUT) {
-            compare_sentinel_fill(data, p->room, sentinel);
-        } else if (buffer->role == PROBLEM_OPAQUE) {
-            memset(data, OPAQUE_POISON, p->room);
-        } else {
-            memset(data, 0xff, p->at);
-            memcpy(data + p->at, buffer->tensor.data, sizes->bytes[i]);
-            memset(data + p->at + sizes->bytes[i], 0xff, p->room - p->at - sizes->bytes[i]);
-        }
-    }
-}
-
-/* Every step in order; the last one sees private data read-only. */
-static int steps_run(struct bench *b, const struct problem_instance *in, uint32_t n_threads,
-                     const struct request_sizes *sizes, struct judge_fault *fault)
-{
-    for (uint32_t step = 0; step < in->n_steps && !fault->found; step++) {
-        bool last = step + 1 == in->n_steps;
-        struct worker_command command = {
-            .op = WORKER_RUN,
-            .reload = 1,
-            .n_threads = n_threads,
-            .pool = 1,
-            .count = 1,
-        };
-        uint64_t at[PROBLEM_MAX_BUFFERS];
-        struct side_result r;
-
-        for (uint32_t i = 0; i < in->n_buffers; i++)
-            at[i] = WORKER_AT(last ? b->places[i].slot_last : b->places[i].slot, b->places[i].at);
-        request_fill(in, step, sizes, at, &side_requests(b->side)[0]);
-        TRY(side_command(b->side, &command, RUN_TIMEOUT_NS, &r));
-        fault_from_result(fault, &r);
-        if (fault->found)
-            fault_wrap(fault, "step %u of %u", step + 1, in->n_steps);
-    }
-    return 0;
-}
-
-static bool all_bytes_are(const unsigned char *p, size_t bytes, unsigned char value)
-{
-    for (size_t i = 0; i < bytes; i++)
-        if (p[i] != value)
-            return false;
-    return true;
-}
-
-/* The room around outputs, and in front of and behind private data, must be as we left it. */
-static void surroundings_check(const struct bench *b, const struct problem_instance *in,
-                               const struct request_sizes *sizes, uint32_t sentinel,
-                               struct judge_fault *fault)
-{
-    for (uint32_t i = 0; i < in->n_buffers && !fault->found; i++) {
-        const struct problem_buffer *buffer = &in->buffers[i];
-        const struct place *p = &b->places[i];
-        const unsigned char *data = slot_data(p);
-        size_t end = p->at + sizes->bytes[i], behind = p->room - end;
-        bool front_ok = true, back_ok = true;
-
-        if (buffer->role == PROBLEM_OUTPUT) {
-            front_ok = compare_sentinel_intact(data, p->at, 0, sentinel);
-            back_ok = compare_sentinel_intact(data + end, behind, end, sentinel);
-        } else if (buffer->role == PROBLEM_OPAQUE) {
-            size_t front = p->at < OPAQUE_WATCH ? p->at : OPAQUE_WATCH;
-
-            behind = behind < OPAQUE_WATCH ? behind : OPAQUE_WATCH;
-            front_ok = all_bytes_are(data + p->at - front, front, OPAQUE_POISON);
-            back_ok = all_bytes_are(data + end, behind, OPAQUE_POISON);
-        }
-        if (!front_ok || !back_ok)
-            fault_set(fault, JUDGE_FAIL_CORRECTNESS, "bytes %s %s were written",
-                      front_ok ? "behind" : "in front of", buffer->name);
-    }
-}
-
-/* --- comparing --- */
-
-static size_t output_bytes(const struct problem_instance *in, uint32_t i)
-{
-    return in->buffers[i].tensor.bytes;
-}
-
-/* Against the oracle, which is asked only now; keeps a copy that later runs must equal. */
-static int first_run_compare(const struct bench *b, struct subject *s, uint32_t sentinel,
-                             struct compare_stats *stats, struct judge_fault *fault)
-{
-    char message[256];
-
-    for (uint32_t i = 0; i < s->in.n_buffers && !fault->found; i++) {
-        const unsigned char *got = slot_data(&b->places[i]) + b->places[i].at;
-
-        if (s->in.buffers[i].role != PROBLEM_OUTPUT)
-            continue;
-        TRY(compare_expect_init(&s->in, i, 0, 0, &s->expect[i]));
-        if (!compare_check(&s->expect[i], got, sentinel, stats, message, sizeof message))
-            fault_set(fault, JUDGE_FAIL_CORRECTNESS, "%s", message);
-        s->first[i] = malloc(output_bytes(&s->in, i));
-        if (!s->first[i])
-            return err_set(ERR_NOMEM, "out of memory for outputs");
-        memcpy(s->first[i], got, output_bytes(&s->in, i));
-    }
-    return 0;
-}
-
-/* Bit for bit the first run. When not, the oracle says first what is wrong with the values. */
-static void later_run_compare(const struct bench *b, const struct subject *s, uint32_t sentinel,
-                              struct judge_fault *fault)
-{
-    struct compare_stats unused = {0};
-    char message[256];
-
-    for (uint32_t i = 0; i < s->in.n_buffers && !fault->found; i++) {
-        const unsigned char *got = slot_data(&b->places[i]) + b->places[i].at;
-        const struct compare_expect *e = &s->expect[i];
-
-        if (s->in.buffers[i].role != PROBLEM_OUTPUT)
-            continue;
-        for (size_t k = 0; k < e->total && !fault->found; k++) {
-            size_t at = compare_element_offset(&e->buffer->tensor, e->element_bytes, k, e->total);
-
-            if (memcmp(got + at, s->first[i] + at, e->element_bytes) == 0)
-                continue;
-            if (compare_check(e, got, sentinel, &unused, message, sizeof message))
-                snprintf(message, sizeof message,
-                         "%s[element %zu] differs in its bits from the run with 1 thread, "
-                         "right-aligned",
-                         e->buffer->name, k);
-            fault_set(fault, JUDGE_FAIL_CORRECTNESS, "%s", message);
-        }
-    }
-}
-
-static int variant_run(struct bench *b, struct subject *s, uint32_t index,
-                       struct judge_check_case *report, struct compare_stats *stats,
-                       struct judge_fault *fault)
-{
-    const struct variant *v = &variants[index];
-    const struct request_sizes *sizes = &b->sizes[v->whole_team];
-    uint32_t n_threads = v->whole_team ? b->n_threads : 1;
-    uint32_t sentinel = compare_sentinel(rng_seed_mix(s->in.seed, 1000 + index));
-
-    buffers_fill(b, &s->in, sizes, v->placement, sentinel);
-    TRY(steps_run(b, &s->in, n_threads, sizes, fault));
-    if (!fault->found && index == 0)
-        TRY(first_run_compare(b, s, sentinel, stats, fault));
-    if (!fault->found && index > 0)
-        later_run_compare(b, s, sentinel, fault);
-    if (!fault->found)
-        surroundings_check(b, &s->in, sizes, sentinel, fault);
-    report->n_runs++;
-    if (fault->found)
-        fault_wrap(fault, "case %s, pattern %s, --seed %llu, %u thread%s, %s placement",
-                   s->in.c->name, problem_pattern_name(s->in.pattern), (unsigned long long)b->seed,
-                   n_threads, n_threads == 1 ? "" : "s",
-                   v->placement == PLACE_RIGHT ? "right" : "left");
-    return 0;
-}
-
-/* --- a pattern, a case, all cases --- */
-
-static void subject_deinit(struct subject *s)
-{
-    for (uint32_t i = 0; i < PROBLEM_MAX_BUFFERS; i++) {
-        compare_expect_deinit(&s->expect[i]);
-        free(s->first[i]);
-    }
-    problem_instance_deinit(&s->in);
-}
-
-static int subject_init(struct subject *s, const struct problem_case *c, uint64_t seed,
-                        enum problem_pattern pattern)
-{
-    memset(s, 0, sizeof *s);
-    return generate_inputs(c, seed, pattern, &s->in);
-}
-
-/* True when the bench was laid out for an instance with these buffers. */
-static bool bench_fits(const struct bench *b, const struct problem_instance *in)
-{
-    for (uint32_t i = 0; i < in->n_buffers; i++)
-        if (size_align(in->buffers[i].max_bytes + LEFT_SHIFT, WORKER_PAGE) != b->places[i].room)
-            return false;
-    return b->side != NULL;
-}
-
-static int pattern_run(struct bench *b, struct subject *s, bool all_variants,
-                       struct judge_check_case *report, struct compare_stats *stats,
-                       struct judge_fault *fault)
-{
-    uint32_t n = all_variants ? N_VARIANTS : 2;
-
-    if (!bench_fits(b, &s->in)) {
-        bench_close(b);
-        TRY(bench_open(b, &s->in));
-    }
-    for (int team = 0; team < 2 && !fault->found; team++)
-        TRY(request_sizes_ask(b->side, &s->in, team ? b->n_threads : 1, &b->sizes[team], fault));
-    if (fault->found) {
-        fault_wrap(fault, "case %s", s->in.c->name);
-        return 0;
-    }
-    for (uint32_t v = 0; v < n && !fault->found; v++)
-        TRY(variant_run(b, s, v, report, stats, fault));
-    return 0;
-}
-
-static int case_check(struct bench *b, const struct problem_case *c, uint64_t seed,
-                      struct judge_check_case *report, struct judge_fault *fault)
-{
-    struct compare_stats stats = {0};
-    bool first = true;
-    int rc = 0;
-
-    report->c = c;
-    for (int p = 0; p < PROBLEM_N_PATTERNS && rc == 0 && !fault->found; p++) {
-        struct subject s;
-
-        if (!(c->patterns >> p & 1))
-            continue;
-        rc = subject_init(&s, c, rng_seed_mix(seed, (uint64_t)p), (enum problem_pattern)p);
-        if (rc == 0)
-            rc = pattern_run(b, &s, first, report, &stats, fault);
-        subject_deinit(&s);
-        first = false;
-    }
-    bench_close(b);
-    report->max_units = stats.max_units;
-    report->p99_units = stats.p99_units;
-    report->rms_units = stats.rms_units;
-    report->max_bound_share = stats.max_bound_share;
-    report->failed = fault->found;
-    if (fault->found)
-        snprintf(report->message, sizeof report->message, "%s", fault->message);
-    return rc < 0 ? err_wrap("checking case %s", c->name) : 0;
-}
-
-static void progress(const struct judge_options *o, const char *text)
-{
-    struct judge_progress p = {.stage = JUDGE_CHECKED, .text = text};
-
-    if (o->progress)
-        o->progress(o->progress_ctx, &p);
-}
-
-static int bench_init(struct bench *b, struct judge_build *build, const struct judge_options *o)
-{
-    uint32_t n;
-
-    memset(b, 0, sizeof *b);
-    b->o = o;
-    b->seed = o->seed;
-    while (!b->seed)
-        b->seed = rng_seed_system();
-    b->input = b->opaque = b->output = SEGMENT_NONE;
-    for (int i = 0; i < WORKER_MAX_THREADS; i++)
-        b->core[i] = -1;
-    n = side_cores(b->core, WORKER_MAX_THREADS);
-    /* Two threads even on one core: their result must not differ. */
-    b->n_threads = n < 2 ? 2 : n < MAX_TEAM ? n : MAX_TEAM;
-    TRY(cpu_features_named(o->features ? o->features : "all", &b->features));
-    return judge_build_link(build, 0, &b->object);
-}
 
 static double seconds_now(void)
 {
@@ -452,63 +60,364 @@ static double seconds_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static int cases_check(struct bench *b, struct judge_check_report *out, struct judge_fault *fault)
+/* --- one task --- */
+
+static void stats_add(struct judge_check_case *to, const struct judge_check_case *from,
+                      const struct compare_stats *stats)
 {
-    double told = seconds_now();
+    to->n_runs += from->n_runs;
+    to->fpu_read |= from->fpu_read;
+    if (from->setup_ns > 0 && to->setup_ns == 0)
+        to->setup_ns = from->setup_ns;
+    to->max_units = fmax(to->max_units, stats->max_units);
+    to->p99_units = fmax(to->p99_units, stats->p99_units);
+    to->rms_units = fmax(to->rms_units, stats->rms_units);
+    to->max_bound_share = fmax(to->max_bound_share, stats->max_bound_share);
+}
 
-    for (size_t i = 0; i < problem_shipped.n_cases && !fault->found; i++) {
-        const struct problem_case *c = &problem_shipped.cases[i];
-        char text[160];
+static int pattern_check(const struct check *check, struct rig *r, const struct task *task,
+                         enum problem_pattern pattern, struct judge_check_case *report,
+                         struct compare_stats *stats, struct finding *f)
+{
+    const struct problem_case *c = check->report->cases[task->index].c;
+    uint64_t seed = rng_seed_mix(check->report->seed, task->index);
+    int n = pattern == PROBLEM_PROBE ? N_PROBES : 1;
 
-        snprintf(text, sizeof text, "check %zu/%zu %s", i + 1, problem_shipped.n_cases, c->name);
-        if (seconds_now() - told > 1) { /* a line for people, not one per case */
-            progress(b->o, text);
-            told = seconds_now();
-        }
-        TRY(case_check(b, c, rng_seed_mix(b->seed, i), &out->cases[i], fault));
-        out->n_cases = i + 1;
+    for (int i = 0; i < n && !f->fault.found; i++) {
+        struct variants_job job = {
+            .c = c,
+            .seed = rng_seed_mix(seed, (uint64_t)(pattern + i * PROBLEM_N_PATTERNS)),
+            .check_seed = check->report->seed,
+            .pattern = pattern,
+            .all = task->phase == PHASE_RANDOM,
+            .unjudged = task->phase == PHASE_SANITIZED,
+        };
+
+        TRY(variants_check(r, &check->plan[task->phase], &job, report, stats, f));
     }
     return 0;
+}
+
+static int task_run(const struct check *check, const struct task *task,
+                    struct judge_check_case *report, struct compare_stats *stats, struct finding *f)
+{
+    const struct problem_case *c = check->report->cases[task->index].c;
+    bool rest = task->phase == PHASE_PATTERNS;
+    struct rig r = RIG_NONE;
+    int rc = 0;
+
+    for (int p = 0; p < PROBLEM_N_PATTERNS && rc == 0 && !f->fault.found; p++)
+        if ((c->patterns >> p & 1) && rest == (p != PROBLEM_RANDOM))
+            rc = pattern_check(check, &r, task, (enum problem_pattern)p, report, stats, f);
+    rig_close(&r);
+    return rc;
+}
+
+/* --- claiming --- */
+
+/* A line for people now and then, not one per case. */
+static void progress(struct check *check, const struct task *task)
+{
+    static const char *const phases[N_PHASES] = {"check", "check patterns", "check sanitized"};
+    const struct judge_options *o = check->o;
+    char text[160];
+    struct judge_progress p = {.stage = JUDGE_CHECKED, .text = text};
+
+    if (!o->progress || seconds_now() - check->told <= 1)
+        return;
+    check->told = seconds_now();
+    snprintf(text, sizeof text, "%s %zu/%zu %s", phases[task->phase], check->next, check->n_tasks,
+             check->report->cases[task->index].c->name);
+    o->progress(o->progress_ctx, &p);
+}
+
+/* NULL when nothing is left to begin. */
+static const struct task *task_claim(struct check *check)
+{
+    const struct task *task = NULL;
+
+    pthread_mutex_lock(&check->lock);
+    if (check->next < check->n_tasks)
+        task = &check->tasks[check->next++];
+    if (task && task->phase == PHASE_SANITIZED && seconds_now() - check->begin > SANITIZED_SECONDS)
+        task = NULL;
+    if (task)
+        progress(check, task);
+    pthread_mutex_unlock(&check->lock);
+    return task;
+}
+
+/* An earlier task failed as well: what this one found is not told. */
+static void case_forget(struct check *check, const struct task *task)
+{
+    struct judge_check_case *report = &check->report->cases[task->index];
+
+    *report = (struct judge_check_case){.c = report->c};
+}
+
+static void task_end(struct check *check, const struct task *task,
+                     const struct judge_check_case *report, const struct compare_stats *stats,
+                     const struct finding *f, int rc)
+{
+    size_t index = (size_t)(task - check->tasks);
+
+    pthread_mutex_lock(&check->lock);
+    if (f->fault.found && index < check->failed) {
+        if (check->failed != SIZE_MAX)
+            case_forget(check, &check->tasks[check->failed]);
+        check->failed = index;
+        check->found = *f;
+    }
+    if (index <= check->failed)
+        stats_add(&check->report->cases[task->index], report, stats);
+    if (task->phase == PHASE_SANITIZED && rc == 0)
+        check->report->n_sanitized++;
+    if (rc < 0 && check->error == ERR_OK) {
+        check->error = (enum err)rc;
+        snprintf(check->message, sizeof check->message, "%s", err_message());
+    }
+    if (f->fault.found || rc < 0)
+        check->next = check->n_tasks;
+    pthread_mutex_unlock(&check->lock);
+}
+
+static void *hand(void *argument)
+{
+    struct check *check = argument;
+    const struct task *task;
+
+    while ((task = task_claim(check))) {
+        struct judge_check_case report = {0};
+        struct compare_stats stats = {0};
+        struct finding f = {0};
+        int rc = task_run(check, task, &report, &stats, &f);
+
+        task_end(check, task, &report, &stats, &f, rc);
+    }
+    return NULL;
+}
+
+/* All of the tasks, or up to the first that fails: then the rest is not begun. */
+static int tasks_run(struct check *check, const struct task *tasks, size_t n, uint32_t n_cores)
+{
+    pthread_t other[MAX_HANDS - 1];
+    uint32_t n_other = 0;
+
+    check->tasks = tasks;
+    check->n_tasks = n;
+    check->next = 0;
+    check->begin = seconds_now();
+    while (n_other + 1 < MAX_HANDS && n_other + 1 < n_cores &&
+           pthread_create(&other[n_other], NULL, hand, check) == 0)
+        n_other++;
+    hand(check);
+    while (n_other > 0)
+        pthread_join(other[--n_other], NULL);
+    if (check->error != ERR_OK)
+        return err_set(check->error, "%s", check->message);
+    if (check->failed != SIZE_MAX)
+        check->report->cases[tasks[check->failed].index].failed = true;
+    return 0;
+}
+
+/* --- the cases --- */
+
+/* The listed ones, or the one of them that was asked for, then the drawn ones. */
+static int cases_list(struct check *check)
+{
+    struct judge_check_report *out = check->report;
+    const char *only = check->o->only_case;
+    size_t n_drawn = only ? 0 : N_DRAWN;
+
+    out->cases = calloc(problem_shipped.n_cases + n_drawn, sizeof *out->cases);
+    out->drawn = calloc(n_drawn + 1, sizeof *out->drawn);
+    if (!out->cases || !out->drawn)
+        return err_set(ERR_NOMEM, "out of memory for the check");
+    for (size_t i = 0; i < problem_shipped.n_cases; i++)
+        out->cases[out->n_cases++].c = &problem_shipped.cases[i];
+    for (size_t i = 0; i < n_drawn; i++) {
+        uint64_t stream = rng_seed_mix(out->seed, DRAWN_STREAM);
+
+        problem_case_draw(rng_seed_mix(stream, i), &out->drawn[i]);
+        out->cases[out->n_cases++].c = &out->drawn[i].c;
+    }
+    return 0;
+}
+
+/* Two tasks for each case that is wanted. */
+static size_t tasks_list(const struct check *check, struct task *tasks)
+{
+    const struct judge_check_report *r = check->report;
+    const char *only = check->o->only_case;
+    bool hidden = check->o->check_scope == JUDGE_CHECK_HIDDEN;
+    size_t n = 0;
+
+    for (enum phase phase = PHASE_RANDOM; phase <= PHASE_PATTERNS; phase++)
+        for (size_t i = hidden ? problem_shipped.n_cases : 0; i < r->n_cases; i++)
+            if (!only || strcmp(only, r->cases[i].c->name) == 0)
+                tasks[n++] = (struct task){i, phase};
+    return n;
+}
+
+static double case_work(const struct problem_case *c)
+{
+    struct problem_work w;
+
+    return compute_flops(c, &w) < 0 ? 0 : w.flops_f32 + w.ops_int8 + w.ops_bf16 + w.bytes_read;
+}
+
+/* Listed cases, the smallest first. */
+static size_t tasks_list_sanitized(const struct check *check, struct task *tasks)
+{
+    const struct judge_check_report *r = check->report;
+    const char *only = check->o->only_case;
+    size_t n = 0;
+
+    for (size_t i = 0; i < problem_shipped.n_cases; i++) {
+        size_t at = n;
+
+        if (only && strcmp(only, r->cases[i].c->name) != 0)
+            continue;
+        for (; at > 0 && case_work(r->cases[tasks[at - 1].index].c) > case_work(r->cases[i].c);
+             at--)
+            tasks[at] = tasks[at - 1];
+        tasks[at] = (struct task){i, PHASE_SANITIZED};
+        n++;
+    }
+    return n;
+}
+
+/* Cases that were never begun leave the report. */
+static void cases_compact(struct judge_check_report *r)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < r->n_cases; i++) {
+        if (r->cases[i].n_runs == 0 && !r->cases[i].failed)
+            continue;
+        r->n_drawn += i >= problem_shipped.n_cases;
+        r->cases[n++] = r->cases[i];
+    }
+    r->n_cases = n;
+}
+
+/* --- the whole --- */
+
+static int plan_init(struct check *check, struct judge_build *build, uint32_t *n_cores)
+{
+    struct rig_plan *p = &check->plan[PHASE_RANDOM];
+    int32_t core[WORKER_MAX_THREADS];
+    uint32_t n = *n_cores = side_cores(core, WORKER_MAX_THREADS);
+
+    p->worker = check->o->worker;
+    for (int i = 0; i < WORKER_MAX_THREADS; i++)
+        p->core[i] = -1; /* two rigs at a time share the processors as the system likes */
+    /* More threads than processors, too: their result must not differ. */
+    p->team[RIG_ONE] = 1;
+    p->team[RIG_TWO] = 2;
+    p->team[RIG_THREE] = 3;
+    p->team[RIG_WHOLE] = n < 2 ? 2 : n < MAX_TEAM ? n : MAX_TEAM;
+    TRY(cpu_features_named(check->o->features ? check->o->features : "all", &p->features));
+    TRY(judge_build_link(build, 0, &p->object));
+    check->plan[PHASE_PATTERNS] = *p;
+    return 0;
+}
+
+/* What reads past an array without reaching a guard page, or counts on overflow, shows here. */
+static int sanitized_run(struct check *check, struct judge_build *build, struct task *tasks,
+                         uint32_t n_cores)
+{
+    struct rig_plan *p = &check->plan[PHASE_SANITIZED];
+
+    *p = check->plan[PHASE_RANDOM];
+    p->sanitized = true;
+    TRY(judge_build_link_sanitized(build, &p->object));
+    return tasks_run(check, tasks, tasks_list_sanitized(check, tasks), n_cores);
+}
+
+static int phases_run(struct check *check, struct judge_build *build)
+{
+    struct task *tasks = NULL;
+    uint32_t n_cores;
+    int rc;
+
+    TRY(plan_init(check, build, &n_cores));
+    TRY(cases_list(check));
+    tasks = malloc(2 * check->report->n_cases * sizeof *tasks);
+    if (!tasks)
+        return err_set(ERR_NOMEM, "out of memory for the check");
+    rc = tasks_run(check, tasks, tasks_list(check, tasks), n_cores);
+    if (rc == 0 && !check->found.fault.found && check->o->check_scope != JUDGE_CHECK_FIRST)
+        rc = sanitized_run(check, build, tasks, n_cores);
+    free(tasks);
+    return rc;
+}
+
+static void report_fill(struct judge_check_report *out, const struct finding *f)
+{
+    bool fpu_read = false;
+
+    out->verdict = f->fault.found ? f->fault.verdict : JUDGE_WIN;
+    out->worst = f->region;
+    for (size_t i = 0; i < out->n_cases; i++)
+        if (out->cases[i].failed)
+            snprintf(out->cases[i].message, sizeof out->cases[i].message, "%s", f->fault.message);
+    cases_compact(out);
+    for (size_t i = 0; i < out->n_cases; i++)
+        fpu_read |= out->cases[i].fpu_read;
+    if (f->fault.found)
+        snprintf(out->message, sizeof out->message, "%s", f->fault.message);
+    else
+        snprintf(out->message, sizeof out->message,
+                 "%zu listed and %zu drawn cases are correct, %zu with sanitizers%s",
+                 out->n_cases - out->n_drawn, out->n_drawn, out->n_sanitized,
+                 fpu_read ? "" : "; this system does not let the floating-point units be read");
 }
 
 int judge_check(struct judge_build *b, const struct judge_options *o,
                 struct judge_check_report *out)
 {
-    struct judge_fault fault = {0};
+    struct check check = {.o = o, .report = out, .failed = SIZE_MAX};
     double begin = seconds_now();
-    struct bench bench;
     int rc;
 
     memset(out, 0, sizeof *out);
-    out->cases = calloc(problem_shipped.n_cases, sizeof *out->cases);
-    if (!out->cases)
-        return err_set(ERR_NOMEM, "out of memory for the check");
-    rc = bench_init(&bench, b, o);
-    if (rc == 0)
-        rc = cases_check(&bench, out, &fault);
+    out->seed = o->seed;
+    while (!out->seed)
+        out->seed = rng_seed_system();
+    check.told = begin;
+    pthread_mutex_init(&check.lock, NULL);
+    rc = phases_run(&check, b);
+    pthread_mutex_destroy(&check.lock);
     if (rc < 0) {
         judge_check_report_deinit(out);
         return rc;
     }
+    report_fill(out, &check.found);
     out->seconds = seconds_now() - begin;
-    out->verdict = fault.found ? fault.verdict : JUDGE_WIN;
-    if (fault.found)
-        snprintf(out->message, sizeof out->message, "%s", fault.message);
-    else
-        snprintf(out->message, sizeof out->message, "%zu cases are correct", out->n_cases);
     return 0;
 }
 
 void judge_check_report_deinit(struct judge_check_report *r)
 {
     free(r->cases);
+    free(r->drawn);
     memset(r, 0, sizeof *r);
 }
 
 int judge_case_check(const char *name)
 {
-    for (size_t i = 0; i < problem_shipped.n_cases; i++)
-        if (!strcmp(problem_shipped.cases[i].name, name))
+    size_t op = strcspn(name, "-"), n = 0;
+    char near[256] = "";
+
+    for (size_t i = 0; i < problem_shipped.n_cases; i++) {
+        const char *listed = problem_shipped.cases[i].name;
+
+        if (!strcmp(listed, name))
             return 0;
-    return err_set(ERR_USAGE, "--case %s: no such case", name);
+        if ((strstr(listed, name) || strncmp(listed, name, op) == 0) && n++ < 4)
+            snprintf(near + strlen(near), sizeof near - strlen(near), " %s", listed);
+    }
+    return err_set(ERR_USAGE, "--case %s: no such case%s%s%s", name, n ? "; there are" : "", near,
+                   n > 4 ? " ..." : "");
 }

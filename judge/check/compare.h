@@ -5,6 +5,7 @@
 #ifndef PAWL_COMPARE_H
 #define PAWL_COMPARE_H
 
+#include "judge/judge.h"
 #include "reference/problem.h"
 
 #include <stdbool.h>
@@ -36,6 +37,15 @@ void compare_expect_deinit(struct compare_expect *e);
  * outputs. */
 bool compare_check(const struct compare_expect *e, const unsigned char *got, uint32_t sentinel,
                    struct compare_stats *stats, char *message, size_t room);
+
+/* Index of the element that is furthest past its bound, or wrong in its class; for exact outputs
+ * the first that differs. */
+size_t compare_worst(const struct compare_expect *e, const unsigned char *got);
+
+/* The neighbours of element `index`: the buffer's name, plane and cells of *out. The expectation
+ * must cover the whole output. */
+void compare_region(const struct compare_expect *e, const unsigned char *got, size_t index,
+                    struct judge_check_region *out);
 
 /* Byte offset of element (or block) `index` of a plain tensor whose elements have element_bytes. */
 size_t compare_element_offset(const struct kernel_tensor *t, size_t element_bytes, size_t index,

@@ -23,7 +23,8 @@ struct command_line {
     uint64_t n_campaigns; /* simulate */
     bool json, replay, deep;
     struct judge_options o;
-    char root[PATH_MAX], work_dir[PATH_MAX], worker[PATH_MAX], source_buffer[PATH_MAX];
+    char root[PATH_MAX], work_dir[PATH_MAX], cache_dir[PATH_MAX], worker[PATH_MAX];
+    char source_buffer[PATH_MAX];
 };
 
 /* Of a kernel that compiled. */

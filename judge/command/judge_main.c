@@ -125,6 +125,21 @@ static void clean_up_and_die(int number)
     raise(number);
 }
 
+/* Compiled objects are kept in $XDG_CACHE_HOME/pawl, ~/.cache/pawl without it; nowhere when that
+ * cannot be made. */
+static const char *find_cache_dir(char out[PATH_MAX])
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+
+    if (cache && *cache == '/')
+        snprintf(out, PATH_MAX, "%s/pawl", cache);
+    else if (home && *home == '/')
+        snprintf(out, PATH_MAX, "%s/.cache/pawl", home);
+    else
+        return NULL;
+    return file_make_dirs(out) == 0 ? out : NULL;
+}
+
 /* What the caller ignores (nohup) stays ignored, except for the end of children: it is waited for. */
 static void catch_signals(void)
 {
@@ -302,6 +317,7 @@ static int run_command(struct command_line *c)
     c->o.root = c->root;
     c->o.worker = c->worker;
     c->o.work_dir = c->work_dir;
+    c->o.cache_dir = find_cache_dir(c->cache_dir);
     rc = run_on_build(c);
     file_remove_tree(c->work_dir);
     return rc;

@@ -2,6 +2,7 @@
 #include "judge/command/tables.h"
 
 #include "judge/measure/counters.h"
+#include "judge/profile/profile.h"
 
 #include <string.h>
 
@@ -34,6 +35,9 @@ void tables_peaks(FILE *out, const struct judge_peaks *p)
     if (p->bf16_gflops[0] > 0)
         fprintf(out, "%-38s %5.0f GFLOP/s %4.0f GFLOP/s\n", name, p->bf16_gflops[0],
                 p->bf16_gflops[1]);
+    for (size_t i = 0; i < p->n_narrower; i++)
+        fprintf(out, "  code with no more than %-25s %5.0f GOP/s\n", p->narrower[i].loop,
+                p->narrower[i].rate);
     fprintf(out, "\nint8 : f32 = %.3f; DRAM reads vary by %.0f %%; %u threads; %.1f s\n",
             p->int8_to_f32, p->spread * 100, p->n_threads[1], p->seconds);
     if (p->plausible)
@@ -135,22 +139,36 @@ void tables_bench(FILE *out, const struct bench *b)
     print_counts(out, b);
 }
 
-/* The case where most of the mix's time is above its floor. */
-static const struct bench_case *worst_case(const struct bench *b)
+/* Lower roofs that the same cases could stand under, for reading the picture without it. */
+static void print_ceilings(FILE *out, const struct judge_peaks *p)
 {
-    const struct bench_case *worst = &b->cases[0];
-
-    for (size_t i = 1; i < b->n_cases; i++)
-        if (b->cases[i].weight * (1 - b->cases[i].point.utilisation) >
-            worst->weight * (1 - worst->point.utilisation))
-            worst = &b->cases[i];
-    return worst;
+    for (int row = 0; row < PEAKS_MAX_THREADS; row++) {
+        if (row && p->n_threads[1] == p->n_threads[0])
+            return;
+        fprintf(out, "ceilings, %2u thread%s DRAM %.1f, L3 %.1f, L2 %.1f GB/s; f32 %.0f, int8 %.0f",
+                p->n_threads[row],
+                p->n_threads[row] == 1 ? ": " : "s:", p->read_gbps[row][PEAKS_DRAM],
+                p->read_gbps[row][PEAKS_L3], p->read_gbps[row][PEAKS_L2], p->f32_gflops[row],
+                p->int8_gops[row]);
+        if (p->bf16_gflops[row] > 0)
+            fprintf(out, ", bf16 %.0f", p->bf16_gflops[row]);
+        fprintf(out, " GFLOP/s\n");
+    }
 }
 
-void tables_roofline(FILE *out, const struct bench *b)
+/* The ceilings of code that leaves the best instructions alone. */
+static void print_narrower(FILE *out, const struct judge_peaks *p)
 {
-    const struct bench_case *worst;
-    char advice[160];
+    for (size_t i = 0; i < p->n_narrower; i++)
+        fprintf(out, "%s%s %.0f", i ? ", " : "          narrower:  ", p->narrower[i].loop,
+                p->narrower[i].rate);
+    if (p->n_narrower)
+        fprintf(out, " GOP/s\n");
+}
+
+void tables_roofline(FILE *out, const struct bench *b, const char *budgets)
+{
+    char closing[200];
 
     fprintf(out, "%-32s %3s %-13s %7s %7s %9s %9s %6s %6s %8s %7s\n", "case", "thr", "wall",
             "ops/B", "ridge", "floor us", "time us", "roof", "dist", "GFLOP/s", "GB/s");
@@ -165,12 +183,11 @@ void tables_roofline(FILE *out, const struct bench *b)
                 c->c->name, c->c->n_threads, wall, r->intensity, r->ridge, r->floor_ns * 1e-3,
                 c->median_ns * 1e-3, r->utilisation * 100, r->distance, r->gflops, r->gbps);
     }
+    print_ceilings(out, &b->peaks);
+    print_narrower(out, &b->peaks);
     print_score(out, b);
     print_doubt(out, b);
     print_counts(out, b);
-    if (!b->n_cases)
-        return;
-    worst = worst_case(b);
-    roofline_advice(&worst->point, advice, sizeof advice);
-    fprintf(out, "most time is lost in %s: %s\n", worst->c->name, advice);
+    profile_closing(b, closing, sizeof closing);
+    fprintf(out, "\n%s\n%s\n", budgets, closing);
 }

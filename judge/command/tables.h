@@ -14,8 +14,8 @@ void tables_check(FILE *out, const struct judge_check_report *r);
 /* Time and rates of each case, the score, and the counters or why there are none. */
 void tables_bench(FILE *out, const struct bench *b);
 
-/* Where each case stands, the counters, and a closing line that names the wall most time is lost at.
- */
-void tables_roofline(FILE *out, const struct bench *b);
+/* Where each case stands, the ceilings, the counters, `budgets` (a text, see budget_print), and a
+ * closing line that names the wall most time is lost at. */
+void tables_roofline(FILE *out, const struct bench *b, const char *budgets);
 
 #endif

@@ -160,6 +160,36 @@ static int measure_compute(const struct judge_peaks *p, const struct peaks_loop 
     return 0;
 }
 
+/* Loops that the features allow beside those chosen as peaks. */
+static int measure_narrower(struct judge_peaks *p, uint64_t features, struct peaks_job *j)
+{
+    static const struct {
+        uint64_t features;
+        struct peaks_loop loop;
+    } all[] = {
+        {KERNEL_CPU_AVX2, {"avx2 fma", peaks_f32_avx2, NULL, 192}},
+        {KERNEL_CPU_AVX2, {"avx2 maddubs+madd+add", peaks_int8_avx2, NULL, 256}},
+        {KERNEL_CPU_AVX_VNNI, {"avx-vnni", peaks_int8_avxvnni, NULL, 768}},
+        {KERNEL_CPU_AVX512, {"avx512 maddubs+madd+add", peaks_int8_avx512, NULL, 512}},
+    };
+    struct peaks_rate rate;
+
+    j->shared = false;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        const char *name = all[i].loop.name;
+
+        if ((features & all[i].features) != all[i].features || !strcmp(name, p->f32_loop) ||
+            !strcmp(name, p->int8_loop))
+            continue;
+        j->loop = &all[i].loop;
+        peaks_job_calibrate(j, burst_ns);
+        TRY(measure(j, 1, &rate));
+        p->narrower[p->n_narrower].loop = name;
+        p->narrower[p->n_narrower++].rate = rate.median;
+    }
+    return 0;
+}
+
 /* The clock of a processor moves within milliseconds and a neighbour takes slices of it. So short
  * bursts of both loops take turns, and the fastest burst of each is compared: both saw the same
  * clocks, and of many bursts one is always undisturbed. */
@@ -185,7 +215,8 @@ static double measure_dot_ratio(const struct loops *l, struct peaks_job *j)
     return fastest[1] / fastest[0];
 }
 
-static int measure_all(struct judge_peaks *p, const struct loops *l, struct peaks_job *j)
+static int measure_all(struct judge_peaks *p, const struct loops *l, uint64_t features,
+                       struct peaks_job *j)
 {
     for (int level = 0; level < PEAKS_N_LEVELS; level++)
         TRY(measure_level(p, l, (enum peaks_level)level, j));
@@ -194,7 +225,7 @@ static int measure_all(struct judge_peaks *p, const struct loops *l, struct peak
     p->int8_to_f32 = measure_dot_ratio(l, j);
     if (l->bf16.compute)
         TRY(measure_compute(p, &l->bf16, j, p->bf16_gflops, NULL));
-    return 0;
+    return measure_narrower(p, features, j);
 }
 
 int judge_peaks_measure(uint64_t features, bool quick, struct judge_peaks *out)
@@ -224,7 +255,7 @@ int judge_peaks_measure(uint64_t features, bool quick, struct judge_peaks *out)
         return err_set(ERR_NOMEM, "peaks: %zu MiB for the DRAM loop", bytes >> 20);
     madvise(j.memory, bytes, MADV_HUGEPAGE);
     memset(j.memory, 1, bytes); /* untouched pages would all be the one zero page */
-    rc = measure_all(&p, &l, &j);
+    rc = measure_all(&p, &l, features, &j);
     munmap(j.memory, bytes);
     if (rc < 0)
         return rc;
@@ -297,15 +328,18 @@ static json_t *row_json(const struct judge_peaks *p, int row)
 
 json_t *judge_peaks_json(const struct judge_peaks *p)
 {
-    json_t *sets = json_object(), *rows = json_array();
+    json_t *sets = json_object(), *rows = json_array(), *narrower = json_object();
 
     for (int i = 0; i < PEAKS_N_LEVELS; i++)
         json_object_set_new(sets, judge_peaks_level_name((enum peaks_level)i),
                             json_integer((json_int_t)p->level_bytes[i]));
     for (int row = 0; row < PEAKS_MAX_THREADS; row++)
         json_array_append_new(rows, row_json(p, row));
-    return json_pack("{s:o, s:o, s:{s:s, s:s, s:s}, s:f, s:f, s:b, s:s, s:f}", "working_set_bytes",
-                     sets, "rows", rows, "loops", "f32", p->f32_loop, "int8", p->int8_loop, "bf16",
-                     p->bf16_loop, "int8_to_f32", p->int8_to_f32, "dram_spread", p->spread,
-                     "plausible", (int)p->plausible, "doubt", p->doubt, "seconds", p->seconds);
+    for (size_t i = 0; i < p->n_narrower; i++)
+        json_object_set_new(narrower, p->narrower[i].loop, json_real(p->narrower[i].rate));
+    return json_pack("{s:o, s:o, s:{s:s, s:s, s:s}, s:o, s:f, s:f, s:b, s:s, s:f}",
+                     "working_set_bytes", sets, "rows", rows, "loops", "f32", p->f32_loop, "int8",
+                     p->int8_loop, "bf16", p->bf16_loop, "narrower_gops", narrower, "int8_to_f32",
+                     p->int8_to_f32, "dram_spread", p->spread, "plausible", (int)p->plausible,
+                     "doubt", p->doubt, "seconds", p->seconds);
 }

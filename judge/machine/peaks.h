@@ -12,7 +12,10 @@
 #include <stdint.h>
 
 enum peaks_level { PEAKS_L1 = 0, PEAKS_L2, PEAKS_L3, PEAKS_DRAM, PEAKS_N_LEVELS };
-enum { PEAKS_MAX_THREADS = 2 }; /* rows: one thread, all threads */
+enum {
+    PEAKS_MAX_THREADS = 2, /* rows: one thread, all threads */
+    PEAKS_MAX_NARROWER = 4,
+};
 
 struct judge_peaks {
     uint32_t n_threads[PEAKS_MAX_THREADS];
@@ -28,6 +31,13 @@ struct judge_peaks {
     double fastest_int8[PEAKS_MAX_THREADS]; /* best repetition, GOP/s */
     double int8_to_f32;                     /* one thread: fastest of short bursts taken in turns */
     const char *f32_loop, *int8_loop, *bf16_loop; /* what ran: "avx512", "avx512-vnni", ... */
+    /* What code that leaves the best instructions of this processor alone can reach, one thread;
+     * for people, no roof of anything. */
+    struct {
+        const char *loop; /* "avx2 fma" */
+        double rate;      /* 1e9 operations a second */
+    } narrower[PEAKS_MAX_NARROWER];
+    size_t n_narrower;
     bool wide_dot;   /* int8 and f32 both ran on 512-bit registers, int8 with VNNI */
     bool plausible;  /* cross-checks hold */
     char doubt[160]; /* why not, when not */

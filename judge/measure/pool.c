@@ -10,10 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Packing one instance; the machine may be busy. */
-#define PREPARE_TIMEOUT_NS (20 * UINT64_C(1000000000))
-enum { OPAQUE_POISON = 0xff };
-
 static const struct problem_step *last_step(const struct problem_instance *in)
 {
     return &in->steps[in->n_steps - 1];
@@ -68,20 +64,48 @@ static bool case_is_timed(const struct problem_case *c, const char *focus)
     return c->weight > 0 || (focus && strcmp(c->op, focus) == 0 && !op_is_weighted(focus));
 }
 
-static uint32_t instances_wanted(const struct problem_case *c)
+/* The same for all instances of a case, so one of them tells. */
+struct sizes {
+    size_t in, out; /* bytes that the last step reads and writes */
+    bool has_opaque;
+};
+
+static struct sizes sizes_of(const struct problem_instance *in)
+{
+    struct sizes s = {0};
+
+    for (uint32_t b = 0; b < in->n_buffers; b++) {
+        const struct problem_buffer *buffer = &in->buffers[b];
+
+        if (buffer->role == PROBLEM_OUTPUT)
+            s.out += buffer->tensor.bytes;
+        else if (buffer->role == PROBLEM_INPUT && last_step_reads(in, b))
+            s.in += buffer->tensor.bytes;
+        else if (buffer->role == PROBLEM_OPAQUE)
+            s.has_opaque = true;
+    }
+    return s;
+}
+
+static uint32_t instances_wanted(const struct problem_case *c, const struct sizes *s)
 {
     size_t one = problem_instance_pool_bytes(c);
     size_t bytes = c->pool_bytes < POOL_CAP_BYTES ? c->pool_bytes : POOL_CAP_BYTES;
-    size_t n = one ? bytes / one : 0;
+    size_t n;
 
+    if (!c->pool_bytes) {
+        bytes = POOL_HOT_BYTES;
+        one = s->in > one ? s->in : one;
+        one = s->out > one ? s->out : one;
+    }
+    n = one ? bytes / one : 0;
     if (n < POOL_MIN_INSTANCES)
         return POOL_MIN_INSTANCES;
     return n < POOL_MAX_INSTANCES ? (uint32_t)n : POOL_MAX_INSTANCES;
 }
 
-/* Lay the buffers chosen by `take` for c->n instances behind *end. */
-static void region_lay(struct pool_region *r, const struct pool_case *c, const size_t *bytes,
-                       const bool *take, size_t *end)
+void pool__region_lay(struct pool_region *r, const struct pool_case *c, const size_t *bytes,
+                      const bool *take, size_t *end)
 {
     *end = size_align(*end, WORKER_PAGE);
     r->base = *end;
@@ -95,14 +119,9 @@ static void region_lay(struct pool_region *r, const struct pool_case *c, const s
     *end += r->stride * c->n;
 }
 
-static int case_generate(struct pool_case *c, uint64_t seed)
+/* One stride serves all instances of a case. */
+static int instances_alike(const struct pool_case *c)
 {
-    c->in = calloc(c->n, sizeof *c->in);
-    if (!c->in)
-        return err_set(ERR_NOMEM, "%s: out of memory for instances", c->c->name);
-    for (uint32_t k = 0; k < c->n; k++)
-        TRY(generate_inputs(c->c, rng_seed_mix(seed, k), PROBLEM_RANDOM, &c->in[k]));
-    /* One stride serves all instances of a case. */
     for (uint32_t k = 1; k < c->n; k++)
         for (uint32_t b = 0; b < c->in[0].n_buffers; b++)
             if (c->in[k].n_buffers != c->in[0].n_buffers ||
@@ -112,54 +131,145 @@ static int case_generate(struct pool_case *c, uint64_t seed)
     return 0;
 }
 
-static int case_add(struct pool *p, const struct problem_case *which, uint64_t seed)
+static int case_generate(struct pool_case *c, uint64_t seed)
 {
-    struct pool_case *c = &p->cases[p->n_cases];
-    bool inputs[PROBLEM_MAX_BUFFERS] = {0}, outputs[PROBLEM_MAX_BUFFERS] = {0};
+    struct problem_instance first;
+    struct sizes sizes;
+
+    TRY(generate_inputs(c->c, rng_seed_mix(seed, 0), PROBLEM_RANDOM, &first));
+    sizes = sizes_of(&first);
+    c->n = instances_wanted(c->c, &sizes);
+    c->in = calloc(c->n, sizeof *c->in);
+    if (!c->in) {
+        problem_instance_deinit(&first);
+        return err_set(ERR_NOMEM, "%s: out of memory for instances", c->c->name);
+    }
+    c->in[0] = first;
+    for (uint32_t k = 1; k < c->n; k++)
+        TRY(generate_inputs(c->c, rng_seed_mix(seed, k), PROBLEM_RANDOM, &c->in[k]));
+    return instances_alike(c);
+}
+
+/* Tapes for the activations; what cannot have one is laid down once for each instance. */
+static int case_inputs_lay(struct pool_case *c, size_t *end)
+{
+    bool take[PROBLEM_MAX_BUFFERS] = {0}, apart = !sizes_of(&c->in[0]).has_opaque;
     size_t bytes[PROBLEM_MAX_BUFFERS] = {0};
 
-    if (p->n_cases == UNIT_MAX_CASES)
-        return err_set(ERR_UNSUPPORTED, "more than %d timed cases", UNIT_MAX_CASES);
-    p->n_cases++;
-    c->c = which;
-    c->n = instances_wanted(which);
-    c->n_threads = which->n_threads < WORKER_MAX_THREADS ? which->n_threads : WORKER_MAX_THREADS;
-    c->first_request = p->n_requests;
-    p->n_requests += c->n;
-    if (c->n_threads > p->n_threads)
-        p->n_threads = c->n_threads;
-    TRY(case_generate(c, seed));
     for (uint32_t b = 0; b < c->in[0].n_buffers; b++) {
-        const struct problem_buffer *buffer = &c->in[0].buffers[b];
+        struct tape *t = &c->tapes[c->n_tapes];
 
-        bytes[b] = buffer->max_bytes;
-        inputs[b] = buffer->role == PROBLEM_INPUT && last_step_reads(&c->in[0], b);
-        outputs[b] = buffer->role == PROBLEM_OUTPUT;
+        if (c->in[0].buffers[b].role != PROBLEM_INPUT || !last_step_reads(&c->in[0], b))
+            continue;
+        bytes[b] = c->in[0].buffers[b].tensor.bytes;
+        take[b] = !tape_suits(&c->in[0], b) || c->n_tapes == POOL_MAX_TAPES;
+        if (take[b])
+            continue;
+        TRY(tape_init(t, c->in, c->n, b, apart));
+        *end = size_align(*end, WORKER_PAGE);
+        c->tape_base[c->n_tapes++] = *end;
+        *end += t->bytes;
     }
-    region_lay(&c->input, c, bytes, inputs, &p->input_bytes);
-    region_lay(&c->output, c, bytes, outputs, &p->output_bytes);
+    pool__region_lay(&c->input, c, bytes, take, end);
     return 0;
 }
 
-int pool_init(struct pool *p, const struct judge_options *o, uint64_t seed)
+static void case_outputs_lay(struct pool_case *c, size_t *end)
+{
+    bool take[PROBLEM_MAX_BUFFERS] = {0};
+    size_t bytes[PROBLEM_MAX_BUFFERS] = {0};
+
+    for (uint32_t b = 0; b < c->in[0].n_buffers; b++) {
+        take[b] = c->in[0].buffers[b].role == PROBLEM_OUTPUT;
+        bytes[b] = c->in[0].buffers[b].tensor.bytes;
+    }
+    pool__region_lay(&c->output, c, bytes, take, end);
+}
+
+/* What units say they measured is read after the pair is closed; so the drawn shapes stay here
+ * until others are drawn. */
+static const struct problem_case *case_report(size_t i, const struct problem_case *c)
+{
+    static struct problem_case drawn[UNIT_MAX_CASES];
+
+    drawn[i] = *c;
+    return &drawn[i];
+}
+
+static int case_add(struct pool *p, const struct problem_case *listed, uint64_t seed, bool vary)
+{
+    struct pool_case *c = &p->cases[p->n_cases];
+    size_t i = p->n_cases;
+
+    if (i == UNIT_MAX_CASES)
+        return err_set(ERR_UNSUPPORTED, "more than %d timed cases", UNIT_MAX_CASES);
+    p->n_cases++;
+    c->c = c->reported = listed;
+    if (vary) {
+        problem_case_vary(listed, seed, &c->drawn);
+        c->drawn.c.name = listed->name;
+        c->c = &c->drawn.c;
+        c->reported = case_report(i, c->c);
+    }
+    c->n_threads = listed->n_threads < WORKER_MAX_THREADS ? listed->n_threads : WORKER_MAX_THREADS;
+    if (c->n_threads > p->n_threads)
+        p->n_threads = c->n_threads;
+    TRY(case_generate(c, seed));
+    c->first_request = p->n_requests;
+    p->n_requests += c->n;
+    TRY(case_inputs_lay(c, &p->input_bytes));
+    case_outputs_lay(c, &p->output_bytes);
+    return 0;
+}
+
+int pool_init(struct pool *p, const struct judge_options *o, uint64_t seed, bool vary)
 {
     memset(p, 0, sizeof *p);
     TRY(judge_focus_check(o->focus));
     TRY(cpu_features_named(o->features ? o->features : "all", &p->features));
     for (size_t i = 0; i < problem_shipped.n_cases; i++)
         if (case_is_timed(&problem_shipped.cases[i], o->focus))
-            TRY(case_add(p, &problem_shipped.cases[i], rng_seed_mix(seed, i)));
+            TRY(case_add(p, &problem_shipped.cases[i], rng_seed_mix(seed, i), vary));
     return p->n_cases ? 0 : err_set(ERR_USAGE, "the problem has no timed case");
 }
 
 void pool_deinit(struct pool *p)
 {
     for (size_t i = 0; i < p->n_cases; i++) {
-        for (uint32_t k = 0; p->cases[i].in && k < p->cases[i].n; k++)
-            problem_instance_deinit(&p->cases[i].in[k]);
-        free(p->cases[i].in);
+        struct pool_case *c = &p->cases[i];
+
+        for (uint32_t k = 0; c->in && k < c->n; k++)
+            problem_instance_deinit(&c->in[k]);
+        free(c->in);
+        for (uint32_t t = 0; t < c->n_tapes; t++)
+            tape_deinit(&c->tapes[t]);
     }
     memset(p, 0, sizeof *p);
+}
+
+/* --- memory --- */
+
+static bool has_tape(const struct pool_case *c, uint32_t buffer)
+{
+    for (uint32_t t = 0; t < c->n_tapes; t++)
+        if (c->tapes[t].buffer == buffer)
+            return true;
+    return false;
+}
+
+/* Bytes that instance k's buffer keeps in the input segment, NULL when it keeps none there. */
+static const void *fixed_input(const struct pool_case *c, uint32_t k, uint32_t buffer)
+{
+    const struct problem_buffer *b = &c->in[k].buffers[buffer];
+
+    if (b->role != PROBLEM_INPUT || !last_step_reads(&c->in[k], buffer) || has_tape(c, buffer))
+        return NULL;
+    return b->tensor.data;
+}
+
+static size_t region_offset(const struct pool_region *r, uint32_t k, uint32_t buffer)
+{
+    return r->base + k * r->stride + r->at[buffer];
 }
 
 void pool_inputs_write(const struct pool *p, unsigned char *to)
@@ -169,188 +279,31 @@ void pool_inputs_write(const struct pool *p, unsigned char *to)
 
         for (uint32_t k = 0; k < c->n; k++)
             for (uint32_t b = 0; b < c->in[k].n_buffers; b++) {
-                const struct problem_buffer *buffer = &c->in[k].buffers[b];
+                const void *data = fixed_input(c, k, b);
 
-                if (buffer->role == PROBLEM_INPUT && last_step_reads(&c->in[k], b))
-                    memcpy(to + c->input.base + k * c->input.stride + c->input.at[b],
-                           buffer->tensor.data, buffer->tensor.bytes);
+                if (data)
+                    memcpy(to + region_offset(&c->input, k, b), data,
+                           c->in[k].buffers[b].tensor.bytes);
             }
     }
 }
 
-/* --- private bytes --- */
-
-/* A worker for declaring sizes and preparing, on its first cores. */
-static int prepare_side_open(const struct pool *p, const struct judge_options *o,
-                             const char *object, const struct segment *input,
-                             const struct segment *opaque, struct side **out)
-{
-    struct side_spec spec = {
-        .worker = o->worker,
-        .object = object,
-        .input = input,
-        .opaque = opaque,
-        .features = p->features,
-        .n_threads = p->n_threads,
-        .n_requests = PROBLEM_MAX_STEPS,
-    };
-
-    for (int i = 0; i < WORKER_MAX_THREADS; i++)
-        spec.core[i] = -1;
-    if (input) {
-        spec.slots[0] = (struct worker_slot){.file = WORKER_INPUT, .bytes = input->bytes};
-        spec.slots[1] = (struct worker_slot){
-            .file = WORKER_OPAQUE,
-            .writable = true,
-            .bytes = opaque->bytes,
-        };
-        spec.n_slots = 2;
-    }
-    return side_open(&spec, out);
-}
-
-/* Ask for the sizes of every case and lay the private bytes out. */
-static int sizes_ask(struct pool *p, int side, const struct judge_options *o, const char *object,
-                     struct judge_fault *fault)
-{
-    struct side *s = NULL;
-    size_t end = 0;
-    int rc = 0;
-
-    TRY(prepare_side_open(p, o, object, NULL, NULL, &s));
-    for (size_t i = 0; i < p->n_cases; i++) {
-        struct pool_case *c = &p->cases[i];
-        bool opaque[PROBLEM_MAX_BUFFERS] = {0};
-
-        rc = request_sizes_ask(s, &c->in[0], c->n_threads, &c->sizes[side], fault);
-        if (rc < 0 || fault->found)
-            break;
-        for (uint32_t b = 0; b < c->in[0].n_buffers; b++)
-            opaque[b] = c->in[0].buffers[b].role == PROBLEM_OPAQUE;
-        region_lay(&c->opaque[side], c, c->sizes[side].bytes, opaque, &end);
-    }
-    p->opaque_bytes[side] = end;
-    side_close(&s);
-    return rc;
-}
-
-/* The setup steps of one instance. Its inputs are laid one after another from the slot's start. */
-static int instance_prepare(const struct pool_case *c, int side, uint32_t k, struct side *s,
-                            const struct segment *input, struct judge_fault *fault)
-{
-    const struct problem_instance *in = &c->in[k];
-    const struct pool_region *region = &c->opaque[side];
-    uint64_t at[PROBLEM_MAX_BUFFERS] = {0};
-    size_t end = 0;
-    struct worker_command command = {
-        .op = WORKER_RUN,
-        .reload = 1,
-        .n_threads = c->n_threads,
-        .pool = in->n_steps - 1,
-        .count = in->n_steps - 1,
-    };
-    struct side_result r;
-
-    for (uint32_t b = 0; b < in->n_buffers; b++) {
-        const struct problem_buffer *buffer = &in->buffers[b];
-
-        if (buffer->role == PROBLEM_OPAQUE)
-            at[b] = WORKER_AT(1, region->base + k * region->stride + region->at[b]);
-        if (buffer->role != PROBLEM_INPUT)
-            continue;
-        at[b] = WORKER_AT(0, end);
-        memcpy(input->data + end, buffer->tensor.data, buffer->tensor.bytes);
-        end += size_align(buffer->tensor.bytes, KERNEL_ALIGN);
-    }
-    for (uint32_t step = 0; step + 1 < in->n_steps; step++)
-        request_fill(in, step, &c->sizes[side], at, &side_requests(s)[step]);
-    TRY(side_command(s, &command, PREPARE_TIMEOUT_NS, &r));
-    fault_from_result(fault, &r);
-    if (fault->found)
-        fault_wrap(fault, "preparing case %s", c->c->name);
-    return 0;
-}
-
-static size_t inputs_bytes(const struct problem_instance *in)
-{
-    size_t bytes = 0;
-
-    for (uint32_t b = 0; b < in->n_buffers; b++)
-        if (in->buffers[b].role == PROBLEM_INPUT)
-            bytes += size_align(in->buffers[b].tensor.bytes, KERNEL_ALIGN);
-    return bytes;
-}
-
-static int instances_prepare(struct pool *p, int side, const struct judge_options *o,
-                             const char *object, const struct segment *opaque,
-                             struct judge_fault *fault)
-{
-    struct segment input = SEGMENT_NONE;
-    struct side *s = NULL;
-    size_t most = 0;
-    int rc = 0;
-
-    for (size_t i = 0; i < p->n_cases; i++) {
-        size_t bytes = inputs_bytes(&p->cases[i].in[0]);
-
-        most = bytes > most ? bytes : most;
-    }
-    TRY(segment_open("pack-input", most, &input));
-    rc = segment_seal(&input);
-    if (rc == 0)
-        rc = prepare_side_open(p, o, object, &input, opaque, &s);
-    for (size_t i = 0; i < p->n_cases && rc == 0 && !fault->found; i++)
-        for (uint32_t k = 0; k < p->cases[i].n && rc == 0 && !fault->found; k++)
-            if (p->cases[i].in[k].n_steps > 1)
-                rc = instance_prepare(&p->cases[i], side, k, s, &input, fault);
-    side_close(&s);
-    segment_close(&input);
-    return rc;
-}
-
-int pool_prepare(struct pool *p, int side, struct judge_build *build, const struct judge_options *o,
-                 struct segment *out, struct judge_fault *fault)
-{
-    const char *object;
-
-    *out = SEGMENT_NONE;
-    TRY(judge_build_link(build, 0, &object));
-    TRY(sizes_ask(p, side, o, object, fault));
-    if (fault->found)
-        return 0;
-    TRY(segment_open("opaque", p->opaque_bytes[side], out));
-    memset(out->data, OPAQUE_POISON, out->bytes);
-    return instances_prepare(p, side, o, object, out, fault);
-}
-
-bool pool_sides_equal(const struct pool *p, const struct segment opaque[2])
-{
-    for (size_t i = 0; i < p->n_cases; i++)
-        if (memcmp(&p->cases[i].opaque[0], &p->cases[i].opaque[1], sizeof(struct pool_region)) != 0)
-            return false;
-    return p->opaque_bytes[0] == p->opaque_bytes[1] &&
-           memcmp(opaque[0].data, opaque[1].data, p->opaque_bytes[0]) == 0;
-}
-
-static uint64_t region_at(uint32_t slot, const struct pool_region *r, uint32_t k, uint32_t buffer,
-                          size_t shift)
-{
-    return WORKER_AT(slot, r->base + k * r->stride + r->at[buffer] + shift);
-}
-
-void pool_request(const struct pool_case *c, int side, uint32_t k, size_t output_shift,
-                  struct worker_request *out)
+void pool_request(const struct pool_case *c, int side, uint32_t k, const uint32_t *places,
+                  size_t output_shift, struct worker_request *out)
 {
     const struct problem_instance *in = &c->in[k];
     uint64_t at[PROBLEM_MAX_BUFFERS];
 
     for (uint32_t b = 0; b < in->n_buffers; b++) {
         if (in->buffers[b].role == PROBLEM_INPUT)
-            at[b] = region_at(0, &c->input, k, b, 0);
+            at[b] = WORKER_AT(0, region_offset(&c->input, k, b));
         else if (in->buffers[b].role == PROBLEM_OPAQUE)
-            at[b] = region_at(1, &c->opaque[side], k, b, 0);
+            at[b] = WORKER_AT(1, region_offset(&c->opaque[side], k, b));
         else
-            at[b] = region_at(2, &c->output, k, b, output_shift);
+            at[b] = WORKER_AT(2, region_offset(&c->output, k, b) + output_shift);
     }
+    for (uint32_t t = 0; t < c->n_tapes; t++)
+        at[c->tapes[t].buffer] =
+            WORKER_AT(0, c->tape_base[t] + tape_offset(&c->tapes[t], places[t]));
     request_fill(in, in->n_steps - 1, &c->sizes[side], at, out);
 }

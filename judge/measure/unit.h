@@ -2,12 +2,16 @@
  *
  * unit.h: one unit of evidence, the atom of measurement. Fresh worker processes for both sides,
  * fresh link layouts, one coin for the order, at least three ABBA quads per case with every slice
- * timed by the judge's clock. The pool's read-only data exist in two physical copies, and in every
- * quad each side is timed once on each: of equal copies one may stay a tenth slower for as long as
- * it lives, and as the noise between units that was larger than all other noise together. Outputs
- * are each side's own. Used by the sequential rule (trial.c) and by `judge bench`; inside judge/
- * only.
- */
+ * timed by the judge's clock. The timed calls are checked calls: each slice has fresh activations
+ * at fresh addresses, none of its requests shares weights, pages or outputs with another, and drawn
+ * parts of its outputs are held against the oracle. Each side reads two physical copies of its
+ * private bytes, and in every quad it is timed once on each: of equal copies one may stay a tenth
+ * slower for as long as it lives, and as the noise between units that was larger than all other
+ * noise together. Outputs are each side's own. Used by the sequential rule (trial.c) and by `judge
+ * bench`; inside judge/ only.
+ *
+ * Memory: the timed cases' canonical bytes (at most POOL_CAP_BYTES each), the packed bytes two
+ * times, or four times where the sides pack differently, and some 200 MiB for inputs and outputs. */
 #ifndef PAWL_UNIT_H
 #define PAWL_UNIT_H
 
@@ -41,14 +45,20 @@ struct judge_unit {
 /* Outcome of running a unit: a candidate that crashes or hangs while timed is a value. */
 enum judge_unit_status { UNIT_DONE = 0, UNIT_FAILED = 1 };
 
-/* Generate inputs, prepare both sides' pools (pack, kv_store) in workers. `shapes_seed` != 0 draws
- * the timed instances afresh (confirmation). Timed cases: weight > 0, or of op `o->focus`. */
+/* Generate inputs, prepare both sides' pools (pack, kv_store) in workers, find out how many
+ * requests fill a slice. `shapes_seed` != 0 draws the timed sizes and contents afresh
+ * (confirmation); the cases that units then point at stay valid after the pair is closed, until
+ * the next pair with drawn shapes is opened. Timed cases: weight > 0, or of op `o->focus`. `o` must
+ * outlive the pair; o->control makes it a control. Error: ERR_INTEGRITY when the incumbent fails,
+ * and what generating, linking and starting workers return. One thread. */
 int judge_pair_open(struct judge_build *candidate, struct judge_build *incumbent,
                     const struct judge_options *o, uint64_t shapes_seed, struct judge_pair **out);
 void judge_pair_close(struct judge_pair **p);
 
-/* Run one unit. On UNIT_FAILED *verdict and message (>= 512 bytes) say what the candidate did. A
- * fault of the incumbent is ERR_INTEGRITY, unless both are one build: then it is the candidate's. */
+/* Run one unit, its plan drawn from `seed`. On UNIT_FAILED *verdict and message (>= 512 bytes) say
+ * what the candidate did. Error: ERR_INTEGRITY for a fault of the incumbent, unless both are one
+ * build (then it is the candidate's), and for read-only memory of a worker that changed, which the
+ * system should not allow; what linking and starting workers return. */
 int judge_pair_unit(struct judge_pair *p, uint64_t seed, struct judge_unit *out,
                     enum judge_verdict *verdict, char *message);
 

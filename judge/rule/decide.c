@@ -15,33 +15,33 @@
 
 void eprocess_init(struct eprocess *e)
 {
-    memset(e, 0, sizeof *e);
+    e->n_up = e->n_down = 0;
 }
 
 void eprocess_add(struct eprocess *e, double x)
 {
-    e->sum += x;
-    e->sum_squares += x * x;
-    e->n++;
+    if (x > 0)
+        e->n_up++;
+    else
+        e->n_down++;
 }
 
-/* exp(lambda * S - lambda^2 * Q / 2) leaves the range of a double in either direction within a
- * stage (lambda = 256, S = 10), so the mean over lambda is taken as a log-sum-exp. */
 double eprocess_value(const struct eprocess *e)
 {
-    enum { N = RULE_LAMBDA_MAX_LOG2 - RULE_LAMBDA_MIN_LOG2 + 1 };
-    double exponent[N], largest = -HUGE_VAL, sum = 0, log_e;
+    static const double bets[RULE_N_BETS] = {RULE_BETS};
+    double sum = 0;
 
-    for (int i = 0; i < N; i++) {
-        double lambda = ldexp(1, RULE_LAMBDA_MIN_LOG2 + i);
+    for (int i = 0; i < RULE_N_BETS; i++)
+        sum += exp(fmin(e->n_up * log1p(bets[i]) + e->n_down * log1p(-bets[i]), EPROCESS_MAX_LOG));
+    return sum / RULE_N_BETS;
+}
 
-        exponent[i] = lambda * e->sum - lambda * lambda * e->sum_squares / 2;
-        largest = fmax(largest, exponent[i]);
-    }
-    for (int i = 0; i < N; i++)
-        sum += exp(exponent[i] - largest);
-    log_e = largest + log(sum / N);
-    return exp(fmin(log_e, EPROCESS_MAX_LOG));
+/* (1 + b)^up (1 - b)^down <= 2^(up - down), because (1 + b)(1 - b) <= 1. */
+bool eprocess_reaches(const struct eprocess *e, double level)
+{
+    if (e->n_up <= e->n_down || ldexp(1, (int)(e->n_up - e->n_down)) < level)
+        return false;
+    return eprocess_value(e) >= level;
 }
 
 void decide_init(struct decide *d, const double *weight, size_t n_cases, double margin,
@@ -96,24 +96,25 @@ static void interval(double sum, double sum_squares, uint32_t n, double *mean, d
 
 void decide_estimate(const struct decide *d, double *mean, double *low, double *high)
 {
-    interval(d->d_sum, d->d_sum_squares, d->n, mean, low, high);
+    interval(d->seen.d_sum, d->seen.d_squares, d->seen.n, mean, low, high);
 }
 
 void decide_case_estimate(const struct decide *d, size_t i, double *mean, double *low, double *high)
 {
     assert(i < d->n_cases);
-    interval(d->sum[i], d->sum_squares[i], d->n, mean, low, high);
+    interval(d->seen.case_sum[i], d->seen.case_squares[i], d->seen.n, mean, low, high);
 }
 
 /* No case may look harmed when a win is called. */
 static bool cases_clear(const struct decide *d)
 {
-    if (d->n < RULE_CASE_MIN_UNITS)
+    if (d->seen.n < RULE_CASE_MIN_UNITS)
         return false;
     for (size_t i = 0; i < d->n_cases; i++) {
-        double mean = d->sum[i] / d->n;
+        double mean = d->seen.case_sum[i] / d->seen.n;
 
-        if (mean - 2 * standard_error(d->sum[i], d->sum_squares[i], d->n) <= RULE_CASE_FLOOR)
+        if (mean - 2 * standard_error(d->seen.case_sum[i], d->seen.case_squares[i], d->seen.n) <=
+            RULE_CASE_FLOOR)
             return false;
     }
     return true;
@@ -121,43 +122,39 @@ static bool cases_clear(const struct decide *d)
 
 static void decide_record(struct decide *d, const double *d_case)
 {
+    struct decide_sums *seen = &d->seen;
     double total = 0;
 
     for (size_t i = 0; i < d->n_cases; i++) {
         total += d->weight[i] * d_case[i];
-        d->sum[i] += d_case[i];
-        d->sum_squares[i] += d_case[i] * d_case[i];
-        eprocess_add(&d->veto[i], -(d_case[i] + RULE_VETO_EFFECT));
+        seen->case_sum[i] += d_case[i];
+        seen->case_squares[i] += d_case[i] * d_case[i];
+        eprocess_add(&seen->veto[i], -(d_case[i] + RULE_VETO_EFFECT));
     }
-    d->d_sum += total;
-    d->d_sum_squares += total * total;
-    eprocess_add(&d->accept, total - d->margin);
-    eprocess_add(&d->give_up, d->margin + RULE_GIVE_UP_ABOVE - total);
-    d->n++;
+    seen->d_sum += total;
+    seen->d_squares += total * total;
+    eprocess_add(&seen->accept, total - d->margin);
+    eprocess_add(&seen->give_up, d->margin + RULE_GIVE_UP_ABOVE - total);
+    seen->n++;
 }
 
 /* Veto first: no gain elsewhere outweighs it. Evidence of acceptance must stand at the unit where
  * the win is called, and a gain that waits for its cases is not given up meanwhile. */
 enum decide_outcome decide_add(struct decide *d, const double *d_case)
 {
-    double threshold = RULE_VETO_EVIDENCE * (double)d->n_cases, worst = 0;
+    double threshold = RULE_VETO_EVIDENCE * (double)d->n_cases;
     bool accepted;
 
     decide_record(d, d_case);
-    for (size_t i = 0; i < d->n_cases; i++) {
-        double e = eprocess_value(&d->veto[i]);
-
-        if (e > worst) {
-            worst = e;
+    for (size_t i = 0; i < d->n_cases; i++)
+        if (eprocess_reaches(&d->seen.veto[i], threshold)) {
             d->veto_case = i;
+            return DECIDE_VETO;
         }
-    }
-    if (worst >= threshold)
-        return DECIDE_VETO;
-    accepted = eprocess_value(&d->accept) >= 1 / d->alpha;
+    accepted = eprocess_reaches(&d->seen.accept, 1 / d->alpha);
     if (accepted && cases_clear(d))
         return DECIDE_ACCEPT;
-    if (!accepted && eprocess_value(&d->give_up) >= 1 / d->beta)
+    if (!accepted && eprocess_reaches(&d->seen.give_up, 1 / d->beta))
         return DECIDE_GIVE_UP;
-    return d->n >= d->cap ? DECIDE_CAP : DECIDE_MORE;
+    return d->seen.n >= d->cap ? DECIDE_CAP : DECIDE_MORE;
 }

@@ -3,7 +3,7 @@
  * rule.h: the constants of the judge's decision rule, sealed, each with its reason. Effects are
  * natural logarithms of time ratios (0.01 is about 1 %). A changed number here is a changed judge:
  * the hash of this file is part of the judge hash. tests/judge/test_decide.c simulates what is
- * claimed below. */
+ * claimed below; `judge simulate` does it at length. decide.h has the mathematics. */
 #ifndef PAWL_RULE_H
 #define PAWL_RULE_H
 
@@ -24,19 +24,18 @@
 #define RULE_MARGIN_MIN 0.003
 
 /* A trial is given up when it is shown not to gain margin + this: neutral changes then end in about
- * 19 units instead of running to the cap. */
+ * a dozen units instead of running to the cap. */
 #define RULE_GIVE_UP_ABOVE 0.01
 
-/* Units per stage. At 240 a D of 1.5 % standard deviation has been measured to 0.1 %: what is still
- * open then is too small to matter. */
+/* Units per stage, over all trials of the same code. At 240 a D of 1.5 % standard deviation has
+ * been measured to 0.1 %: what is still open then is too small to matter. */
 #define RULE_CAP_UNITS 240
 
-/* Powers of two of lambda. 2^8 serves effects of 0.4 %, where a lambda is best near 1 / effect;
- * 2^-2 serves effects past a doubling: without it a very large gain is never accepted, because the
- * squares swallow the sum. E cannot pass 1000 in fewer than 18 units at any effect:
- * lambda*S - lambda^2*Q/2 <= n/2. */
-#define RULE_LAMBDA_MIN_LOG2 (-2)
-#define RULE_LAMBDA_MAX_LOG2 8
+/* Shares of the capital that are staked on each unit; E is the mean over these. The largest decides
+ * clear effects in about a dozen units, the smallest serves effects of a quarter of the noise.
+ * Never all of it: one unlucky unit would end the game. */
+#define RULE_N_BETS 4
+#define RULE_BETS   0.9, 0.5, 0.25, 0.125
 
 /* A case counts as harmed when it is shown to be slower than this; smaller harm is the price of a
  * gain elsewhere. Evidence of 20 x the number of cases keeps all cases together at 5 % (union
@@ -57,14 +56,16 @@
 #define RULE_TAIL_SIGMAS   2.0
 
 /* A machine is unfit when the robust standard deviation (1.4826 x median absolute deviation) of D
- * over units passes this: an effect needs about 0.28 sd to be seen within the cap, so past 0.15 a 4
- * % gain would be invisible. Noise makes no evidence false, only slow; so whatever is large enough
- * to be decided in the first thirty units may be. */
+ * over units passes this: an effect needs about a third of it to be seen within the cap, so past
+ * 0.15 a 4 % gain would be invisible. Noise makes no evidence false, only slow; so whatever is
+ * large enough to be decided in the first thirty units may be. */
 #define RULE_NOISE_LIMIT     0.15
 #define RULE_NOISE_MIN_UNITS 30
 
-/* Time of processors taken by others that is worth a word to the user. */
-#define RULE_STEAL_MENTION 0.05
+/* Time of processors taken by the host's other guests, or by other processes, that is worth a word
+ * to the user. */
+#define RULE_STEAL_MENTION     0.05
+#define RULE_DISTURBED_MENTION 0.05
 
 /* Peaks: with 512-bit VNNI, int8 : f32 operations are 4 : 1 by construction (64
  * multiply-accumulates against 16 on the same ports); 5 % is clock drift between the two loops. */
@@ -83,9 +84,13 @@
  * not computed: CHEAT. */
 #define RULE_CHEAT_PEAK_FACTOR 1.20
 
-/* A case this much faster than its floor, but not a cheat: peaks are measured once more, then
- * UNFIT_MACHINE. The slack is for virtual machines, where a pool may live in a host cache that the
- * DRAM loop, with a larger set, does not enjoy. */
+/* A case that is faster than its floor: the peaks are measured so many times more, and the best of
+ * all counts, before there is a verdict. A neighbour can hold the bandwidth down for a second. */
+#define RULE_PEAK_TRIES 4
+
+/* A case this much faster than its floor, but not a cheat: UNFIT_MACHINE. The slack is for virtual
+ * machines, where a pool may live in a host cache that the DRAM loop, with a larger set, does not
+ * enjoy. */
 #define RULE_FLOOR_SLACK 1.25
 
 #endif

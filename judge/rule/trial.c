@@ -1,29 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "judge/rule/trial.h"
 
-#include "judge/measure/counters.h"
-#include "judge/machine/machine_lock.h"
-#include "judge/machine/roofline.h"
 #include "judge/rule/rule.h"
-#include "reference/base/cpu.h"
 #include "reference/base/err.h"
 #include "reference/base/rng.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
-
-static double now_seconds(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 const struct trial_stage *trial_published(const struct trial *t)
 {
@@ -34,104 +19,56 @@ const struct trial_stage *trial_published(const struct trial *t)
     return last && last->n ? last : NULL;
 }
 
-static void conclude(struct trial *t, enum judge_verdict v, const char *reason)
+void trial_conclude(struct trial *t, enum judge_verdict v, const char *reason)
 {
     t->out->verdict = v;
     snprintf(t->out->reason, sizeof t->out->reason, "%s", reason);
 }
 
-/* Measure the peaks; once more when they contradict themselves. Returns 1 when they can be used, 0
- * when the machine is unfit. */
-static int trial_peaks(struct trial *t)
+/* Mean of a share over all units that know it; -1: none does. */
+static double mean_share(const struct trial *t, double share[2])
 {
-    char reason[sizeof t->out->reason];
+    double sum = 0, n = 0;
 
-    for (int attempt = 0; attempt < 2; attempt++) {
-        TRY(t->source->peaks(t->source->ctx, &t->peaks));
-        t->has_peaks = true;
-        if (t->peaks.plausible)
-            return 1;
-    }
-    snprintf(reason, sizeof reason, "the measured peaks contradict themselves twice: %s",
-             t->peaks.doubt);
-    conclude(t, JUDGE_UNFIT_MACHINE, reason);
-    return 0;
-}
-
-/* Set *which to a case that is faster than its floor or (`cheat`: only) than these caches and
- * instructions ever are; -1: none is. */
-static int impossible_case(const struct trial *t, bool cheat, int *which, double *ns,
-                           double *limit_ns)
-{
-    const struct trial_stage *s = trial_published(t);
-
-    *which = -1;
-    for (size_t i = 0; s && i < s->rule.n_cases; i++) {
-        const struct problem_case *c = s->units[0].cases[i].c;
-        struct roofline_point point;
-        struct slices side;
-
-        TRY(slices_collect(s->units, s->n, i, SLICES_CANDIDATE, &side));
-        *ns = slices_quantile(&side, 0.5);
-        slices_deinit(&side);
-        TRY(roofline_locate(&t->peaks, c, roofline_working_set(c), *ns, &point));
-        *limit_ns = point.cheat_ns;
-        if (!cheat)
-            *limit_ns = fmax(point.cheat_ns, point.best_ns / RULE_FLOOR_SLACK);
-        if (*ns < *limit_ns) {
-            *which = (int)i;
-            return 0;
+    for (uint32_t i = 0; i < t->n_stages; i++)
+        if (share[i] >= 0) {
+            sum += share[i] * t->stage[i].n;
+            n += t->stage[i].n;
         }
-    }
-    return 0;
+    return n > 0 ? sum / n : -1;
 }
 
-/* Physics: nothing runs faster than the machine. Returns 1 when all cases are possible, 0 with a
- * verdict. Peaks are measured once more before anybody is accused. */
-static int trial_physics(struct trial *t)
+static void publish_disturbance(struct trial *t)
 {
-    const struct trial_stage *s = trial_published(t);
-    char reason[sizeof t->out->reason];
-    double ns = 0, limit = 0;
-    int i, rc;
+    double steal[2] = {t->stage[0].steal_share, t->stage[1].steal_share};
+    double disturbed[2] = {t->stage[0].disturbed_share, t->stage[1].disturbed_share};
 
-    TRY(impossible_case(t, false, &i, &ns, &limit));
-    if (i < 0)
-        return 1;
-    rc = trial_peaks(t);
-    if (rc <= 0)
-        return rc;
-    for (int cheat = 1; cheat >= 0; cheat--) {
-        TRY(impossible_case(t, cheat, &i, &ns, &limit));
-        if (i < 0)
-            continue;
-        snprintf(reason, sizeof reason, "%s takes %.2f us; %s allows %.2f us at best",
-                 s->units[0].cases[i].c->name, ns * 1e-3,
-                 cheat ? "the fastest cache and instruction" : "the measured roof", limit * 1e-3);
-        conclude(t, cheat ? JUDGE_CHEAT : JUDGE_UNFIT_MACHINE, reason);
-        return 0;
-    }
-    return 1;
+    t->out->steal_share = mean_share(t, steal);
+    t->out->disturbed_share = mean_share(t, disturbed);
 }
 
+/* From the confirmation when it has seen anything, else from the first stage; earlier trials'
+ * units count. */
 static void publish_estimates(struct trial *t)
 {
     struct judge_trial *out = t->out;
-    const struct trial_stage *first = &t->stage[0], *s = trial_published(t);
+    const struct trial_stage *first = &t->stage[0], *second = &t->stage[1];
+    const struct trial_stage *s = second->rule.seen.n ? second : first;
     double low, high;
 
-    if (!s)
+    publish_disturbance(t);
+    out->margin = t->margin;
+    for (uint32_t i = 0; i < t->n_stages; i++)
+        out->n_earlier_units += t->stage[i].rule.seen.n - t->stage[i].n;
+    if (!first->rule.seen.n)
         return;
     decide_estimate(&s->rule, &out->estimate, &out->low, &out->high);
     decide_estimate(&first->rule, &out->first_estimate, &low, &high);
-    out->margin = first->rule.margin;
-    out->evidence = eprocess_value(&first->rule.accept);
-    out->evidence_loss = eprocess_value(&first->rule.give_up);
+    out->evidence = eprocess_value(&first->rule.seen.accept);
+    out->evidence_loss = eprocess_value(&first->rule.seen.give_up);
     out->n_units = first->n;
-    if (t->n_stages < 2)
-        return;
-    out->n_confirm_units = t->stage[1].n;
-    out->evidence_confirm = t->stage[1].n ? eprocess_value(&t->stage[1].rule.accept) : 0;
+    out->n_confirm_units = second->n;
+    out->evidence_confirm = second->rule.seen.n ? eprocess_value(&second->rule.seen.accept) : 0;
 }
 
 /* What the end of a stage means when it is not an acceptance. */
@@ -154,6 +91,12 @@ static enum judge_verdict outcome_verdict(const struct trial_stage *s)
     return JUDGE_INCONCLUSIVE;
 }
 
+/* What earlier trials of the same code have to say to a stage; NULL: nothing. */
+static const struct evidence_stage *earlier_stage(const struct trial *t, bool confirm)
+{
+    return t->earlier.n_stages > (uint32_t)confirm ? &t->earlier.stage[confirm] : NULL;
+}
+
 static int trial_run_stage(struct trial *t, bool confirm)
 {
     const struct judge_options *o = t->o;
@@ -165,13 +108,44 @@ static int trial_run_stage(struct trial *t, bool confirm)
     trial_progress(o, name, false, "%s",
                    confirm ? "confirming with fresh units, layouts, seeds and shapes"
                            : "measuring against the incumbent");
-    TRY(trial_stage_run(t->source, o, confirm, t->out->seed, s));
-    if (s->n)
+    TRY(trial_stage_run(t->source, o, confirm, t->margin, earlier_stage(t, confirm), t->out->seed,
+                        s));
+    if (s->rule.seen.n)
         decide_estimate(&s->rule, &mean, &low, &high);
     t->out->verdict = outcome_verdict(s);
     trial_progress(o, name, true, "%s after %u units: D %+.1f %% [%.1f, %.1f]",
                    s->outcome == TRIAL_ACCEPT ? "accepted" : judge_verdict_name(t->out->verdict),
-                   s->n, trial_percent(mean), trial_percent(low), trial_percent(high));
+                   s->rule.seen.n, trial_percent(mean), trial_percent(low), trial_percent(high));
+    return 0;
+}
+
+/* The first stage accepted in an earlier trial that ended before its confirmation did. */
+static void trial_take_accepted(struct trial *t)
+{
+    struct trial_stage *s = &t->stage[0];
+
+    s->rule.n_cases = t->earlier.stage[0].n_cases;
+    s->rule.alpha = RULE_ALPHA;
+    s->rule.seen = t->earlier.stage[0].seen;
+    s->steal_share = s->disturbed_share = -1;
+    s->outcome = TRIAL_ACCEPT;
+    t->n_stages = 1;
+    t->out->verdict = JUDGE_WIN;
+}
+
+/* A kernel that is right on the listed shapes only must not get as far as a win. */
+static int trial_check_hidden(struct trial *t)
+{
+    char reason[sizeof t->out->reason];
+
+    if (!t->source->check)
+        return 1;
+    trial_progress(t->o, JUDGE_CONFIRMED, false, "checking cases nobody has seen before");
+    TRY(t->source->check(t->source->ctx, rng_seed_system(), &t->hidden));
+    if (t->hidden.verdict == JUDGE_WIN)
+        return 1;
+    snprintf(reason, sizeof reason, "before the confirmation: %.450s", t->hidden.message);
+    trial_conclude(t, t->hidden.verdict, reason);
     return 0;
 }
 
@@ -189,33 +163,86 @@ static int trial_guard(struct trial *t)
     return 0;
 }
 
-/* Peaks, first stage, physics, confirmation, physics, guards; each step may end it. */
+static int trial_confirm(struct trial *t)
+{
+    int rc = trial_check_hidden(t);
+
+    if (rc <= 0)
+        return rc;
+    TRY(trial_run_stage(t, true));
+    rc = trial_physics(t);
+    if (rc <= 0 || t->out->verdict != JUDGE_WIN)
+        return rc < 0 ? rc : 0;
+    return trial_guard(t);
+}
+
+/* Peaks, first stage, physics, check, confirmation, physics, guards; each step may end it. */
 static int trial_steps(struct trial *t)
 {
+    const struct evidence_stage *first = earlier_stage(t, false);
     int rc = trial_peaks(t);
 
     if (rc <= 0)
         return rc;
-    for (int confirm = 0; confirm < 2; confirm++) {
-        TRY(trial_run_stage(t, confirm));
-        rc = trial_physics(t);
-        if (rc <= 0)
-            return rc;
-        if (t->out->verdict != JUDGE_WIN)
-            return 0;
+    if (first && first->accepted) {
+        trial_take_accepted(t);
+        return trial_confirm(t);
     }
-    return trial_guard(t);
+    TRY(trial_run_stage(t, false));
+    rc = trial_physics(t);
+    if (rc <= 0 || t->out->verdict != JUDGE_WIN)
+        return rc < 0 ? rc : 0;
+    return trial_confirm(t);
+}
+
+/* The same code, decided before: the same verdict, and no unit more. */
+static void trial_repeat(struct trial *t)
+{
+    const struct evidence *e = &t->earlier;
+    char reason[sizeof t->out->reason], where[48] = "";
+
+    if (e->experiment)
+        snprintf(where, sizeof where, " (experiment %" PRId64 ")", e->experiment);
+    snprintf(reason, sizeof reason, "the same code was judged before%s, and that stands: %s", where,
+             e->reason);
+    trial_conclude(t, e->verdict, reason);
+    for (uint32_t i = 0; i < e->n_stages; i++) {
+        struct trial_stage *s = &t->stage[i];
+
+        s->confirm = i == 1;
+        s->rule.n_cases = e->stage[i].n_cases;
+        s->rule.seen = e->stage[i].seen;
+        s->steal_share = s->disturbed_share = -1;
+    }
+    t->n_stages = e->n_stages;
+}
+
+static int trial_begin(struct trial *t, const struct trial_record *record)
+{
+    t->key = record ? record->key : "";
+    t->calibration = record ? record->calibration : NULL;
+    t->margin = record && record->margin > RULE_MARGIN_MIN ? record->margin : RULE_MARGIN_MIN;
+    TRY(evidence_read(t->o->evidence, t->key, &t->earlier));
+    if (t->earlier.found)
+        t->margin = t->earlier.margin;
+    return 0;
 }
 
 int trial_measure(const struct trial_source *source, const struct judge_options *o,
-                  struct judge_trial *out)
+                  const struct trial_record *record, struct judge_trial *out)
 {
     struct trial t = {.o = o, .source = source, .out = out};
-    int rc = trial_steps(&t);
+    int rc = trial_begin(&t, record);
 
+    if (rc == 0 && t.earlier.closed)
+        trial_repeat(&t);
+    else if (rc == 0)
+        rc = trial_steps(&t);
     if (rc < 0)
         goto out;
     publish_estimates(&t);
+    if (t.earlier.closed)
+        t.n_stages = 0; /* nothing was measured in this trial */
     rc = trial_report_cases(&t);
     if (rc < 0)
         goto out;
@@ -224,173 +251,8 @@ int trial_measure(const struct trial_source *source, const struct judge_options 
     if (!out->details)
         rc = err_set(ERR_NOMEM, "details of a trial");
 out:
+    judge_check_report_deinit(&t.hidden);
     trial_stage_deinit(&t.stage[0]);
     trial_stage_deinit(&t.stage[1]);
     return rc;
-}
-
-/* --- the real source: pairs of worker processes --- */
-
-struct pair_source {
-    struct judge_build *candidate, *incumbent;
-    const struct judge_options *o;
-    uint64_t features;
-};
-
-static int pair_source_open(void *ctx, uint64_t shapes_seed, void **pair)
-{
-    const struct pair_source *s = ctx;
-    struct judge_pair *opened = NULL;
-
-    TRY(judge_pair_open(s->candidate, s->incumbent, s->o, shapes_seed, &opened));
-    *pair = opened;
-    return 0;
-}
-
-static int pair_source_unit(void *pair, uint64_t seed, struct judge_unit *out,
-                            enum judge_verdict *verdict, char *message)
-{
-    return judge_pair_unit(pair, seed, out, verdict, message);
-}
-
-static void pair_source_close(void **pair)
-{
-    struct judge_pair *p = *pair;
-
-    judge_pair_close(&p);
-    *pair = NULL;
-}
-
-static int pair_source_count(void *pair, struct judge_counts *out)
-{
-    return judge_pair_count(pair, counters_wanted, out);
-}
-
-static int pair_source_peaks(void *ctx, struct judge_peaks *out)
-{
-    const struct pair_source *s = ctx;
-
-    return judge_peaks_measure(s->features, true, out);
-}
-
-/* --- the whole rule --- */
-
-/* The compiler's first error, or else its first line. */
-static void first_error(const char *log, char *out, size_t bytes)
-{
-    const char *text = strstr(log, "error:");
-
-    while (text && text > log && text[-1] != '\n')
-        text--;
-    if (!text)
-        text = log;
-    snprintf(out, bytes, "%.*s", (int)strcspn(text, "\n"), text);
-}
-
-/* Details of a trial that ended before anything was measured. */
-static int trial_end_early(const struct judge_options *o, struct judge_trial *out, const char *next)
-{
-    struct trial t = {.o = o, .out = out};
-
-    snprintf(out->next, sizeof out->next, "%s", next);
-    out->details = trial_report_details(&t);
-    return out->details ? 0 : err_set(ERR_NOMEM, "details of a trial");
-}
-
-static int try_check(struct judge_build *candidate, const struct judge_options *o,
-                     struct judge_trial *out)
-{
-    trial_progress(o, JUDGE_CHECKED, false, "checking %zu cases against the oracle",
-                   problem_shipped.n_cases);
-    TRY(judge_check(candidate, o, &out->check));
-    trial_progress(o, JUDGE_CHECKED, true, "%s (%zu cases, %.1f s)",
-                   out->check.verdict == JUDGE_WIN ? "correct" : out->check.message,
-                   out->check.n_cases, out->check.seconds);
-    return 0;
-}
-
-/* The gates that need no measurement. Returns 1 to go on, 0 with a verdict. */
-static int try_gates(struct judge_build *candidate, struct judge_build *incumbent,
-                     const struct judge_options *o, struct judge_trial *out)
-{
-    if (!judge_build_ok(incumbent))
-        return err_set(ERR_CONFLICT, "the incumbent does not build: %.300s",
-                       judge_build_log(incumbent));
-    if (!judge_build_ok(candidate)) {
-        out->verdict = judge_build_verdict(candidate);
-        first_error(judge_build_log(candidate), out->reason, sizeof out->reason);
-        return trial_end_early(o, out,
-                               "make it compile; the whole log is kept with the experiment");
-    }
-    snprintf(out->code_key, sizeof out->code_key, "%s", judge_build_code_key(candidate));
-    if (!strcmp(out->code_key, judge_build_code_key(incumbent))) {
-        out->verdict = JUDGE_SAME_CODE;
-        snprintf(out->reason, sizeof out->reason,
-                 "the compiled code is the incumbent's, byte for byte; nothing was measured");
-        return trial_end_early(o, out, "change something that the compiler can see");
-    }
-    TRY(try_check(candidate, o, out));
-    if (out->check.verdict != JUDGE_WIN) {
-        out->verdict = out->check.verdict;
-        snprintf(out->reason, sizeof out->reason, "%s", out->check.message);
-        char next[sizeof out->next];
-
-        snprintf(next, sizeof next,
-                 "judge check --source DIR --features %s --seed %" PRIu64
-                 " repeats it, with that kernel in DIR",
-                 o->features ? o->features : "all", out->seed);
-        return trial_end_early(o, out, next);
-    }
-    return 1;
-}
-
-/* Nobody else measures meanwhile. */
-static int try_measure(const struct trial_source *source, const struct judge_options *o,
-                       struct judge_trial *out)
-{
-    int lock = machine_lock_take(o), rc;
-
-    TRY(lock);
-    rc = trial_measure(source, o, out);
-    close(lock);
-    return rc;
-}
-
-int judge_try(struct judge_build *candidate, struct judge_build *incumbent,
-              const struct judge_options *o, struct judge_trial *out)
-{
-    struct pair_source pair = {.candidate = candidate, .incumbent = incumbent, .o = o};
-    const struct trial_source source = {&pair,
-                                        pair_source_open,
-                                        pair_source_unit,
-                                        pair_source_close,
-                                        pair_source_peaks,
-                                        pair_source_count};
-    struct judge_options seeded = *o;
-    double start = now_seconds();
-    int rc;
-
-    memset(out, 0, sizeof *out);
-    TRY(judge_focus_check(o->focus));
-    TRY(cpu_features_named(o->features ? o->features : "all", &pair.features));
-    while (!seeded.seed)
-        seeded.seed = rng_seed_system();
-    pair.o = &seeded;
-    out->seed = seeded.seed;
-    counters_probe(out->counters, sizeof out->counters);
-    rc = try_gates(candidate, incumbent, &seeded, out);
-    if (rc == 1)
-        rc = try_measure(&source, &seeded, out);
-    out->seconds = now_seconds() - start;
-    if (rc < 0)
-        judge_trial_deinit(out);
-    return rc;
-}
-
-void judge_trial_deinit(struct judge_trial *t)
-{
-    free(t->cases);
-    judge_check_report_deinit(&t->check);
-    json_decref(t->details);
-    memset(t, 0, sizeof *t);
 }

@@ -3,7 +3,6 @@
 
 #include "judge/machine/roofline.h"
 #include "judge/rule/rule.h"
-#include "reference/base/cpu.h"
 #include "reference/base/err.h"
 
 #include <inttypes.h>
@@ -138,7 +137,9 @@ static void say_effect(char *text, size_t bytes, const struct trial_stage *s)
 
     decide_estimate(&s->rule, &mean, &low, &high);
     say(text, bytes, "D %+.1f %% [%.1f, %.1f] in %u units", trial_percent(mean), trial_percent(low),
-        trial_percent(high), s->n);
+        trial_percent(high), s->rule.seen.n);
+    if (s->rule.seen.n > s->n)
+        say(text, bytes, " (%u of them in earlier trials)", s->rule.seen.n - s->n);
 }
 
 /* The end of one stage in words. */
@@ -178,13 +179,14 @@ static void say_stage(char *text, size_t bytes, const struct trial *t, const str
     say_effect(text, bytes, s);
     if (s->outcome == TRIAL_VETO)
         say(text, bytes, ", E of harm %.4g of %.0f",
-            eprocess_value(&s->rule.veto[s->rule.veto_case]),
+            eprocess_value(&s->rule.seen.veto[s->rule.veto_case]),
             RULE_VETO_EVIDENCE * (double)s->rule.n_cases);
     else if (s->outcome == TRIAL_GIVE_UP)
-        say(text, bytes, ", E against it %.4g of %.0f", eprocess_value(&s->rule.give_up),
+        say(text, bytes, ", E against it %.4g of %.0f", eprocess_value(&s->rule.seen.give_up),
             1 / s->rule.beta);
     else
-        say(text, bytes, ", E %.4g of %.0f", eprocess_value(&s->rule.accept), 1 / s->rule.alpha);
+        say(text, bytes, ", E %.4g of %.0f", eprocess_value(&s->rule.seen.accept),
+            1 / s->rule.alpha);
 }
 
 static void say_guard(char *text, size_t bytes, const struct slices_guard *g)
@@ -197,28 +199,37 @@ static void say_guard(char *text, size_t bytes, const struct slices_guard *g)
             g->tail_ratio, g->n_tail[SLICES_CANDIDATE], g->n_tail[SLICES_INCUMBENT]);
 }
 
+/* Whose work it was that the processors did meanwhile. */
+static void say_disturbance(char *text, size_t bytes, const struct judge_trial *out)
+{
+    bool others = out->disturbed_share > RULE_DISTURBED_MENTION;
+    bool guests = out->steal_share > RULE_STEAL_MENTION;
+
+    if (others || guests)
+        say(text, bytes, "; the machine was disturbed: ");
+    if (others)
+        say(text, bytes, "other processes used %.0f %% of the processors",
+            out->disturbed_share * 100);
+    if (guests)
+        say(text, bytes, "%sthe host's other guests took %.0f %%%s", others ? ", " : "",
+            out->steal_share * 100, others ? "" : " of the processors");
+}
+
 static void reason_sentence(struct trial *t)
 {
     struct judge_trial *out = t->out;
-    double steal = -1;
 
-    if (out->reason[0]) /* peaks or physics ended it */
-        return;
-    if (t->n_stages == 2) {
+    if (!out->reason[0] && t->n_stages == 2) { /* else peaks, physics or the check ended it */
         say(out->reason, sizeof out->reason, "confirmation: ");
         say_stage(out->reason, sizeof out->reason, t, &t->stage[1]);
         if (t->has_guard)
             say_guard(out->reason, sizeof out->reason, &t->guard);
         say(out->reason, sizeof out->reason, "; first stage: ");
         say_effect(out->reason, sizeof out->reason, &t->stage[0]);
-    } else {
+    } else if (!out->reason[0] && t->n_stages == 1) {
         say_stage(out->reason, sizeof out->reason, t, &t->stage[0]);
     }
-    for (uint32_t i = 0; i < t->n_stages; i++)
-        steal = fmax(steal, t->stage[i].steal_share);
-    if (steal > RULE_STEAL_MENTION)
-        say(out->reason, sizeof out->reason,
-            "; the machine was disturbed: others took %.0f %% of its processors", steal * 100);
+    say_disturbance(out->reason, sizeof out->reason, out);
 }
 
 /* Of a dozen cases one or two miss their 95 % interval by chance; a hint needs three standard
@@ -258,6 +269,15 @@ static void next_sentence(struct trial *t)
     char *next = out->next;
     size_t bytes = sizeof out->next;
 
+    if (t->earlier.closed) {
+        say(next, bytes, "the same code gets no second chance: change it, or take another idea");
+        return;
+    }
+    if (t->hidden.verdict != JUDGE_WIN) {
+        say(next, bytes, "judge check --source DIR --features %s --seed %" PRIu64 " repeats it",
+            t->o->features ? t->o->features : "all", t->hidden.seed);
+        return;
+    }
     if (next_without_table(out)) {
         say(next, bytes, "%s", next_without_table(out));
         return;
@@ -283,181 +303,4 @@ void trial_report_sentences(struct trial *t)
 {
     reason_sentence(t);
     next_sentence(t);
-}
-
-/* --- details --- */
-
-/* JSON integers are signed; seeds are written as hexadecimal text. */
-static json_t *json_hex(uint64_t x)
-{
-    char text[20];
-
-    snprintf(text, sizeof text, "%016" PRIx64, x);
-    return json_string(text);
-}
-
-/* Messages quote compilers and may be cut inside a character, which JSON does not take. */
-static json_t *json_text(const char *text)
-{
-    json_t *s = json_string(text);
-    char plain[512];
-    size_t n = 0;
-
-    if (s)
-        return s;
-    for (; text[n] && n + 1 < sizeof plain; n++)
-        plain[n] = (text[n] & 0x80) ? '?' : text[n];
-    plain[n] = '\0';
-    return json_string(plain);
-}
-
-static json_t *rule_json(void)
-{
-    return json_pack(
-        "{s:f, s:f, s:f, s:f, s:f, s:i, s:[i,i], s:f, s:f, s:f, s:i, s:f, s:f}", "alpha",
-        RULE_ALPHA, "alpha_confirm", RULE_ALPHA_CONFIRM, "beta", RULE_BETA, "margin_min",
-        RULE_MARGIN_MIN, "give_up_above", RULE_GIVE_UP_ABOVE, "cap_units", RULE_CAP_UNITS,
-        "lambda_log2", RULE_LAMBDA_MIN_LOG2, RULE_LAMBDA_MAX_LOG2, "veto_effect", RULE_VETO_EFFECT,
-        "veto_evidence", RULE_VETO_EVIDENCE, "case_floor", RULE_CASE_FLOOR, "case_min_units",
-        RULE_CASE_MIN_UNITS, "tail_excess", RULE_TAIL_EXCESS, "noise_limit", RULE_NOISE_LIMIT);
-}
-
-static json_t *unit_case_json(const struct judge_unit_case *c)
-{
-    char order[UNIT_QUADS * UNIT_SLICES + 1];
-    json_t *ns = json_array();
-
-    for (size_t k = 0; k < UNIT_QUADS * UNIT_SLICES; k++) {
-        order[k] = c->candidate[k / UNIT_SLICES][k % UNIT_SLICES] ? 'C' : 'I';
-        json_array_append_new(ns, json_real(c->ns[k / UNIT_SLICES][k % UNIT_SLICES]));
-    }
-    order[UNIT_QUADS * UNIT_SLICES] = '\0';
-    return json_pack("{s:i, s:s, s:f, s:o}", "requests", (int)c->requests, "order", order, "d",
-                     c->d, "ns", ns);
-}
-
-static json_t *unit_json(const struct judge_unit *u)
-{
-    json_t *cases = json_array();
-
-    for (size_t i = 0; i < u->n_cases; i++)
-        json_array_append_new(cases, unit_case_json(&u->cases[i]));
-    return json_pack("{s:o, s:[o,o], s:b, s:f, s:o}", "seed", json_hex(u->seed), "layouts",
-                     json_hex(u->layout[0]), json_hex(u->layout[1]), "swapped", (int)u->swapped,
-                     "steal_share", u->steal_share, "cases", cases);
-}
-
-static const char *outcome_name(enum trial_outcome o)
-{
-    switch (o) {
-    case TRIAL_ACCEPT:
-        return "accept";
-    case TRIAL_GIVE_UP:
-        return "give-up";
-    case TRIAL_VETO:
-        return "veto";
-    case TRIAL_CAP:
-        return "cap";
-    case TRIAL_FAILED:
-        return "failed";
-    case TRIAL_NOISY:
-        return "noisy";
-    }
-    return "?";
-}
-
-static json_t *stage_json(const struct trial_stage *s)
-{
-    json_t *units = json_array(), *names = json_array(), *vetoes = json_array();
-    double mean = 0, low = 0, high = 0;
-
-    if (s->n)
-        decide_estimate(&s->rule, &mean, &low, &high);
-    for (size_t i = 0; s->n && i < s->rule.n_cases; i++) {
-        json_array_append_new(names, json_string(s->units[0].cases[i].c->name));
-        json_array_append_new(vetoes, json_real(eprocess_value(&s->rule.veto[i])));
-    }
-    for (uint32_t u = 0; u < s->n; u++)
-        json_array_append_new(units, unit_json(&s->units[u]));
-    return json_pack("{s:s, s:o, s:s, s:[f,f,f], s:f, s:f, s:o, s:f, s:f, s:f, s:o, s:o}", "name",
-                     s->confirm ? "confirm" : "measure", "shapes_seed", json_hex(s->shapes_seed),
-                     "outcome", outcome_name(s->outcome), "estimate", mean, low, high,
-                     "evidence_accept", s->n ? eprocess_value(&s->rule.accept) : 0.0,
-                     "evidence_give_up", s->n ? eprocess_value(&s->rule.give_up) : 0.0,
-                     "evidence_veto", vetoes, "margin", s->rule.margin, "noise", s->noise,
-                     "steal_share", s->steal_share, "cases", names, "units", units);
-}
-
-/* may_be_harmed: a win cannot rule out that the case lost 1 %. */
-static json_t *cases_json(const struct trial *t)
-{
-    const struct trial_stage *s = trial_published(t);
-    json_t *all = json_array();
-
-    for (size_t i = 0; i < t->out->n_cases; i++) {
-        const struct judge_case_result *r = &t->out->cases[i];
-
-        json_array_append_new(
-            all,
-            json_pack("{s:s, s:s, s:f, s:[f,f,f], s:b, s:f, s:f, s:f, s:f, s:s, s:o}", "name",
-                      r->c->name, "op", r->c->op, "weight", s->weight[i], "estimate", r->estimate,
-                      r->low, r->high, "may_be_harmed",
-                      (int)(r->low <= -RULE_VETO_EFFECT && r->high >= -RULE_VETO_EFFECT),
-                      "candidate_ns", r->candidate_ns, "incumbent_ns", r->incumbent_ns, "floor_ns",
-                      r->floor_ns, "utilisation", r->utilisation, "regime", r->regime, "counters",
-                      counters_json(&s->counts.events, s->counts.per_request[i])));
-    }
-    return all;
-}
-
-json_t *trial_report_check(const struct judge_check_report *r)
-{
-    json_t *cases = json_array();
-
-    for (size_t i = 0; i < r->n_cases; i++) {
-        const struct judge_check_case *c = &r->cases[i];
-
-        json_array_append_new(
-            cases, json_pack("{s:s, s:i, s:f, s:f, s:f, s:f, s:b, s:o}", "name", c->c->name, "runs",
-                             (int)c->n_runs, "max_ulp", c->max_units, "p99_ulp", c->p99_units,
-                             "rms_ulp", c->rms_units, "bound_share", c->max_bound_share, "failed",
-                             (int)c->failed, "message", json_text(c->message)));
-    }
-    return json_pack("{s:o, s:o, s:f}", "message", json_text(r->message), "cases", cases, "seconds",
-                     r->seconds);
-}
-
-static json_t *guard_json(const struct slices_guard *g)
-{
-    return json_pack("{s:f, s:f, s:[i,i], s:b, s:b}", "total_ratio", g->total_ratio, "tail_ratio",
-                     g->tail_ratio, "slow_slices", (int)g->n_tail[0], (int)g->n_tail[1], "total_ok",
-                     (int)g->total_ok, "tail_ok", (int)g->tail_ok);
-}
-
-json_t *trial_report_details(const struct trial *t)
-{
-    const struct judge_trial *out = t->out;
-    json_t *all = json_object(), *stages = json_array();
-    char machine[256];
-
-    judge_machine_fingerprint(machine);
-    for (uint32_t i = 0; i < t->n_stages; i++)
-        json_array_append_new(stages, stage_json(&t->stage[i]));
-    json_object_set_new(all, "judge_hash", json_string(judge_hash));
-    json_object_set_new(all, "machine", json_string(machine));
-    json_object_set_new(all, "features", json_string(t->o->features ? t->o->features : "all"));
-    json_object_set_new(all, "focus", t->o->focus ? json_string(t->o->focus) : json_null());
-    json_object_set_new(all, "seed", json_hex(out->seed));
-    json_object_set_new(all, "verdict", json_string(judge_verdict_name(out->verdict)));
-    json_object_set_new(all, "reason", json_text(out->reason));
-    json_object_set_new(all, "next", json_text(out->next));
-    json_object_set_new(all, "counters", json_text(out->counters));
-    json_object_set_new(all, "rule", rule_json());
-    json_object_set_new(all, "peaks", t->has_peaks ? judge_peaks_json(&t->peaks) : json_null());
-    json_object_set_new(all, "check",
-                        out->check.n_cases ? trial_report_check(&out->check) : json_null());
-    json_object_set_new(all, "guard", t->has_guard ? guard_json(&t->guard) : json_null());
-    json_object_set_new(all, "cases", cases_json(t));
-    json_object_set_new(all, "stages", stages);
-    return all;
 }

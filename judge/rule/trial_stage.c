@@ -81,17 +81,23 @@ static double stage_noise(const struct trial_stage *s)
     return 1.4826 * d[n / 2];
 }
 
-static double stage_steal(const struct trial_stage *s)
+/* Means over the units that know them. */
+static void stage_disturbance(struct trial_stage *s)
 {
-    double sum = 0;
-    uint32_t known = 0;
+    double steal = 0, disturbed = 0, n_steal = 0, n_disturbed = 0;
 
-    for (uint32_t u = 0; u < s->n; u++)
+    for (uint32_t u = 0; u < s->n; u++) {
         if (s->units[u].steal_share >= 0) {
-            sum += s->units[u].steal_share;
-            known++;
+            steal += s->units[u].steal_share;
+            n_steal++;
         }
-    return known ? sum / known : -1;
+        if (s->units[u].disturbed_share >= 0) {
+            disturbed += s->units[u].disturbed_share;
+            n_disturbed++;
+        }
+    }
+    s->steal_share = n_steal > 0 ? steal / n_steal : -1;
+    s->disturbed_share = n_disturbed > 0 ? disturbed / n_disturbed : -1;
 }
 
 static uint32_t stage_cap(const struct judge_options *o)
@@ -99,26 +105,34 @@ static uint32_t stage_cap(const struct judge_options *o)
     return o->max_units && o->max_units < RULE_CAP_UNITS ? o->max_units : RULE_CAP_UNITS;
 }
 
-static int stage_first_unit(struct trial_stage *s, const struct judge_options *o)
+static int stage_first_unit(struct trial_stage *s, const struct judge_options *o, double margin,
+                            const struct evidence_stage *earlier)
 {
     const struct judge_unit *first = &s->units[0];
 
     if (first->n_cases < 1 || first->n_cases > DECIDE_MAX_CASES)
         return err_set(ERR_RANGE, "a unit of %zu cases", first->n_cases);
     TRY(trial_weights(first, o->focus, s->weight));
-    decide_init(&s->rule, s->weight, first->n_cases, RULE_MARGIN_MIN,
+    decide_init(&s->rule, s->weight, first->n_cases, margin,
                 s->confirm ? RULE_ALPHA_CONFIRM : RULE_ALPHA, RULE_BETA, stage_cap(o));
+    if (!earlier)
+        return 0;
+    if (earlier->n_cases != first->n_cases)
+        return err_set(ERR_FORMAT, "evidence of an earlier trial has %zu cases, a unit %zu",
+                       earlier->n_cases, first->n_cases);
+    s->rule.seen = earlier->seen;
     return 0;
 }
 
 /* Add the unit just measured to the evidence. */
-static int stage_judge_unit(struct trial_stage *s, const struct judge_options *o)
+static int stage_judge_unit(struct trial_stage *s, const struct judge_options *o, double margin,
+                            const struct evidence_stage *earlier)
 {
     const struct judge_unit *u = &s->units[s->n];
     double d_case[UNIT_MAX_CASES];
 
     if (s->n == 0)
-        TRY(stage_first_unit(s, o));
+        TRY(stage_first_unit(s, o, margin, earlier));
     if (u->n_cases != s->rule.n_cases)
         return err_set(ERR_RANGE, "unit %u has %zu cases, the first had %zu", s->n, u->n_cases,
                        s->rule.n_cases);
@@ -150,13 +164,14 @@ static void stage_tell(const struct trial_stage *s, const struct judge_options *
         return;
     *last = now;
     decide_estimate(&s->rule, &mean, &low, &high);
-    if (s->n < 2)
+    if (s->rule.seen.n < 2)
         trial_progress(o, s->confirm ? JUDGE_CONFIRMED : JUDGE_MEASURED, false,
-                       "unit %u: D %+.1f %%", s->n, trial_percent(mean));
+                       "unit %u: D %+.1f %%", s->rule.seen.n, trial_percent(mean));
     else
         trial_progress(o, s->confirm ? JUDGE_CONFIRMED : JUDGE_MEASURED, false,
-                       "unit %u: D %+.1f %% +- %.1f, E %.4g of %.0f", s->n, trial_percent(mean),
-                       (high - low) / 2 * 100, eprocess_value(&s->rule.accept), 1 / s->rule.alpha);
+                       "unit %u: D %+.1f %% +- %.1f, E %.4g of %.0f", s->rule.seen.n,
+                       trial_percent(mean), (high - low) / 2 * 100,
+                       eprocess_value(&s->rule.seen.accept), 1 / s->rule.alpha);
 }
 
 static int stage_grow(struct trial_stage *s)
@@ -174,14 +189,16 @@ static int stage_grow(struct trial_stage *s)
     return 0;
 }
 
-static int stage_loop(const struct trial_source *source, const struct judge_options *o, void *pair,
+static int stage_loop(const struct trial_source *source, const struct judge_options *o,
+                      double margin, const struct evidence_stage *earlier, void *pair,
                       uint64_t plan_seed, struct trial_stage *s)
 {
+    uint32_t done = earlier ? earlier->seen.n : 0; /* whose layouts are not met again */
     struct timespec last = {0};
 
     s->outcome = (enum trial_outcome)DECIDE_MORE;
     while ((int)s->outcome == DECIDE_MORE) {
-        uint64_t seed = s->confirm ? rng_seed_system() : rng_seed_mix(plan_seed, s->n);
+        uint64_t seed = s->confirm ? rng_seed_system() : rng_seed_mix(plan_seed, done + s->n);
         int status;
 
         TRY(stage_grow(s));
@@ -192,14 +209,15 @@ static int stage_loop(const struct trial_source *source, const struct judge_opti
             s->outcome = TRIAL_FAILED;
             return 0;
         }
-        TRY(stage_judge_unit(s, o));
+        TRY(stage_judge_unit(s, o, margin, earlier));
         stage_tell(s, o, &last);
     }
     return 0;
 }
 
 int trial_stage_run(const struct trial_source *source, const struct judge_options *o, bool confirm,
-                    uint64_t plan_seed, struct trial_stage *out)
+                    double margin, const struct evidence_stage *earlier, uint64_t plan_seed,
+                    struct trial_stage *out)
 {
     void *pair = NULL;
     int rc;
@@ -209,11 +227,11 @@ int trial_stage_run(const struct trial_source *source, const struct judge_option
     while (confirm && !out->shapes_seed)
         out->shapes_seed = rng_seed_system();
     TRY(source->open(source->ctx, out->shapes_seed, &pair));
-    rc = stage_loop(source, o, pair, plan_seed, out);
+    rc = stage_loop(source, o, margin, earlier, pair, plan_seed, out);
     if (rc == 0 && out->outcome != TRIAL_FAILED)
         rc = source->count(pair, &out->counts);
     source->close(&pair);
-    out->steal_share = stage_steal(out);
+    stage_disturbance(out);
     return rc;
 }
 

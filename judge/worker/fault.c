@@ -36,6 +36,12 @@ void fault_from_result(struct judge_fault *f, const struct side_result *r)
         fault_set(f, JUDGE_FAIL_CRASH, "the kernel was %s", r->what);
     else if (r->status == SIDE_TIMEOUT)
         fault_set(f, JUDGE_FAIL_TIMEOUT, "the kernel hangs: %s", r->what);
+    else if (r->status == SIDE_FORBIDDEN)
+        fault_set(f, JUDGE_CHEAT, "the kernel %s", r->what);
+    else if (r->status == SIDE_GHOST)
+        fault_set(f, JUDGE_CHEAT, "the kernel works when it is not asked to: %s", r->what);
+    else if (r->status == SIDE_UNSOUND)
+        fault_set(f, JUDGE_FAIL_CORRECTNESS, "sanitizer: %s", r->what);
     else if (r->returned == KERNEL_UNSUPPORTED)
         fault_set(f, JUDGE_FAIL_CONTRACT, "the kernel says KERNEL_UNSUPPORTED");
     else if (r->returned != KERNEL_OK)

@@ -24,8 +24,8 @@ void fault_set(struct judge_fault *f, enum judge_verdict verdict, const char *fm
 /* Put "<formatted>: " in front of the message of a found fault. */
 void fault_wrap(struct judge_fault *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Fill *f when `r` tells of a crash, a time-out or a kernel that returned something but KERNEL_OK.
- */
+/* Fill *f when `r` tells of a crash, a time-out, something forbidden, a sanitizer's complaint or a
+ * kernel that returned something but KERNEL_OK. */
 void fault_from_result(struct judge_fault *f, const struct side_result *r);
 
 #endif

@@ -104,6 +104,7 @@ int request_sizes_ask(struct side *s, const struct problem_instance *in, uint32_
             .reload = 1,
             .n_threads = n_threads,
             .base = step,
+            .pool = 1,
         };
         struct side_result r;
 

@@ -20,7 +20,7 @@ int segment_open(const char *name, size_t bytes, struct segment *out)
     s.fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (s.fd < 0)
         return err_set(ERR_IO, "memory file %s: %s", name, strerror(errno));
-    if (ftruncate(s.fd, (off_t)s.bytes))
+    if (ftruncate(s.fd, (off_t)s.bytes) || fcntl(s.fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK))
         goto fail;
     s.data = mmap(NULL, s.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, s.fd, 0);
     if (s.data == MAP_FAILED)
@@ -35,8 +35,16 @@ fail:
 
 int segment_seal(const struct segment *s)
 {
-    if (fcntl(s->fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_GROW | F_SEAL_SHRINK))
+    if (fcntl(s->fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL))
         return err_set(ERR_IO, "sealing a memory file: %s", strerror(errno));
+    return 0;
+}
+
+int segment_drop(const struct segment *s, size_t offset, size_t bytes)
+{
+    if (bytes &&
+        fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes))
+        return err_set(ERR_IO, "dropping pages of a memory file: %s", strerror(errno));
     return 0;
 }
 

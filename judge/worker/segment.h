@@ -17,11 +17,15 @@ struct segment {
 /* An empty segment: closing it does nothing. */
 #define SEGMENT_NONE ((struct segment){.fd = -1})
 
-/* Zero-filled, `bytes` (>= 1) rounded up to whole pages. Error: ERR_IO. */
+/* Zero-filled, `bytes` (>= 1) rounded up to whole pages, never to grow or shrink. Error: ERR_IO. */
 int segment_open(const char *name, size_t bytes, struct segment *out);
 
-/* Forbid later writable mappings, growing and shrinking. Error: ERR_IO. */
+/* Forbid later writable mappings and other seals. Error: ERR_IO. */
 int segment_seal(const struct segment *s);
+
+/* Give whole pages of an unsealed segment back to the system: they read as zeros, in every mapping.
+ * Error: ERR_IO. */
+int segment_drop(const struct segment *s, size_t offset, size_t bytes);
 
 /* Unmap and close; *s becomes SEGMENT_NONE. Workers keep their own mappings. */
 void segment_close(struct segment *s);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * side.h: the judge's end of one worker process. A side is stopped (SIGSTOP) except while it
- * carries out a command; a command has ended when the worker has rung back *and* the system reports
- * it stopped, so nothing it does can happen later. The clock is read here, outside the worker. What
- * a worker does wrong (dies, hangs) is a value. Inside judge/ only; one thread. */
+ * side.h: the judge's end of one worker process. A side is stopped except while it carries out a
+ * command; a command has ended when the worker has rung back *and* the system reports that it has
+ * stopped itself, so nothing can happen later, and who rings too early has gained nothing. The clock
+ * is read here, outside the worker. What a worker does wrong (dies, hangs) is a value. Inside judge/
+ * only; one thread. */
 #ifndef PAWL_SIDE_H
 #define PAWL_SIDE_H
 
@@ -19,7 +20,7 @@ struct side;
 /* How a worker is set up. Segments may be SEGMENT_NONE-like (fd < 0) when no slot names them; they
  * stay the caller's and may be closed once side_open returned. */
 struct side_spec {
-    const char *worker; /* path of judge-worker */
+    const char *worker; /* path of judge-worker; judge-worker-sanitized lies beside it */
     const char *object; /* path of the kernel's shared object */
     const struct segment *input, *opaque, *output;
     uint64_t features;
@@ -52,26 +53,35 @@ struct side_result {
     char what[256];              /* crash: "killed by SIGSEGV", ... */
 };
 
-/* Start a worker and wait until it has loaded the object and is stopped. Error: ERR_IO (does not
- * start), ERR_FORMAT (the object does not load). */
+/* Start a worker and wait until it has loaded the object, shut itself in and is stopped. The
+ * caller's process can no longer be traced or dumped afterwards. Error: ERR_IO (does not start),
+ * ERR_FORMAT (the object does not load). */
 int side_open(const struct side_spec *spec, struct side **out);
 void side_close(struct side **s);
 
 /* The request table, n_requests long; changes count after a command with `reload`. Borrowed. */
 struct worker_request *side_requests(struct side *s);
 
-/* Carry out one command. Error: ERR_IO (the system refuses), ERR_USAGE (the worker is dead). */
+/* Carry out one command; the requests it names must be in the table. Whatever status but SIDE_OK
+ * comes back, the worker is dead. Error: ERR_IO (the system refuses), ERR_USAGE (the worker is dead
+ * already). */
 int side_command(struct side *s, const struct worker_command *command, uint64_t timeout_ns,
                  struct side_result *out);
 
-/* Zero each thread's scratch as far as the loaded requests declare it: nothing that a kernel keeps
- * there lives from one slice to the next. */
-void side_scratch_clear(struct side *s);
+/* Zero each thread's scratch as far as the requests declare it, and take the pages beyond away:
+ * nothing that a kernel keeps there lives from one slice to the next. Between commands. Error:
+ * ERR_IO. */
+int side_scratch_clear(struct side *s);
+
+/* What one of worker_request.extra_steps costs a thread on the first thread's processor, in ns: the
+ * difference of WORKER_SPIN with many steps and with none, least of three; some 4 ms. Error: as
+ * side_command. */
+int side_step_ns(struct side *s, double *ns);
 
 /* Control words of the floating-point units of all threads, read from outside while they are
  * stopped: what a hostile process says of itself proves nothing. *clean is true when all are as the
- * contract leaves them (MXCSR 0x1f80 but for its flags; x87 0x37f, empty stack); else `what` (>= 128
- * bytes) names what is not. Error: ERR_UNSUPPORTED when the system forbids tracing. */
+ * contract leaves them (MXCSR 0x1f80 but for its flags; x87 0x37f, empty stack); else `what` (>=
+ * 128 bytes) names what is not. Error: ERR_UNSUPPORTED when the system forbids tracing. */
 int side_fpu(struct side *s, bool *clean, char *what);
 
 /* Processors this process may run on, ascending, at most `max`; returns how many there are. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * judge-worker OBJECT: maps the judge's memory files (worker.h), makes the team's threads, loads
- * the kernel and then carries out commands until it is killed. It holds nothing worth stealing: no
- * clock, no oracle, no descriptor. Start-up failures leave a sentence in the control page and
- * exit 1. */
-#include "judge/worker/worker.h"
+ * judge-worker: maps the judge's memory files (worker.h), puts the kernel's image together, makes
+ * the team's threads, shuts itself in and then carries out commands until it is killed. It holds
+ * nothing worth stealing: no clock, no oracle, no descriptor. Start-up failures leave a sentence in
+ * the control page and exit 1. */
+#include "judge/worker/worker_parts.h"
+#include "judge/worker/worker_poison.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -14,21 +14,28 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
+#include <xmmintrin.h>
 
-typedef int kernel_fn_type(const struct kernel_call *, const struct kernel_team *);
-typedef int tiling_fn_type(const struct kernel_call *, uint32_t, uint64_t, struct kernel_tiling *);
+/* The floating-point state a call starts with: exceptions masked, round to nearest, x87 in double
+ * extended precision; what a fresh process has. */
+#define MXCSR_START 0x1f80u
+#define X87_START   0x037fu
+
+/* Of a thread's stack beyond the kernel's share: the drawn shift, thread-local data and the
+ * worker's own frames. */
+#define STACK_EXTRA ((size_t)64 << 10)
 
 struct request {
     struct kernel_call call;
     size_t scratch_bytes;
+    uint64_t extra_steps;
 };
 
 /* All the state of this process. The syncs alternate: while one request runs on one of them, rank 0
@@ -38,9 +45,9 @@ static struct {
     struct worker_control *control;
     unsigned char *slot[WORKER_MAX_SLOTS];
     unsigned char *scratch_end[WORKER_MAX_THREADS];
+    size_t scratch_touched; /* bytes before each end whose pages are there */
     struct request *requests;
-    kernel_fn_type *kernel_fn;
-    tiling_fn_type *tiling_fn;
+    struct worker_entry entry;
     struct worker_command command;
     struct kernel_sync sync[2];
     struct member {
@@ -49,9 +56,10 @@ static struct {
     _Alignas(64) _Atomic uint32_t arrived, generation; /* of the team's own barrier */
     _Alignas(64) _Atomic int32_t returned;
     _Atomic uint32_t failed_request;
+    pid_t pid;
 } w;
 
-static _Noreturn void fail(const char *what, const char *why)
+_Noreturn void worker_fail(const char *what, const char *why)
 {
     if (w.control)
         snprintf(w.control->error, sizeof w.control->error, "%s: %s", what, why);
@@ -68,23 +76,23 @@ static void futex_wake_all(_Atomic uint32_t *word)
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
-static unsigned char *map_file(int fd, size_t offset, size_t bytes, int protection, int flags,
-                               void *at)
-{
-    void *p = mmap(at, bytes, protection, MAP_SHARED | flags, fd, (off_t)offset);
-
-    if (p == MAP_FAILED)
-        fail("mapping the judge's memory", strerror(errno));
-    return p;
-}
-
 static size_t file_bytes(int fd)
 {
     struct stat st;
 
     if (fstat(fd, &st))
-        fail("the judge's memory", strerror(errno));
+        worker_fail("the judge's memory", strerror(errno));
     return (size_t)st.st_size;
+}
+
+/* `bytes` without access; whole pages. */
+static unsigned char *reserve(size_t bytes)
+{
+    void *p = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (p == MAP_FAILED)
+        worker_fail("reserving memory", strerror(errno));
+    return p;
 }
 
 /* Reserve one range without access, then lay the slots into it with a guard page around each. */
@@ -96,32 +104,39 @@ static void map_slots(void)
 
     for (uint32_t i = 0; i < p->n_slots; i++)
         total += p->slots[i].bytes + WORKER_PAGE;
-    base = mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base == MAP_FAILED)
-        fail("reserving memory", strerror(errno));
+    base = reserve(total);
     for (uint32_t i = 0; i < p->n_slots; i++) {
         const struct worker_slot *s = &p->slots[i];
         int protection = s->writable ? PROT_READ | PROT_WRITE : PROT_READ;
 
-        w.slot[i] = map_file((int)s->file, s->offset, s->bytes, protection,
-                             MAP_FIXED | (s->populate ? MAP_POPULATE : 0), base + at);
+        w.slot[i] = worker_file_map((int)s->file, s->offset, s->bytes, protection,
+                                    MAP_FIXED | (s->populate ? MAP_POPULATE : 0), base + at);
+        poison_all(w.slot[i], s->bytes);
         at += s->bytes + WORKER_PAGE;
     }
 }
 
-/* Each thread's scratch ends at a guard page; pages come when they are touched. */
+/* Each thread's scratch ends at a guard page, or just before it. */
 static void map_scratch(void)
 {
-    size_t bytes = WORKER_SCRATCH_BYTES + WORKER_PAGE;
-
     for (uint32_t i = 0; i < w.plan->n_threads; i++) {
-        unsigned char *p = mmap(NULL, bytes + 2 * WORKER_PAGE, PROT_NONE,
-                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        unsigned char *p = reserve(WORKER_SCRATCH_ROOM + 2 * WORKER_PAGE) + WORKER_PAGE;
 
-        if (p == MAP_FAILED || mprotect(p + WORKER_PAGE, bytes, PROT_READ | PROT_WRITE))
-            fail("scratch", strerror(errno));
-        w.scratch_end[i] = p + WORKER_PAGE + bytes - w.plan->scratch_shift;
+        worker_file_map(WORKER_SCRATCH, i * WORKER_SCRATCH_ROOM, WORKER_SCRATCH_ROOM,
+                        PROT_READ | PROT_WRITE, MAP_FIXED, p);
+        poison_all(p, WORKER_SCRATCH_ROOM);
+        w.scratch_end[i] = p + WORKER_SCRATCH_ROOM - w.plan->scratch_shift;
     }
+}
+
+static void map_requests(void)
+{
+    size_t bytes = (w.plan->n_requests + 1) * sizeof *w.requests;
+
+    w.requests = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (w.requests == MAP_FAILED)
+        worker_fail("request table", strerror(errno));
 }
 
 static void tensor_resolve(struct kernel_tensor *t)
@@ -131,17 +146,35 @@ static void tensor_resolve(struct kernel_tensor *t)
     t->data = at ? w.slot[WORKER_AT_SLOT(at)] + WORKER_AT_OFFSET(at) : NULL;
 }
 
-/* Copy the request table and turn slot numbers into addresses. */
-static void requests_load(void)
+/* Fault the declared scratch in, or the first call that gets so far pays for it. Not the
+ * sanitizer's business. */
+static __attribute__((no_sanitize("address"))) void scratch_touch(size_t bytes)
 {
-    const struct worker_request *from =
+    if (bytes <= w.scratch_touched)
+        return;
+    for (uint32_t i = 0; i < w.plan->n_threads; i++)
+        for (size_t k = w.scratch_touched; k < bytes + WORKER_PAGE; k += WORKER_PAGE) {
+            volatile unsigned char *p = w.scratch_end[i] - (k < bytes ? k + 1 : bytes);
+            unsigned char byte = *p;
+
+            *p = byte;
+        }
+    w.scratch_touched = bytes;
+}
+
+/* Copy requests from..from+n-1 of the table and turn slot numbers into addresses. */
+static void requests_load(uint32_t from, uint32_t n)
+{
+    const struct worker_request *table =
         (const void *)((const unsigned char *)w.plan + WORKER_REQUESTS_OFFSET);
 
-    for (uint32_t i = 0; i < w.plan->n_requests; i++) {
+    for (uint32_t i = from; i < from + n; i++) {
         struct request *r = &w.requests[i];
 
-        r->call = from[i].call;
-        r->scratch_bytes = from[i].scratch_bytes;
+        r->call = table[i].call;
+        r->scratch_bytes = table[i].scratch_bytes;
+        r->extra_steps = table[i].extra_steps;
+        scratch_touch(r->scratch_bytes);
         for (int k = 0; k < KERNEL_MAX_TENSORS; k++) {
             tensor_resolve(&r->call.in[k]);
             tensor_resolve(&r->call.out[k]);
@@ -175,6 +208,26 @@ static void sync_clear(struct kernel_sync *s)
     atomic_store(&s->chunk, 0);
 }
 
+/* Each step waits for the product of the one before. */
+static __attribute__((noinline)) void steps_run(uint64_t n)
+{
+    uint64_t x = n;
+
+    for (uint64_t i = 0; i < n; i++) {
+        x *= UINT64_C(6364136223846793005);
+        __asm__ volatile("" : "+r"(x));
+    }
+}
+
+/* Only before a call: what the kernel leaves behind must still be there when the judge looks. */
+static void fpu_reset(void)
+{
+    uint16_t control = X87_START;
+
+    _mm_setcsr(MXCSR_START);
+    __asm__ volatile("fldcw %0" : : "m"(control));
+}
+
 /* This thread's share of all the requests of a command. */
 static void command_run(const struct worker_command *c, uint32_t rank)
 {
@@ -192,7 +245,11 @@ static void command_run(const struct worker_command *c, uint32_t rank)
         team.scratch_bytes = r->scratch_bytes;
         team.scratch = w.scratch_end[rank] - (r->scratch_bytes + 63) / 64 * 64;
         team.sync = &w.sync[i & 1];
-        rc = w.kernel_fn(&r->call, &team);
+        poison_begin(&r->call, &team, team_barrier);
+        fpu_reset();
+        rc = w.entry.kernel_fn(&r->call, &team);
+        if (r->extra_steps)
+            steps_run(r->extra_steps);
         if (rc != KERNEL_OK && atomic_load(&w.returned) == KERNEL_OK) {
             atomic_store(&w.failed_request, c->base + at);
             atomic_store(&w.returned, rc);
@@ -201,6 +258,7 @@ static void command_run(const struct worker_command *c, uint32_t rank)
             sync_clear(&w.sync[(i + 1) & 1]);
         if (c->n_threads > 1)
             team_barrier(c->n_threads);
+        poison_end(&r->call, &team);
     }
 }
 
@@ -244,6 +302,7 @@ static void member_loop(uint32_t rank)
 {
     uint32_t seen = 0;
 
+    team_barrier(w.plan->n_threads);
     for (;;) {
         struct worker_command command;
 
@@ -261,41 +320,54 @@ static void *member_main(void *rank)
     return NULL;
 }
 
+/* A stack with a guard page below it. */
+static unsigned char *stack_make(size_t *bytes)
+{
+    unsigned char *p;
+
+    *bytes = WORKER_STACK_BYTES + STACK_EXTRA;
+    p = reserve(*bytes + WORKER_PAGE) + WORKER_PAGE;
+    if (mprotect(p, *bytes, PROT_READ | PROT_WRITE))
+        worker_fail("a stack", strerror(errno));
+    /* Now, or the first calls pay for it; a system that does not know this only does it later. */
+    madvise(p, *bytes, MADV_POPULATE_WRITE);
+    return p;
+}
+
+/* Returns when the others are past their own start-up: they ask the system for nothing but futexes
+ * any more. */
 static void team_start(void)
 {
     for (uint32_t i = 1; i < w.plan->n_threads; i++) {
+        size_t bytes;
+        unsigned char *stack = stack_make(&bytes);
+        pthread_attr_t attributes;
         pthread_t t;
-        int rc = pthread_create(&t, NULL, member_main, (void *)(uintptr_t)i);
+        int rc;
 
+        pthread_attr_init(&attributes);
+        pthread_attr_setstack(&attributes, stack, bytes);
+        rc = pthread_create(&t, &attributes, member_main, (void *)(uintptr_t)i);
         if (rc)
-            fail("starting the team", strerror(rc));
+            worker_fail("starting the team", strerror(rc));
+        pthread_attr_destroy(&attributes);
     }
     thread_pin(0);
-}
-
-static void object_load(const char *path)
-{
-    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-
-    if (!object)
-        fail("loading the kernel", dlerror());
-    *(void **)&w.kernel_fn = dlsym(object, "kernel_fn");
-    *(void **)&w.tiling_fn = dlsym(object, "get_tiling_meta");
-    if (!w.kernel_fn || !w.tiling_fn)
-        fail("loading the kernel", "kernel_fn or get_tiling_meta is missing");
+    if (w.plan->n_threads > 1)
+        team_barrier(w.plan->n_threads);
 }
 
 static void command_do(void)
 {
     w.command = w.plan->command;
     if (w.command.reload)
-        requests_load();
+        requests_load(w.command.base, w.command.pool);
     atomic_store(&w.returned, KERNEL_OK);
     sync_clear(&w.sync[0]);
     if (w.command.op == WORKER_META) {
         struct kernel_tiling tiling = {0};
-        int rc = w.tiling_fn(&w.requests[w.command.base].call, w.command.n_threads,
-                             w.plan->features, &tiling);
+        int rc = w.entry.tiling_fn(&w.requests[w.command.base].call, w.command.n_threads,
+                                   w.plan->features, &tiling);
 
         w.control->tiling = tiling;
         atomic_store(&w.returned, rc);
@@ -305,6 +377,8 @@ static void command_do(void)
             futex_wake_all(&w.members[i].go);
         }
         command_run(&w.command, 0);
+    } else if (w.command.op == WORKER_SPIN) {
+        steps_run(w.command.count);
     }
     w.control->returned = atomic_load(&w.returned);
     w.control->failed_request = atomic_load(&w.failed_request);
@@ -318,34 +392,76 @@ static void leader_loop(uint32_t rank)
     for (;;) {
         atomic_store(&w.control->done, seen);
         syscall(SYS_futex, &w.control->done, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+        /* The clock runs until all of us stand still; whoever rang too early has gained nothing. */
+        syscall(SYS_kill, w.pid, SIGSTOP);
         seen = bell_wait(&w.plan->doorbell, seen, FUTEX_WAIT);
         command_do();
     }
 }
 
-int main(int argc, char **argv)
+static void leader_main(void)
 {
-    if (argc != 2)
-        return 2;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-    w.control = (void *)map_file(WORKER_CONTROL, 0, WORKER_PAGE, PROT_READ | PROT_WRITE, 0, NULL);
-    w.plan = (const void *)map_file(WORKER_PLAN, 0, file_bytes(WORKER_PLAN), PROT_READ, 0, NULL);
+    worker_walls_raise((int)w.plan->inspectable);
+    with_shifted_stack(0, leader_loop);
+}
+
+/* The first thread's stack may grow to megabytes; leave it for one like the others'. Sanitizers
+ * know their threads' stacks and stay where they are. */
+static void leader_start(void)
+{
+#ifndef WORKER_SANITIZED
+    static ucontext_t context;
+    size_t bytes;
+    unsigned char *stack = stack_make(&bytes);
+
+    getcontext(&context);
+    context.uc_stack.ss_sp = stack;
+    context.uc_stack.ss_size = bytes;
+    makecontext(&context, leader_main, 0);
+    setcontext(&context);
+    worker_fail("changing stacks", strerror(errno));
+#else
+    leader_main();
+#endif
+}
+
+static void files_map(void)
+{
+    w.control =
+        (void *)worker_file_map(WORKER_CONTROL, 0, WORKER_PAGE, PROT_READ | PROT_WRITE, 0, NULL);
+    w.plan = (const void *)worker_file_map(WORKER_PLAN, 0, file_bytes(WORKER_PLAN), PROT_READ,
+                                           MAP_POPULATE, NULL);
     if (getppid() != w.plan->judge_pid)
-        return 1;
-    w.requests = calloc(w.plan->n_requests ? w.plan->n_requests : 1, sizeof *w.requests);
-    if (!w.requests)
-        fail("request table", "out of memory");
+        _exit(1);
+    map_requests();
     map_slots();
     map_scratch();
-    close_range(WORKER_PLAN, UINT_MAX, 0);
+}
+
+int main(int argc, char **argv)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    w.pid = getpid();
+    files_map();
     for (int i = 0; i < 2; i++) {
         w.sync[i].wait = futex_sleep;
         w.sync[i].wake = futex_wake_all;
     }
+#ifdef WORKER_SANITIZED
+    if (argc != 2)
+        return 2;
+    worker_walls_clocks(w.control);
     team_start();
-    prctl(PR_SET_DUMPABLE, 0);
-    object_load(argv[1]);
-    with_shifted_stack(0, leader_loop);
+    worker_walls_loading();
+    worker_object_load(argv[1], &w.entry);
+#else
+    if (argc != 1)
+        return 2;
+    (void)argv;
+    worker_image_load(w.plan->image_bytes, &w.entry);
+    worker_walls_clocks(w.control);
+    team_start();
+#endif
+    leader_start();
     return 0;
 }

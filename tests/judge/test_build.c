@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "judge/compile/object_cache.h"
 #include "judge/judge.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
@@ -6,7 +7,12 @@
 #include "tests/judge/sandbox.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static struct sandbox box;
 
@@ -191,13 +197,16 @@ static size_t find_bytes(const struct strbuf *file, const char *needle)
     return at ? (size_t)(at - file->data) : SIZE_MAX;
 }
 
+/* A constant to look for in the linked file. */
+#define MARK "__attribute__((used)) static const char mark[] = \"constant mark\";"
+
 Test(build, layouts_move_things_by_seed_and_repeat_exactly)
 {
     struct strbuf first = {0}, again = {0}, other = {0};
     struct judge_build *b, *twin;
     size_t n_moved = 0;
 
-    sandbox_tiny(&box, "");
+    sandbox_tiny(&box, MARK);
     b = sandbox_build(&box);
     twin = sandbox_build(&box);
     read_layout(b, 42, &first);
@@ -207,8 +216,8 @@ Test(build, layouts_move_things_by_seed_and_repeat_exactly)
     for (uint64_t seed = 1; seed <= 20; seed++) {
         strbuf_clear(&other);
         read_layout(b, seed, &other);
-        n_moved +=
-            find_bytes(&other, "Q4_K times a vector") != find_bytes(&first, "Q4_K times a vector");
+        cr_assert_neq(find_bytes(&other, "constant mark"), SIZE_MAX);
+        n_moved += find_bytes(&other, "constant mark") != find_bytes(&first, "constant mark");
     }
     cr_assert_gt(n_moved, 15);
     strbuf_deinit(&first);
@@ -216,4 +225,307 @@ Test(build, layouts_move_things_by_seed_and_repeat_exactly)
     strbuf_deinit(&other);
     judge_build_close(&b);
     judge_build_close(&twin);
+}
+
+Test(build, no_file_of_the_machine_gets_in_through_the_preprocessor)
+{
+    sandbox_tiny(&box, "#define FILE_NAME </etc/passwd>\n#include FILE_NAME");
+    expect_refusal(JUDGE_FAIL_CONTRACT, "kernel/kernel.c:2: #include must name its file");
+    sandbox_tiny(&box, "#include </etc/passwd>");
+    expect_refusal(JUDGE_FAIL_CONTRACT, "/etc/passwd");
+    sandbox_tiny(&box, "#include <stdio.h>");
+    expect_refusal(JUDGE_FAIL_BUILD, "stdio.h: No such file");
+    sandbox_tiny(&box, "#include \"kernel.d\"");
+    expect_refusal(JUDGE_FAIL_BUILD, "kernel.d");
+}
+
+Test(build, a_source_that_is_a_link_is_refused)
+{
+    char path[400];
+
+    sandbox_tiny(&box, "#include \"kernel/x.inc\"");
+    snprintf(path, sizeof path, "%s/x.inc", box.source);
+    cr_assert_eq(symlink("/etc/passwd", path), 0);
+    expect_refusal(JUDGE_FAIL_CONTRACT, "kernel/x.inc: sources are plain files");
+}
+
+Test(build, approved_headers_are_enough_for_intrinsics_and_no_more)
+{
+    struct judge_build *b;
+
+    sandbox_tiny(
+        &box,
+        "#include <errno.h>\n#include <float.h>\n#include <immintrin.h>\n"
+        "#include <limits.h>\n#include <stdbool.h>\n#include <stdint.h>\n#include <stdlib.h>\n"
+        "_Static_assert(INT_MIN < 0 && UINT_MAX == 0xffffffff && "
+        "sizeof(int_fast64_t) == 8 && INT64_MAX > 0 && SIZE_MAX > 0, \"\");");
+    b = sandbox_build(&box);
+    cr_assert(judge_build_ok(b), "%s", judge_build_log(b));
+    judge_build_close(&b);
+    sandbox_tiny(&box, "#include <stdlib.h>\n#define AFTER free((void *)(uintptr_t)call)");
+    expect_refusal(JUDGE_FAIL_CONTRACT, "the kernel calls or reads");
+}
+
+Test(build, the_date_is_no_input)
+{
+    sandbox_tiny(&box, "static const char *when(void) { return __DATE__; }\n"
+                       "#define BEFORE if (when()[0] == 'J') return 7");
+    expect_refusal(JUDGE_FAIL_BUILD, "date-time");
+    sandbox_tiny(&box, "#define GLUE(a, b) a##b\n"
+                       "static const char *when(void) { return GLUE(__TI, ME__); }\n"
+                       "#define BEFORE if (when()[0] == '1') return 7");
+    expect_refusal(JUDGE_FAIL_BUILD, "date-time");
+}
+
+Test(build, incbin_made_of_pieces_is_read_as_a_whole)
+{
+    sandbox_tiny(&box,
+                 "#define S(x) #x\n"
+                 "__asm__(\".section .rodata\\n.\" \"inc\" S(bin) \" \\\"/etc/passwd\\\"\");");
+    expect_refusal(JUDGE_FAIL_CONTRACT, ".incbin is not for kernels");
+    sandbox_tiny(&box, "__asm__(\"nop; .macro hide; syscall; .endm; hide\");");
+    expect_refusal(JUDGE_FAIL_CONTRACT, ".macro is not for kernels");
+}
+
+Test(build, what_looks_like_an_attack_in_a_comment_or_string_is_none)
+{
+    struct judge_build *b;
+
+    sandbox_tiny(&box, "/* #include \"/etc/passwd\" .incbin syscall */\n"
+                       "static const char say[] = \"#include .incbin \\\" ; .macro __DATE__\";\n"
+                       "#define BEFORE if (say[call->n_in & 7] == 1) return 7;\n"
+                       "#pragma GCC push_options\n#pragma GCC optimize(\"O2\")\n"
+                       "#pragma GCC pop_options");
+    b = sandbox_build(&box);
+    cr_assert(judge_build_ok(b), "%s", judge_build_log(b));
+    judge_build_close(&b);
+}
+
+Test(build, a_response_file_in_cc_is_refused)
+{
+    struct judge_build *b;
+
+    sandbox_tiny(&box, "");
+    setenv("CC", "gcc @options", 1);
+    cr_assert_eq(judge_build_open(box.source, &box.options, &b), ERR_USAGE);
+    cr_assert(strstr(err_message(), "@options") != NULL, "%s", err_message());
+    setenv("CC", "no-such-compiler", 1);
+    cr_assert_eq(judge_build_open(box.source, &box.options, &b), ERR_IO);
+}
+
+/* A program in front of the compiler that adds `script`'s effect. */
+static void compiler_wrap(const char *script)
+{
+    char path[400];
+
+    snprintf(path, sizeof path, "%s/bin", box.folder);
+    cr_assert_eq(file_make_dirs(path), 0);
+    snprintf(path, sizeof path, "%s/bin/cc", box.folder);
+    cr_assert_eq(file_write_atomic(path, script, strlen(script)), 0);
+    cr_assert_eq(chmod(path, 0755), 0);
+    setenv("CC", path, 1);
+}
+
+Test(build, code_that_depends_on_the_folder_is_not_reproducible)
+{
+    sandbox_tiny(&box, "");
+    compiler_wrap("#!/bin/sh\nset -e\ngcc \"$@\"\n"
+                  "if test -f kernel.s; then echo \".ident \\\"$PWD\\\"\" >>kernel.s; fi\n");
+    expect_refusal(JUDGE_FAIL_BUILD, "not reproducible");
+    compiler_wrap("#!/bin/sh\nexec gcc \"$@\"\n");
+    {
+        struct judge_build *b = sandbox_build(&box);
+
+        cr_assert(judge_build_ok(b), "%s", judge_build_log(b));
+        judge_build_close(&b);
+    }
+}
+
+Test(build, the_callers_environment_does_not_reach_the_compiler)
+{
+    char before[SHA256_HEX], after[SHA256_HEX];
+
+    sandbox_tiny(&box, "");
+    key_of(before);
+    setenv("CPATH", "/nowhere", 1);
+    setenv("GCC_EXEC_PREFIX", "/nowhere/", 1);
+    setenv("COMPILER_PATH", "/nowhere", 1);
+    setenv("SOURCE_DATE_EPOCH", "1", 1);
+    key_of(after);
+    cr_assert_str_eq(before, after);
+}
+
+Test(build, the_wording_of_the_strings_cannot_decide_anything)
+{
+    struct strbuf linked = {0};
+    struct judge_build *b;
+
+    sandbox_tiny(&box, "extern const char kernel_name[];\n"
+                       "#define BEFORE if (*(const volatile char *)kernel_name == 'x') return 7");
+    expect_refusal(JUDGE_FAIL_CONTRACT, "reads its own kernel_name");
+    sandbox_tiny(&box, "extern const char alias[] __attribute__((visibility(\"hidden\")));\n"
+                       "__asm__(\".set alias, kernel_name\\n.hidden alias\");\n"
+                       "#define BEFORE if (*(const volatile char *)alias == 'x') return 7");
+    b = sandbox_build(&box);
+    cr_assert(judge_build_ok(b), "%s", judge_build_log(b));
+    read_layout(b, 0, &linked);
+    cr_expect_eq(find_bytes(&linked, "Q4_K times a vector"), SIZE_MAX);
+    strbuf_deinit(&linked);
+    judge_build_close(&b);
+}
+
+Test(build, names_its_compiler_object_and_folder)
+{
+    struct judge_build *b;
+    struct strbuf object = {0}, twin_object = {0};
+    struct judge_build *twin;
+
+    sandbox_tiny(&box, "");
+    b = sandbox_build(&box);
+    twin = sandbox_build(&box);
+    cr_expect(strstr(judge_build_compiler(b), "gcc") || strstr(judge_build_compiler(b), "clang"));
+    cr_expect_eq(
+        strncmp(judge_build_object(b), judge_build_folder(b), strlen(judge_build_folder(b))), 0);
+    cr_expect_str_neq(judge_build_folder(b), judge_build_folder(twin));
+    cr_expect_eq(file_read(judge_build_object(b), &object), 0);
+    cr_expect_eq(file_read(judge_build_object(twin), &twin_object), 0);
+    cr_expect_eq(object.len, twin_object.len);
+    cr_expect_eq(memcmp(object.data, twin_object.data, object.len), 0);
+    strbuf_deinit(&object);
+    strbuf_deinit(&twin_object);
+    judge_build_close(&b);
+    judge_build_close(&twin);
+}
+
+Test(build, sanitized_object_has_checks_and_keeps_the_exports)
+{
+    struct judge_build *b;
+    struct strbuf file = {0};
+    const char *path, *again;
+
+    sandbox_tiny(&box, "#ifdef __SANITIZE_ADDRESS__\n#error a kernel can tell\n#endif");
+    b = sandbox_build(&box);
+    cr_assert(judge_build_ok(b), "%s", judge_build_log(b));
+    cr_assert_eq(judge_build_link_sanitized(b, &path), 0, "%s", err_message());
+    cr_assert_eq(judge_build_link_sanitized(b, &again), 0);
+    cr_assert_eq(path, again);
+    cr_assert_eq(file_read(path, &file), 0);
+    cr_expect(find_bytes(&file, "__asan_report_load") != SIZE_MAX);
+    cr_expect(find_bytes(&file, "__ubsan_handle") != SIZE_MAX);
+    cr_expect(find_bytes(&file, "kernel_fn") != SIZE_MAX);
+    strbuf_deinit(&file);
+    judge_build_close(&b);
+}
+
+/* --- cache --- */
+
+static void cache_make(char folder[400])
+{
+    snprintf(folder, 400, "%s/cache", box.folder);
+    cr_assert_eq(file_make_dirs(folder), 0);
+    box.options.cache_dir = folder;
+}
+
+/* Build; true when the compiler had to run. The log and the object's bytes go to *out. */
+static bool was_compiled(struct strbuf *out)
+{
+    struct judge_build *b = sandbox_build(&box);
+    char path[600];
+    bool compiled;
+
+    cr_assert(judge_build_ok(b), "%s", judge_build_log(b));
+    snprintf(path, sizeof path, "%s/kernel.i", judge_build_folder(b));
+    compiled = access(path, F_OK) == 0;
+    strbuf_clear(out);
+    strbuf_addf(out, "%s", judge_build_log(b));
+    cr_assert_eq(file_read(judge_build_object(b), out), 0);
+    judge_build_close(&b);
+    return compiled;
+}
+
+/* Read the one entry of the cache, change a byte near its end, write it back. */
+static void cache_corrupt(void)
+{
+    struct strbuf entry = {0};
+    const struct dirent *e;
+    DIR *dir = opendir(box.options.cache_dir);
+    char path[700];
+    int n = 0;
+
+    cr_assert(dir != NULL);
+    while ((e = readdir(dir)))
+        if (e->d_name[0] != '.') {
+            snprintf(path, sizeof path, "%s/%s", box.options.cache_dir, e->d_name);
+            n++;
+        }
+    closedir(dir);
+    cr_assert_eq(n, 1);
+    cr_assert_eq(file_read(path, &entry), 0);
+    entry.data[entry.len - 100] ^= 1;
+    cr_assert_eq(file_write_atomic(path, entry.data, entry.len), 0);
+    strbuf_deinit(&entry);
+}
+
+Test(build, an_object_is_compiled_once_and_never_trusted_blindly)
+{
+    struct strbuf first = {0}, later = {0};
+    char folder[400];
+
+    cache_make(folder);
+    sandbox_tiny(&box, "static int unused;");
+    cr_assert(was_compiled(&first));
+    cr_assert(strstr(first.data, "unused") != NULL);
+    cr_assert_not(was_compiled(&later));
+    cr_assert_eq(first.len, later.len);
+    cr_assert_eq(memcmp(first.data, later.data, first.len), 0);
+    cache_corrupt();
+    cr_assert(was_compiled(&later));
+    cr_assert_eq(memcmp(first.data, later.data, first.len), 0);
+    cr_assert_not(was_compiled(&later));
+    sandbox_tiny(&box, "static int unused_too;");
+    cr_assert(was_compiled(&later));
+    strbuf_deinit(&first);
+    strbuf_deinit(&later);
+}
+
+Test(build, a_cached_object_is_inspected_and_can_be_built_with_sanitizers)
+{
+    struct judge_build *b;
+    const char *path;
+    char folder[400];
+
+    cache_make(folder);
+    sandbox_tiny(&box, "#define BEFORE __asm__ volatile(\"rdtsc\" ::: \"eax\", \"edx\")");
+    expect_refusal(JUDGE_CHEAT, "rdtsc");
+    expect_refusal(JUDGE_CHEAT, "rdtsc");
+    sandbox_tiny(&box, "");
+    for (int i = 0; i < 2; i++) {
+        b = sandbox_build(&box);
+        cr_assert_eq(judge_build_link_sanitized(b, &path), 0, "%s", err_message());
+        judge_build_close(&b);
+    }
+}
+
+Test(build, the_cache_keeps_the_entries_used_last)
+{
+    struct strbuf object = {0}, log = {0};
+    char folder[400], key[SHA256_HEX];
+
+    cache_make(folder);
+    strbuf_addf(&object, "object");
+    for (int i = 0; i < OBJECT_CACHE_ENTRIES + 2; i++) {
+        snprintf(key, sizeof key, "%064d", i);
+        cr_assert_eq(object_cache_put(folder, key, &object, &log), 0);
+        if (i == OBJECT_CACHE_ENTRIES - 1) { /* entry 0 is used again, so 1 and 2 must go */
+            snprintf(key, sizeof key, "%064d", 0);
+            cr_assert_eq(object_cache_get(folder, key, &object, &log), 1);
+            cr_assert_str_eq(object.data, "objectobject");
+        }
+    }
+    for (int i = 0; i < OBJECT_CACHE_ENTRIES + 2; i++) {
+        snprintf(key, sizeof key, "%064d", i);
+        cr_expect_eq(object_cache_get(folder, key, &object, &log), i != 1 && i != 2, "%d", i);
+    }
+    strbuf_deinit(&object);
+    strbuf_deinit(&log);
 }

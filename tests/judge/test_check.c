@@ -21,6 +21,20 @@ static void teardown(void)
 
 TestSuite(check, .init = setup, .fini = teardown, .timeout = 240);
 
+/* The one case that failed. */
+static const struct judge_check_case *failed_case(const struct judge_check_report *r)
+{
+    const struct judge_check_case *failed = NULL;
+
+    for (size_t i = 0; i < r->n_cases; i++)
+        if (r->cases[i].failed) {
+            cr_assert_null(failed);
+            failed = &r->cases[i];
+        }
+    cr_assert_not_null(failed);
+    return failed;
+}
+
 /* Check the tiny kernel with `prologue`: it must fail, and say so. */
 static void expect_failure(const char *prologue, enum judge_verdict verdict, const char *said)
 {
@@ -33,10 +47,34 @@ static void expect_failure(const char *prologue, enum judge_verdict verdict, con
     cr_assert_eq(judge_check(b, &box.options, &r), 0, "%s", err_message());
     cr_assert_eq(r.verdict, verdict, "%s: %s", judge_verdict_name(r.verdict), r.message);
     cr_assert(strstr(r.message, said) != NULL, "\"%s\" is not in: %s", said, r.message);
-    cr_assert(strstr(r.message, problem_shipped.cases[r.n_cases - 1].name) != NULL);
-    cr_assert(r.cases[r.n_cases - 1].failed);
+    cr_assert(strstr(r.message, failed_case(&r)->c->name) != NULL);
+    cr_assert_str_eq(failed_case(&r)->message, r.message);
     judge_check_report_deinit(&r);
     judge_build_close(&b);
+}
+
+/* Check the shipped kernel, wrapped as sandbox_shipped says, on one case or (NULL) on all. */
+static void check_shipped(const char *body, const char *name, struct judge_check_report *r)
+{
+    struct judge_build *b;
+
+    sandbox_shipped(&box, body, "");
+    b = sandbox_build(&box);
+    cr_assert(judge_build_ok(b), "%s", judge_build_log(b));
+    box.options.only_case = name;
+    cr_assert_eq(judge_check(b, &box.options, r), 0, "%s", err_message());
+    judge_build_close(&b);
+}
+
+static void expect_shipped_failure(const char *body, const char *name, enum judge_verdict verdict,
+                                   const char *said)
+{
+    struct judge_check_report r;
+
+    check_shipped(body, name, &r);
+    cr_assert_eq(r.verdict, verdict, "%s: %s", judge_verdict_name(r.verdict), r.message);
+    cr_assert(strstr(r.message, said) != NULL, "\"%s\" is not in: %s", said, r.message);
+    judge_check_report_deinit(&r);
 }
 
 Test(check, passes_an_honest_case_and_stops_where_the_kernel_gives_up)
@@ -120,6 +158,8 @@ Test(check, the_seed_in_a_message_repeats_the_failure)
         cr_assert_eq(r[i].verdict, JUDGE_FAIL_CORRECTNESS);
     }
     cr_expect_str_eq(r[0].message, r[1].message);
+    cr_expect_gt(r[0].worst.n_cells, 1);
+    cr_expect_eq(memcmp(&r[0].worst, &r[1].worst, sizeof r[0].worst), 0);
     judge_check_report_deinit(&r[0]);
     judge_check_report_deinit(&r[1]);
     judge_build_close(&b);
@@ -154,6 +194,68 @@ Test(check, declared_sizes_are_bounded)
     expect_failure("#define META out->layout_id = call->op", JUDGE_FAIL_CONTRACT, "layout id");
 }
 
+Test(check, packing_must_give_the_same_bytes_for_every_team)
+{
+    expect_failure("#define PACKED if (team->size > 1 && team->rank == 0)"
+                   " ((char *)call->out[0].data)[5] ^= 1",
+                   JUDGE_FAIL_CORRECTNESS, "packed: byte 5 is not what it was the first time");
+}
+
+/* Room asked for but not filled would make a packed file's digest depend on old memory. */
+Test(check, packing_must_write_all_it_asked_for)
+{
+    expect_failure("#define META if (call->op == KERNEL_PACK) out->opaque_bytes += 64",
+                   JUDGE_FAIL_CORRECTNESS, "is not what it was the first time");
+}
+
+/* What packs is another process than what multiplies: nothing but the packed bytes passes over. */
+Test(check, a_kernel_cannot_remember_what_it_packed)
+{
+    expect_failure("#define EXTRA static int packed;\n"
+                   "#define PACKED packed = 1\n"
+                   "#define BEFORE if (!packed) __builtin_trap()",
+                   JUDGE_FAIL_CRASH, "step 2 of 2");
+}
+
+Test(check, a_changed_floating_point_unit_is_refused)
+{
+    expect_failure("#define AFTER __asm__ volatile(\"fld1\")", JUDGE_FAIL_CONTRACT,
+                   "floating-point unit changed");
+}
+
+Test(check, a_kernel_must_survive_what_is_no_number)
+{
+    expect_shipped_failure("const float *x = call->in[0].data;\n"
+                           "for (int64_t i = 0; call->op == KERNEL_SOFTMAX && i < 99; i++)\n"
+                           "    if (x[i] != x[i] || x[i] - x[i] != 0) __builtin_trap();\n",
+                           "softmax-33x3", JUDGE_FAIL_CRASH, "pattern nonfinite");
+}
+
+/* Right on every listed width, wrong on most others. */
+Test(check, a_kernel_for_the_listed_shapes_alone_fails_a_drawn_one)
+{
+    struct judge_check_report r;
+
+    check_shipped("if (call->op == KERNEL_GEMM && call->in[0].ne[1] > 17 &&\n"
+                  "    call->in[0].ne[1] != 33 && call->in[0].ne[1] != 64)\n"
+                  "    return KERNEL_OK;\n",
+                  NULL, &r);
+    cr_assert_eq(r.verdict, JUDGE_FAIL_CORRECTNESS, "%s", r.message);
+    cr_expect(strstr(r.message, "case drawn-gemm") != NULL, "%s", r.message);
+    cr_expect(strstr(r.message, "never written") != NULL, "%s", r.message);
+    judge_check_report_deinit(&r);
+}
+
+/* Within the stack frame, where no guard page is. */
+Test(check, the_sanitized_build_finds_what_guard_pages_do_not)
+{
+    expect_shipped_failure("int table[4] = {1, 2, 3, 4};\n"
+                           "volatile int past = 4, seen;\n"
+                           "seen = table[past];\n"
+                           "(void)seen;\n",
+                           "add-77x3", JUDGE_FAIL_CORRECTNESS, "sanitizer");
+}
+
 Test(check, the_shipped_kernel_is_correct)
 {
     struct judge_check_report r;
@@ -163,7 +265,9 @@ Test(check, the_shipped_kernel_is_correct)
     cr_assert(judge_build_ok(b), "%s", judge_build_log(b));
     cr_assert_eq(judge_check(b, &box.options, &r), 0, "%s", err_message());
     cr_assert_eq(r.verdict, JUDGE_WIN, "%s", r.message);
-    cr_assert_eq(r.n_cases, problem_shipped.n_cases);
+    cr_assert_eq(r.n_cases, problem_shipped.n_cases + r.n_drawn);
+    cr_assert_geq(r.n_drawn, 40);
+    cr_assert_gt(r.n_sanitized, 0);
     for (size_t i = 0; i < r.n_cases; i++) {
         cr_assert_geq(r.cases[i].n_runs, 4);
         cr_assert_leq(r.cases[i].max_bound_share, 1);

@@ -197,6 +197,76 @@ Test(compare, a_range_looks_at_its_own_elements_only)
     subject_deinit(&s);
 }
 
+static const struct judge_check_cell *worst_cell(const struct judge_check_region *r)
+{
+    for (uint32_t i = 0; i < r->n_cells; i++)
+        if (r->cells[i].worst)
+            return &r->cells[i];
+    cr_assert_fail("no worst cell among %u", r->n_cells);
+    return NULL;
+}
+
+Test(compare, the_worst_region_shows_the_worst_element_and_its_neighbours)
+{
+    struct judge_check_region r;
+    const struct judge_check_cell *cell;
+    struct subject s;
+    size_t rows, at;
+
+    subject_init(&s, "gemm");
+    rows = (size_t)s.in.buffers[s.buffer].tensor.ne[0];
+    for (size_t i = 0; i < 4; i++) { /* corners and the middle */
+        size_t row = i & 1 ? rows - 1 : rows / 2, column = i & 2 ? 7 : 0;
+
+        at = column * rows + row;
+        element_set(&s, at, (float)(s.all.expect.want[at] + 100 * s.all.expect.bound[at]));
+        cr_assert_eq(compare_worst(&s.all, s.got), at);
+        compare_region(&s.all, s.got, at, &r);
+        cell = worst_cell(&r);
+        cr_expect(cell->row == row && cell->column == column);
+        cr_expect_float_eq(cell->got - cell->want, 100 * cell->bound, cell->bound);
+        cr_expect_gt(cell->units, 100);
+        cr_expect_geq(r.n_cells, JUDGE_REGION_ROWS * 3);
+        element_set(&s, at, (float)s.all.expect.want[at]);
+    }
+    element_set(&s, 3, NAN);
+    element_set(&s, 9, 1e30f);
+    cr_expect_eq(compare_worst(&s.all, s.got), 3, "no number is worse than any number");
+    subject_deinit(&s);
+}
+
+Test(compare, the_worst_region_of_blocks_shows_bytes)
+{
+    struct judge_check_region r;
+    struct subject s;
+
+    subject_init(&s, "quantize");
+    s.got[5 * s.all.element_bytes + 17] ^= 3;
+    cr_assert_eq(compare_worst(&s.all, s.got), 5);
+    compare_region(&s.all, s.got, 5, &r);
+    cr_expect_eq(worst_cell(&r)->row, 17);
+    cr_expect_neq(worst_cell(&r)->got, worst_cell(&r)->want);
+    subject_deinit(&s);
+}
+
+/* PROBLEM_NONFINITE, in values and in blocks. */
+Test(compare, where_anything_goes_nothing_is_compared)
+{
+    static const char *const ops[] = {"gemv", "quantize"};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct subject s;
+        char message[256];
+
+        subject_init(&s, ops[i]);
+        memset(s.got + 2 * s.all.element_bytes, 0xff, s.all.element_bytes);
+        cr_assert_not(agrees(&s, 0, message));
+        s.all.expect.bound[2] = INFINITY;
+        cr_expect(agrees(&s, 0, message), "%s: %s", ops[i], message);
+        subject_deinit(&s);
+    }
+}
+
 Test(compare, offsets_follow_the_strides)
 {
     struct kernel_tensor t = {

@@ -79,9 +79,9 @@ static void run_campaign(const struct campaign *c, uint32_t n, uint64_t seed, st
         enum decide_outcome o;
         struct decide d = run_once(c, &r, &o);
 
-        t->units[o][t->outcome[o]++] = d.n;
-        if (o == DECIDE_ACCEPT && d.n < t->fewest_accept)
-            t->fewest_accept = d.n;
+        t->units[o][t->outcome[o]++] = d.seen.n;
+        if (o == DECIDE_ACCEPT && d.seen.n < t->fewest_accept)
+            t->fewest_accept = d.seen.n;
     }
 }
 
@@ -121,21 +121,25 @@ static struct campaign plain(double effect)
 
 static struct tally tally; /* large: kept off the stack */
 
-/* Each summand of the e-process is f(x) = exp(x - x^2 / 2) of a symmetric x; the claim is that f
- * averages to at most 1 around every centre <= 0. */
-Test(decide, wager_never_gains_from_a_symmetric_x_around_zero_or_less)
+/* A fair coin never raises the capital on average, wherever it stands. */
+Test(decide, a_fair_coin_gains_nothing)
 {
-    for (double centre = -3; centre <= 0; centre += 0.01)
-        for (double z = 0; z <= 6; z += 0.01) {
-            double up = centre + z, down = centre - z;
-            double mean = (exp(up - up * up / 2) + exp(down - down * down / 2)) / 2;
+    for (uint32_t up = 0; up < 120; up++)
+        for (uint32_t down = 0; down < 120; down++) {
+            struct eprocess now = {up, down}, won = now, lost = now;
 
-            cr_assert(mean <= 1 + 1e-12, "centre %g, z %g: %g", centre, z, mean);
+            eprocess_add(&won, 1e-9);
+            eprocess_add(&lost, -7);
+            cr_assert((eprocess_value(&won) + eprocess_value(&lost)) / 2 <=
+                          eprocess_value(&now) * (1 + 1e-12),
+                      "%u up, %u down", up, down);
         }
 }
 
-Test(decide, evidence_equals_the_plain_sum_where_that_does_not_overflow)
+Test(decide, evidence_is_the_mean_over_the_stakes)
 {
+    static const double bets[] = {RULE_BETS};
+    double capital[RULE_N_BETS] = {1, 1, 1, 1};
     struct eprocess e;
     struct rng r;
 
@@ -143,14 +147,36 @@ Test(decide, evidence_equals_the_plain_sum_where_that_does_not_overflow)
     eprocess_init(&e);
     cr_assert_float_eq(eprocess_value(&e), 1, 1e-12);
     for (int i = 0; i < 200; i++) {
-        double plain_sum = 0;
+        double x = 0.01 + 0.02 * rng_normal(&r), sum = 0;
 
-        eprocess_add(&e, 0.02 * rng_normal(&r));
-        for (int k = RULE_LAMBDA_MIN_LOG2; k <= RULE_LAMBDA_MAX_LOG2; k++)
-            plain_sum += exp(ldexp(e.sum, k) - ldexp(e.sum_squares, 2 * k) / 2);
-        plain_sum /= RULE_LAMBDA_MAX_LOG2 - RULE_LAMBDA_MIN_LOG2 + 1;
-        cr_assert_float_eq(eprocess_value(&e) / plain_sum, 1, 1e-9);
+        eprocess_add(&e, x);
+        for (int k = 0; k < RULE_N_BETS; k++)
+            sum += capital[k] *= x > 0 ? 1 + bets[k] : 1 - bets[k];
+        cr_assert_float_eq(eprocess_value(&e) / (sum / RULE_N_BETS), 1, 1e-9);
     }
+}
+
+/* No effect at all is no gain. */
+Test(decide, a_unit_of_exactly_zero_counts_against)
+{
+    struct eprocess e;
+
+    eprocess_init(&e);
+    eprocess_add(&e, 0);
+    cr_assert_eq(e.n_down, 1);
+}
+
+Test(decide, reaching_a_level_is_what_the_value_says)
+{
+    static const double levels[] = {2, 20, 100, 240, 1000};
+
+    for (uint32_t up = 0; up < 60; up++)
+        for (uint32_t down = 0; down < 60; down++)
+            for (size_t k = 0; k < sizeof levels / sizeof *levels; k++) {
+                struct eprocess e = {up, down};
+
+                cr_assert_eq(eprocess_reaches(&e, levels[k]), eprocess_value(&e) >= levels[k]);
+            }
 }
 
 Test(decide, evidence_stays_finite_in_both_directions)
@@ -179,7 +205,7 @@ Test(decide, null_campaigns_do_not_win)
         run_campaign(&c, 2000, 100 + (uint64_t)kind, &tally);
         report(noise_names[kind], &tally);
         cr_expect_leq(tally.outcome[DECIDE_ACCEPT], 2, "%s", noise_names[kind]);
-        cr_expect_leq(median_units(&tally, DECIDE_GIVE_UP), 24, "%s", noise_names[kind]);
+        cr_expect_leq(median_units(&tally, DECIDE_GIVE_UP), 19, "%s", noise_names[kind]);
         cr_expect_geq(tally.outcome[DECIDE_GIVE_UP], 1900, "%s", noise_names[kind]);
     }
 }
@@ -194,19 +220,18 @@ Test(decide, a_gain_of_the_margin_alone_does_not_win)
     cr_expect_leq(tally.outcome[DECIDE_ACCEPT], 1);
 }
 
-Test(decide, two_percent_wins_in_about_thirty_units)
+Test(decide, two_percent_wins_in_about_thirty_units_or_fewer)
 {
     struct campaign c = plain(0.02);
 
     run_campaign(&c, 500, 300, &tally);
     report("+2 %", &tally);
     cr_expect_geq(tally.outcome[DECIDE_ACCEPT], 400);
-    cr_expect_leq(median_units(&tally, DECIDE_ACCEPT), 60);
-    cr_expect_geq(median_units(&tally, DECIDE_ACCEPT), 20);
+    cr_expect_leq(median_units(&tally, DECIDE_ACCEPT), 35);
     cr_expect_eq(tally.outcome[DECIDE_VETO], 0);
 }
 
-Test(decide, nothing_is_accepted_in_fewer_than_eighteen_units)
+Test(decide, nothing_is_accepted_in_fewer_than_eleven_units)
 {
     static const double gains[] = {0.05, 0.1, 0.25, 0.5, 0.7, 1, 1.4, 2.8};
 
@@ -217,8 +242,8 @@ Test(decide, nothing_is_accepted_in_fewer_than_eighteen_units)
             c.sd = quiet ? 0.001 : 0.05;
             run_campaign(&c, 40, 400 + i, &tally);
             cr_expect_eq(tally.outcome[DECIDE_ACCEPT], 40, "gain %g", gains[i]);
-            cr_expect_geq(tally.fewest_accept, 18, "gain %g", gains[i]);
-            cr_expect_leq(median_units(&tally, DECIDE_ACCEPT), 40, "gain %g", gains[i]);
+            cr_expect_geq(tally.fewest_accept, 11, "gain %g", gains[i]);
+            cr_expect_leq(median_units(&tally, DECIDE_ACCEPT), 20, "gain %g", gains[i]);
         }
 }
 
@@ -247,6 +272,35 @@ Test(decide, a_slow_down_of_five_percent_loses)
     cr_expect_eq(tally.outcome[DECIDE_GIVE_UP] + tally.outcome[DECIDE_VETO], 300);
 }
 
+/* One unit in fifty is off by a fifth, either way: what a quiet machine shows in thirty units is
+ * not lost. */
+Test(decide, bursts_neither_win_nor_void_a_gain)
+{
+    uint32_t accepted = 0, units = 0;
+    struct rng r;
+
+    rng_init(&r, 1000);
+    for (int run = 0; run < 400; run++) {
+        double weight = 1;
+        enum decide_outcome o;
+        struct decide d;
+
+        decide_init(&d, &weight, 1, RULE_MARGIN_MIN, RULE_ALPHA, RULE_BETA, RULE_CAP_UNITS);
+        do {
+            double x = 0.015 + 0.01 * rng_normal(&r), u = rng_uniform(&r);
+
+            x += u < 0.01 ? 0.2 : u < 0.02 ? -0.2 : 0;
+            o = decide_add(&d, &x);
+        } while (o == DECIDE_MORE);
+        accepted += o == DECIDE_ACCEPT;
+        units += d.seen.n;
+    }
+    fprintf(stderr, "decide: bursts, +1.5 %% at 1 %%: %u of 400 accepted, %u units each\n",
+            accepted, units / 400);
+    cr_expect_geq(accepted, 360);
+    cr_expect_leq(units / 400, 50);
+}
+
 Test(decide, a_single_quiet_case_works_too)
 {
     struct campaign c = plain(0.02);
@@ -269,7 +323,7 @@ Test(decide, the_cap_ends_what_cannot_be_told)
     rng_init(&r, 800);
     d = run_once(&c, &r, &o);
     cr_assert_eq(o, DECIDE_CAP);
-    cr_assert_eq(d.n, 5);
+    cr_assert_eq(d.seen.n, 5);
 }
 
 Test(decide, veto_names_the_case)

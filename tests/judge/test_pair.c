@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "judge/measure/pair.h"
+#include "judge/measure/seat.h"
 #include "judge/measure/unit.h"
 #include "reference/base/err.h"
 #include "tests/judge/sandbox.h"
@@ -67,6 +69,8 @@ Test(pair, a_unit_follows_its_plan)
                      err_message());
         cr_assert_neq(u[n].layout[0], u[n].layout[1]);
         cr_assert_gt(u[n].n_cases, 0);
+        cr_assert_gt(u[n].n_verified, u[n].n_cases * UNIT_QUADS * UNIT_SLICES);
+        cr_assert(u[n].disturbed_share <= 1 && u[n].steal_share <= 1);
         for (size_t i = 0; i < u[n].n_cases; i++)
             check_unit_case(&u[n], i);
     }
@@ -91,6 +95,91 @@ static const char right_at_first[] =
     "    return rc;\n"
     "}";
 
+/* The kernel of `body`, on both sides, while it is prepared, calibrated or timed. */
+static void check_is_caught(const char *body, const char *words)
+{
+    struct judge_build *b;
+    struct judge_pair *p = NULL;
+    static struct judge_unit u;
+    enum judge_verdict verdict = JUDGE_WIN;
+    char message[512] = "";
+    int status = UNIT_DONE;
+
+    sandbox_shipped(&box, body, "");
+    b = sandbox_build(&box);
+    cr_assert(judge_build_ok(b), "%s", judge_build_log(b));
+    cr_assert_eq(judge_pair_open(b, b, &box.options, 0, &p), 0, "%s", err_message());
+    for (int n = 0; n < 2 && status == UNIT_DONE; n++)
+        status = judge_pair_unit(p, 20 + n, &u, &verdict, message);
+    cr_assert_eq(status, UNIT_FAILED, "%s", err_message());
+    cr_assert_eq(verdict, JUDGE_FAIL_CORRECTNESS, "%s", message);
+    cr_assert(strstr(message, words) != NULL, "%s", message);
+    judge_pair_close(&p);
+    judge_build_close(&b);
+}
+
+/* One answer is remembered by the address of the weights it came from: a warm-up request may be the
+ * first to meet them. */
+Test(pair, answers_replayed_by_address_are_caught)
+{
+    check_is_caught("static void *pages;\n"
+                    "static float answer[512];\n"
+                    "if (call->op == KERNEL_ATTENTION && call->in[0].ne[2] == 1) {\n"
+                    "    int rc = KERNEL_OK;\n"
+                    "    if (pages == call->in[1].data)\n"
+                    "        memcpy(call->out[0].data, answer, sizeof answer);\n"
+                    "    else\n"
+                    "        rc = shipped_fn(call, team);\n"
+                    "    if (!pages) {\n"
+                    "        pages = call->in[1].data;\n"
+                    "        memcpy(answer, call->out[0].data, sizeof answer);\n"
+                    "    }\n"
+                    "    return rc;\n"
+                    "}",
+                    "differs from the oracle");
+}
+
+Test(pair, every_second_request_left_out_is_caught)
+{
+    check_is_caught("static uint32_t calls;\n"
+                    "if (call->op == KERNEL_GEMV && team->size == 1 && calls++ % 2)\n"
+                    "    return KERNEL_OK;",
+                    "was never written");
+}
+
+/* What lay in the output before a call must not tell which elements will be looked at: here only
+ * those that stood out are written. */
+Test(pair, rows_that_look_sampled_cannot_be_told)
+{
+    check_is_caught("static uint32_t old[512];\n"
+                    "if (call->op == KERNEL_ATTENTION && call->in[0].ne[2] == 1) {\n"
+                    "    uint32_t *y = call->out[0].data;\n"
+                    "    int rc;\n"
+                    "    memcpy(old, y, sizeof old);\n"
+                    "    rc = shipped_fn(call, team);\n"
+                    "    for (int i = 0; i < 512; i++)\n"
+                    "        if (old[i] == old[(i + 1) % 512] || old[i] == old[(i + 2) % 512])\n"
+                    "            y[i] = old[i];\n"
+                    "    return rc;\n"
+                    "}",
+                    "was never written");
+}
+
+/* The answer of the call before: right shape, plausible numbers, one request late. */
+Test(pair, answers_given_one_call_late_are_caught)
+{
+    check_is_caught("static float answer[512];\n"
+                    "if (call->op == KERNEL_ATTENTION && call->in[0].ne[2] == 1) {\n"
+                    "    float *y = call->out[0].data, mine[512];\n"
+                    "    int rc = shipped_fn(call, team);\n"
+                    "    memcpy(mine, y, sizeof mine);\n"
+                    "    memcpy(y, answer, sizeof answer);\n"
+                    "    memcpy(answer, mine, sizeof mine);\n"
+                    "    return rc;\n"
+                    "}",
+                    "differs from the oracle");
+}
+
 Test(pair, a_kernel_that_is_only_right_at_first_is_caught_while_timed)
 {
     struct judge_build *cheat, *honest = shipped();
@@ -105,12 +194,11 @@ Test(pair, a_kernel_that_is_only_right_at_first_is_caught_while_timed)
     cr_assert_eq(judge_pair_open(cheat, honest, &box.options, 5, &p), 0, "%s", err_message());
     cr_assert_eq(judge_pair_unit(p, 1, &u, &verdict, message), UNIT_FAILED);
     cr_assert_eq(verdict, JUDGE_FAIL_CORRECTNESS);
-    cr_assert(strstr(message, "timed call differs from the oracle") != NULL, "%s", message);
+    cr_assert(strstr(message, "differs from the oracle") != NULL, "%s", message);
     judge_pair_close(&p);
-    cr_assert_eq(judge_pair_open(honest, cheat, &box.options, 5, &p), 0, "%s", err_message());
-    cr_assert_lt(judge_pair_unit(p, 1, &u, &verdict, message), 0,
+    cr_assert_lt(judge_pair_open(honest, cheat, &box.options, 5, &p), 0,
                  "an incumbent's fault is no verdict on the candidate");
-    judge_pair_close(&p);
+    cr_assert(strstr(err_message(), "the incumbent failed") != NULL, "%s", err_message());
     judge_build_close(&cheat);
     judge_build_close(&honest);
 }
@@ -134,7 +222,7 @@ Test(pair, a_build_against_itself_answers_for_its_own_faults)
     judge_build_close(&b);
 }
 
-Test(pair, sides_with_other_private_bytes_are_moved_and_still_right)
+Test(pair, sides_with_other_private_bytes_have_two_copies_each)
 {
     struct judge_build *candidate, *incumbent = shipped();
     struct judge_pair *p = NULL;
@@ -149,12 +237,130 @@ Test(pair, sides_with_other_private_bytes_are_moved_and_still_right)
     cr_assert(judge_build_ok(candidate), "%s", judge_build_log(candidate));
     cr_assert_eq(judge_pair_open(candidate, incumbent, &box.options, 0, &p), 0, "%s",
                  err_message());
-    for (int n = 0; n < 4; n++)
-        cr_assert_eq(judge_pair_unit(p, 10 + n, &u, &verdict, message), UNIT_DONE, "%s %s", message,
-                     err_message());
+    cr_assert_not(p->alike);
+    for (int side = 0; side < 2; side++) {
+        const struct segment *two = p->opaque[side];
+
+        cr_assert_neq(two[0].fd, two[1].fd);
+        cr_assert_eq(memcmp(two[0].data, two[1].data, two[0].bytes), 0);
+    }
+    cr_assert_eq(judge_pair_unit(p, 10, &u, &verdict, message), UNIT_DONE, "%s %s", message,
+                 err_message());
     judge_pair_close(&p);
     judge_build_close(&candidate);
     judge_build_close(&incumbent);
+}
+
+/* A worker maps what its seat names and nothing else. */
+Test(pair, no_seat_sees_the_outputs_of_the_rival)
+{
+    struct judge_build *b = shipped();
+    struct judge_pair *p = NULL;
+    struct seat seats[2][2];
+
+    cr_assert_eq(judge_pair_open(b, b, &box.options, 0, &p), 0, "%s", err_message());
+    cr_assert(p->alike);
+    for (int k = 0; k < 4; k++)
+        cr_assert_eq(seat_open(p, k & 1, k >> 1, 0, 7, 0, &seats[k & 1][k >> 1]), 0, "%s",
+                     err_message());
+    for (int copy = 0; copy < 2; copy++) {
+        cr_expect_neq(seats[0][copy].output->fd, seats[1][copy].output->fd);
+        cr_expect_neq(seats[0][copy].output->fd, seats[1][1 - copy].output->fd);
+        cr_expect_eq(seats[0][copy].opaque, seats[1][copy].opaque, "the same pages for both sides");
+        cr_expect_neq(seats[copy][0].opaque, seats[copy][1].opaque);
+        cr_expect_neq(seats[copy][0].input, seats[copy][1].input);
+    }
+    for (int k = 0; k < 4; k++)
+        seat_close(&seats[k & 1][k >> 1]);
+    judge_pair_close(&p);
+    judge_build_close(&b);
+}
+
+Test(pair, hidden_shapes_keep_name_and_weight_and_outlive_the_pair)
+{
+    struct judge_build *b = shipped();
+    struct judge_pair *p = NULL;
+    static struct judge_unit u;
+    enum judge_verdict verdict = JUDGE_WIN;
+    char message[512] = "";
+    struct problem_work drawn, listed;
+    size_t n_other = 0;
+
+    cr_assert_eq(judge_pair_open(b, b, &box.options, 99, &p), 0, "%s", err_message());
+    cr_assert_eq(judge_pair_unit(p, 1, &u, &verdict, message), UNIT_DONE, "%s %s", message,
+                 err_message());
+    judge_pair_close(&p);
+    for (size_t i = 0, k = 0; i < problem_shipped.n_cases; i++) {
+        const struct problem_case *c = &problem_shipped.cases[i];
+
+        if (!(c->weight > 0))
+            continue;
+        cr_assert_str_eq(u.cases[k].c->name, c->name);
+        cr_assert_str_eq(u.cases[k].c->op, c->op);
+        cr_assert_eq(u.cases[k].c->weight, c->weight);
+        cr_assert_eq(compute_flops(u.cases[k].c, &drawn), 0);
+        cr_assert_eq(compute_flops(c, &listed), 0);
+        n_other += drawn.bytes_read != listed.bytes_read;
+        k++;
+    }
+    cr_assert_gt(n_other, u.n_cases / 2);
+    judge_build_close(&b);
+}
+
+/* Both sides one build; `u` NULL: no unit is run. */
+static struct judge_pair *control_open(struct judge_build *b, enum judge_control_kind kind,
+                                       double effect, struct judge_unit *u)
+{
+    struct judge_pair *p = NULL;
+    enum judge_verdict verdict = JUDGE_WIN;
+    char message[512] = "";
+
+    box.options.control = (struct judge_control){.kind = kind, .effect = effect};
+    cr_assert_eq(judge_pair_open(b, b, &box.options, 0, &p), 0, "%s", err_message());
+    if (u)
+        cr_assert_eq(judge_pair_unit(p, 3, u, &verdict, message), UNIT_DONE, "%s %s", message,
+                     err_message());
+    return p;
+}
+
+Test(pair, controls_without_an_effect_differ_in_layout_or_place_alone)
+{
+    struct judge_build *b = shipped();
+    struct judge_pair *p;
+    static struct judge_unit u;
+    int fd;
+
+    p = control_open(b, JUDGE_CONTROL_IDENTICAL, 0, &u);
+    cr_expect_eq(u.layout[0], u.layout[1]);
+    cr_expect(p->alike);
+    judge_pair_close(&p);
+    p = control_open(b, JUDGE_CONTROL_REALLOCATED, 0, &u);
+    cr_expect_neq(u.layout[0], u.layout[1]);
+    cr_expect_not(p->alike);
+    fd = p->opaque[0][p->n_units & 1].fd;
+    cr_expect_eq(pair__opaque_move(p, 0), 0);
+    cr_expect_neq(p->opaque[0][p->n_units & 1].fd, fd);
+    cr_expect_eq(memcmp(p->opaque[0][0].data, p->opaque[0][1].data, p->opaque[0][0].bytes), 0);
+    judge_pair_close(&p);
+    judge_build_close(&b);
+}
+
+Test(pair, a_control_slows_the_side_it_names)
+{
+    struct judge_build *b = shipped();
+    static struct judge_unit u;
+
+    for (int k = 0; k < 2; k++) {
+        struct judge_pair *p =
+            control_open(b, k ? JUDGE_CONTROL_SPED : JUDGE_CONTROL_SLOWED, 0.05, k ? NULL : &u);
+
+        for (size_t i = 0; i < p->pool.n_cases; i++) {
+            cr_expect_gt(p->extra_steps[k][i], 0);
+            cr_expect_eq(p->extra_steps[1 - k][i], 0);
+        }
+        judge_pair_close(&p);
+    }
+    judge_build_close(&b);
 }
 
 Test(pair, a_candidate_that_cannot_be_prepared_fails_its_units)

@@ -100,6 +100,11 @@ static void expect_rates(const struct judge_peaks *p)
         cr_expect(isfinite(p->f32_gflops[row]) && p->f32_gflops[row] > 0.1);
         cr_expect(isfinite(p->int8_gops[row]) && p->int8_gops[row] > 0.1);
     }
+    for (size_t i = 0; i < p->n_narrower; i++) {
+        cr_expect(isfinite(p->narrower[i].rate) && p->narrower[i].rate > 0.1);
+        cr_expect_str_neq(p->narrower[i].loop, p->f32_loop);
+        cr_expect_str_neq(p->narrower[i].loop, p->int8_loop);
+    }
     cr_expect(p->level_bytes[0] < p->level_bytes[1] && p->level_bytes[1] < p->level_bytes[2] &&
               p->level_bytes[2] < p->level_bytes[3]);
 }
@@ -125,6 +130,8 @@ Test(peaks, each_set_of_features_measures_and_prints, .timeout = 120)
         json = judge_peaks_json(&p);
         cr_assert_not_null(json);
         cr_expect_eq(json_array_size(json_object_get(json, "rows")), PEAKS_MAX_THREADS);
+        cr_expect_eq(json_object_size(json_object_get(json, "narrower_gops")), p.n_narrower);
+        cr_expect_eq(p.n_narrower > 0, (features & (KERNEL_CPU_AVX512 | KERNEL_CPU_AVX_VNNI)) != 0);
         json_decref(json);
     }
 }

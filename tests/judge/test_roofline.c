@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "judge/machine/plot.h"
 #include "judge/machine/roofline.h"
 #include "judge/rule/rule.h"
 #include "reference/base/err.h"
+#include "reference/base/fileio.h"
+#include "reference/base/strbuf.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct judge_peaks machine(void)
@@ -154,4 +158,47 @@ Test(roofline, missing_peaks_and_times_are_refused)
     cr_expect_eq(roofline_locate(&none, c, 1 << 20, 100, &r), ERR_RANGE);
     cr_expect_eq(roofline_locate(&p, c, 1 << 20, 0, &r), ERR_RANGE);
     cr_expect_eq(roofline_locate(&p, c, 1 << 20, NAN, &r), ERR_RANGE);
+}
+
+static const struct plot_point drawn[] = {
+    {"gemv", 1, {.intensity = 3.5, .gflops = 40}},
+    {"it's a team", 2, {.intensity = 3.6, .gflops = 41}},
+};
+
+Test(roofline, the_picture_has_every_roof_and_every_case)
+{
+    static const char *const wanted[] = {
+        "DRAM read, 1 thr: 10 GB/s", "L3 read, 4 thr: 60 GB/s",  "L2 read, 1 thr: 100 GB/s",
+        "f32 (fma), 1 thr: 100",     "int8 (vnni), 4 thr: 1600", "bf16 (dot), 1 thr: 200",
+        "set label 'gemv'",          "set label 'it''s a team'", "set title 'machine'",
+        "set output 'a.svg'",
+    };
+    struct judge_peaks p = machine();
+    struct strbuf text = {0};
+
+    p.f32_loop = "fma";
+    p.int8_loop = "vnni";
+    p.bf16_loop = "dot";
+    plot_script(&p, drawn, 2, "machine", "a.svg", &text);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        cr_expect_not_null(strstr(text.data, wanted[i]), "%s", wanted[i]);
+    p.bf16_gflops[0] = p.bf16_gflops[1] = 0;
+    strbuf_clear(&text);
+    plot_script(&p, drawn, 2, "machine", "a.svg", &text);
+    cr_expect_null(strstr(text.data, "bf16"), "a rate that is not there has no line");
+    strbuf_deinit(&text);
+}
+
+Test(roofline, a_missing_gnuplot_is_named_with_its_package)
+{
+    struct judge_peaks p = machine();
+    char folder[] = "/tmp/pawl-plot-XXXXXX", svg[64];
+
+    cr_assert_not_null(mkdtemp(folder));
+    snprintf(svg, sizeof svg, "%s/a.svg", folder);
+    p.f32_loop = p.int8_loop = p.bf16_loop = "x";
+    setenv("PATH", folder, 1);
+    cr_expect_eq(plot_roofline(&p, drawn, 2, "machine", svg, folder), ERR_UNSUPPORTED);
+    cr_expect_not_null(strstr(err_message(), "gnuplot-nox"));
+    file_remove_tree(folder);
 }

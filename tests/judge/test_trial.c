@@ -1,186 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A trial on simulated units: the timed cases of the shipped problem with times that the simulation
- * chooses, so that every way through the stages is walked without a process or a clock. */
-#include "judge/rule/trial.h"
-#include "judge/machine/roofline.h"
+ * Every way through a trial, on simulated units (world.h); and the gates of judge_try. */
+#include "judge/rule/calibration.h"
 #include "judge/rule/rule.h"
+#include "judge/rule/trial.h"
 #include "reference/base/err.h"
+#include "reference/base/fileio.h"
 #include "reference/base/rng.h"
 #include "tests/judge/sandbox.h"
+#include "tests/judge/world.h"
 
 #include <criterion/criterion.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-/* What the simulated machine and candidate do. Effects are log ratios, > 0 is faster. */
-struct world {
-    struct rng rng;
-    double gain[2];  /* of every case, [first stage, confirmation] */
-    double odd_gain; /* replaces gain for the case `odd` when odd != NULL */
-    const char *odd; /* name prefix of a case */
-    double noise;    /* standard deviation of a unit's effect per case */
-    double scale;    /* all times over a plausible one; 1 = honest */
-    double tail[2];  /* share of the candidate's slices that take twice as long, [stage] */
-    double steal;
-    uint32_t fail_at;    /* unit of the first stage that fails, from 1; 0 = none */
-    bool implausible[4]; /* of the n-th peak measurement */
-    uint32_t n_peaks, n_open, n_close, n_units[2];
-    uint64_t shapes_seed[2];
-    char progress[8192];
-};
-
-/* A machine of round numbers, so that honest times can be derived from floors. */
-static struct judge_peaks round_peaks(void)
-{
-    struct judge_peaks p = {.n_threads = {1, 2},
-                            .cache_bytes = {32 << 10, 1 << 20, 32 << 20},
-                            .level_bytes = {16 << 10, 512 << 10, 8 << 20, 512u << 20},
-                            .read_gbps = {{400, 100, 30, 10}, {800, 200, 50, 15}},
-                            .f32_gflops = {100, 200},
-                            .int8_gops = {400, 800},
-                            .fastest_gbps = {400, 100, 30, 10},
-                            .fastest_f32 = {100, 200},
-                            .fastest_int8 = {400, 800},
-                            .int8_to_f32 = 4,
-                            .f32_loop = "f32",
-                            .int8_loop = "int8",
-                            .bf16_loop = "none",
-                            .plausible = true};
-
-    return p;
-}
-
-static int world_open(void *ctx, uint64_t shapes_seed, void **pair)
-{
-    struct world *w = ctx;
-
-    if (w->n_open < 2)
-        w->shapes_seed[w->n_open] = shapes_seed;
-    w->n_open++;
-    *pair = w;
-    return 0;
-}
-
-static void world_close(void **pair)
-{
-    struct world *w = *pair;
-
-    w->n_close++;
-    *pair = NULL;
-}
-
-static int world_peaks(void *ctx, struct judge_peaks *out)
-{
-    struct world *w = ctx;
-
-    *out = round_peaks();
-    if (w->implausible[w->n_peaks++ % 4]) {
-        out->plausible = false;
-        snprintf(out->doubt, sizeof out->doubt, "simulated doubt");
-    }
-    return 0;
-}
-
-/* One event that is counted and one that is not, distinct for each stage and case. */
-static int world_count(void *pair, struct judge_counts *out)
-{
-    static const struct counters_event events[] = {
-        {"hops", {"x"}, 64}, {"skips", {"y"}, 0}, {NULL, {NULL}, 0}};
-    struct world *w = pair;
-
-    *out = (struct judge_counts){.events = {.event = events, .n = 2, .reason = {"", "no legs"}}};
-    for (size_t i = 0; i < UNIT_MAX_CASES; i++)
-        out->per_request[i][0] = (double)(100 * w->n_open + i);
-    return 0;
-}
-
-/* Twice the floor of the round machine: no cheat and no wonder. */
-static double honest_ns(const struct problem_case *c)
-{
-    struct judge_peaks p = round_peaks();
-    struct roofline_point point;
-
-    cr_assert_eq(roofline_locate(&p, c, roofline_working_set(c), 1, &point), 0);
-    return 2 * point.floor_ns;
-}
-
-static void world_case(struct world *w, int stage, const struct problem_case *c,
-                       struct judge_unit_case *out)
-{
-    bool odd = w->odd && !strncmp(c->name, w->odd, strlen(w->odd));
-
-    out->c = c;
-    out->requests = 100;
-    out->d = (odd ? w->odd_gain : w->gain[stage]) + w->noise * rng_normal(&w->rng);
-    for (int q = 0; q < UNIT_QUADS; q++)
-        for (int s = 0; s < UNIT_SLICES; s++) {
-            bool candidate = (s == 0 || s == 3) == (q % 2 == 0);
-            double ns = w->scale * honest_ns(c) * exp(0.01 * rng_normal(&w->rng));
-
-            if (candidate) {
-                ns *= exp(-out->d);
-                ns *= rng_uniform(&w->rng) < w->tail[stage] ? 2 : 1;
-            }
-            out->candidate[q][s] = candidate;
-            out->ns[q][s] = ns;
-        }
-}
-
-static int world_unit(void *pair, uint64_t seed, struct judge_unit *out,
-                      enum judge_verdict *verdict, char *message)
-{
-    struct world *w = pair;
-    int stage = w->n_open > 1;
-
-    w->n_units[stage]++;
-    memset(out, 0, sizeof *out);
-    out->seed = seed;
-    out->steal_share = w->steal;
-    if (stage == 0 && w->fail_at && w->n_units[0] == w->fail_at) {
-        *verdict = JUDGE_FAIL_CRASH;
-        snprintf(message, 512, "the candidate was killed by signal 11");
-        return UNIT_FAILED;
-    }
-    for (size_t i = 0; i < problem_shipped.n_cases; i++)
-        if (problem_shipped.cases[i].weight > 0)
-            world_case(w, stage, &problem_shipped.cases[i], &out->cases[out->n_cases++]);
-    return UNIT_DONE;
-}
-
-static void world_progress(void *ctx, const struct judge_progress *p)
-{
-    struct world *w = ctx;
-    size_t used = strlen(w->progress);
-
-    snprintf(w->progress + used, sizeof w->progress - used, "%s\n", p->text);
-}
-
-static struct world quiet_world(double gain)
-{
-    struct world w = {.gain = {gain, gain}, .noise = 0.02, .scale = 1, .steal = 0.01};
-
-    rng_init(&w.rng, 7);
-    return w;
-}
+#include <unistd.h>
 
 static struct judge_trial run_world(struct world *w, const char *focus, uint32_t max_units)
 {
-    const struct trial_source source = {w,           world_open,  world_unit,
-                                        world_close, world_peaks, world_count};
-    struct judge_options o = {.focus = focus,
-                              .seed = 42,
-                              .max_units = max_units,
-                              .progress = world_progress,
-                              .progress_ctx = w};
-    struct judge_trial t = {.seed = 42};
+    const struct judge_options o = {.focus = focus, .max_units = max_units};
 
-    cr_assert_eq(trial_measure(&source, &o, &t), 0, "%s", err_message());
-    cr_assert_eq(w->n_open, w->n_close);
-    cr_assert_not_null(t.details);
-    fprintf(stderr, "trial: %s: %s | %s\n", judge_verdict_name(t.verdict), t.reason, t.next);
-    return t;
+    return world_try(w, &o, NULL);
 }
 
 Test(trial, a_gain_is_confirmed_on_fresh_shapes_and_wins)
@@ -348,9 +190,21 @@ Test(trial, faster_than_the_machine_is_a_cheat)
     struct judge_trial t;
 
     w.scale = 0.01;
+    w.incumbent_honest = true;
     t = run_world(&w, NULL, 0);
     cr_expect_eq(t.verdict, JUDGE_CHEAT);
-    cr_expect_eq(w.n_peaks, 2);
+    cr_expect_eq(w.n_peaks, 1 + RULE_PEAK_TRIES);
+    judge_trial_deinit(&t);
+}
+
+Test(trial, nobody_is_accused_when_the_incumbent_is_as_fast)
+{
+    struct world w = quiet_world(0.03);
+    struct judge_trial t;
+
+    w.scale = 0.01;
+    t = run_world(&w, NULL, 0);
+    cr_expect_eq(t.verdict, JUDGE_UNFIT_MACHINE);
     judge_trial_deinit(&t);
 }
 
@@ -360,10 +214,40 @@ Test(trial, nobody_is_accused_on_peaks_that_contradict_themselves)
     struct judge_trial t;
 
     w.scale = 0.01;
-    w.implausible[1] = w.implausible[2] = true;
+    w.incumbent_honest = true;
+    for (int i = 1; i <= RULE_PEAK_TRIES; i++)
+        w.implausible[i] = true;
     t = run_world(&w, NULL, 0);
     cr_expect_eq(t.verdict, JUDGE_UNFIT_MACHINE);
+    cr_expect_eq(w.n_peaks, 1 + RULE_PEAK_TRIES);
+    judge_trial_deinit(&t);
+}
+
+/* A neighbour held the bandwidth down while the peaks were measured, twice. */
+Test(trial, peaks_that_were_too_low_alarm_nobody)
+{
+    struct world w = quiet_world(0);
+    struct judge_trial t;
+
+    w.slow_peaks = 4;
+    t = run_world(&w, NULL, 0);
+    cr_expect_eq(t.verdict, JUDGE_LOSS);
     cr_expect_eq(w.n_peaks, 3);
+    judge_trial_deinit(&t);
+}
+
+Test(trial, what_is_wrong_on_drawn_cases_never_gets_to_its_confirmation)
+{
+    struct world w = quiet_world(0.03);
+    struct judge_trial t;
+
+    w.hidden = JUDGE_FAIL_CORRECTNESS;
+    t = run_world(&w, NULL, 0);
+    cr_expect_eq(t.verdict, JUDGE_FAIL_CORRECTNESS);
+    cr_expect_eq(w.n_units[1], 0);
+    cr_expect_neq(w.check_seed, 0);
+    cr_expect_not_null(strstr(t.reason, "a drawn case is wrong"));
+    cr_expect_not_null(strstr(t.next, "repeats it"), "%s", t.next);
     judge_trial_deinit(&t);
 }
 
@@ -389,7 +273,19 @@ Test(trial, a_disturbed_machine_is_mentioned)
 
     w.steal = 0.2;
     t = run_world(&w, NULL, 0);
-    cr_expect_not_null(strstr(t.reason, "others took 20 %"));
+    cr_expect_not_null(strstr(t.reason, "other guests took 20 % of the processors"));
+    cr_expect_float_eq(t.steal_share, 0.2, 1e-9);
+    judge_trial_deinit(&t);
+    w = quiet_world(0);
+    w.disturbed = 0.31;
+    t = run_world(&w, NULL, 0);
+    cr_expect_not_null(strstr(t.reason, "other processes used 31 % of the processors"));
+    cr_expect_float_eq(t.disturbed_share, 0.31, 1e-9);
+    judge_trial_deinit(&t);
+    w = quiet_world(0);
+    w.disturbed = w.steal = RULE_DISTURBED_MENTION;
+    t = run_world(&w, NULL, 0);
+    cr_expect_null(strstr(t.reason, "disturbed"));
     judge_trial_deinit(&t);
 }
 
@@ -416,12 +312,11 @@ Test(trial, focus_puts_the_weight_on_one_operation)
 Test(trial, an_unknown_focus_is_refused)
 {
     struct world w = quiet_world(0);
-    const struct trial_source source = {&w,          world_open,  world_unit,
-                                        world_close, world_peaks, world_count};
+    const struct trial_source source = world_source(&w);
     struct judge_options o = {.focus = "juggling"};
     struct judge_trial t = {0};
 
-    cr_expect_eq(trial_measure(&source, &o, &t), ERR_USAGE);
+    cr_expect_eq(trial_measure(&source, &o, NULL, &t), ERR_USAGE);
     cr_expect_eq(w.n_open, w.n_close);
     judge_trial_deinit(&t);
 }
@@ -481,13 +376,14 @@ Test(trial, guards_pass_equal_sides)
     double weight[UNIT_MAX_CASES];
     struct slices_guard g;
     struct world w = quiet_world(0.02);
+    const struct trial_source source = world_source(&w);
 
     for (uint32_t run = 0; run < runs; run++) {
         enum judge_verdict v;
         char message[512];
 
         for (int u = 0; u < 20; u++)
-            world_unit(&w, 1, &units[u], &v, message);
+            source.unit(&w, 1, &units[u], &v, message);
         cr_assert_eq(trial_weights(&units[0], NULL, weight), 0);
         cr_assert_eq(slices_guard_check(units, 20, weight, &g), 0);
         failed_tail += !g.tail_ok;
@@ -550,6 +446,28 @@ Test(trial, what_is_not_correct_is_not_measured, .timeout = 120)
     cr_expect_not_null(strstr(t.next, "--seed 1 repeats it"), "%s", t.next);
     cr_expect_gt(t.check.n_cases, 0);
     judge_trial_deinit(&t);
+}
+
+/* A calibration that went wrong ends every trial before it costs anything. */
+Test(trial, an_unfit_machine_judges_nobody, .timeout = 120)
+{
+    char dir[] = "/tmp/trial-XXXXXX", path[PATH_MAX];
+    struct judge_trial t;
+    json_t *all = json_pack("{s:b, s:s, s:{s:b, s:s}}", "complete", 1, "date", "20260101T000000Z",
+                            "summary", "fit", 0, "why", "the bench wobbles");
+
+    cr_assert_not_null(mkdtemp(dir));
+    setenv("XDG_STATE_HOME", dir, 1);
+    cr_assert_eq(calibration_path("20260101T000000Z", path), 0);
+    cr_assert_eq(calibration_save(path, all), 0);
+    t = try_tiny("#define AFTER if (team->rank == 9) ((float *)call->out[0].data)[4] *= 1.001f");
+    cr_expect_eq(t.verdict, JUDGE_UNFIT_MACHINE);
+    cr_expect_not_null(strstr(t.reason, "the bench wobbles"), "%s", t.reason);
+    cr_expect_eq(t.check.n_cases, 0);
+    cr_expect(json_is_null(json_object_get(t.details, "evidence")));
+    judge_trial_deinit(&t);
+    json_decref(all);
+    file_remove_tree(dir);
 }
 
 Test(trial, details_carry_the_counters_of_the_published_stage)

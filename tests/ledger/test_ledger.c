@@ -306,6 +306,89 @@ Test(ledger, demands_a_seal_where_the_judge_changes)
     cr_assert(strstr(fault.text, "SEAL"), "%s", fault.text);
 }
 
+static void append_details(const char *text)
+{
+    struct ledger_row row;
+    struct rng r;
+
+    rng_init(&r, 11);
+    random_row(&r, &row);
+    cr_assert_eq(ledger_append(l, &row, text, NULL), 0, "%s", err_message());
+    ledger_row_deinit(&row);
+}
+
+static int64_t sql_number(const char *text)
+{
+    sqlite3_stmt *s = NULL;
+    sqlite3 *db = NULL;
+    int64_t n;
+
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_prepare_v2(db, text, -1, &s, NULL), SQLITE_OK);
+    cr_assert_eq(sqlite3_step(s), SQLITE_ROW);
+    n = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    sqlite3_close(db);
+    return n;
+}
+
+Test(ledger, enters_a_calibration_once_with_the_row_that_brought_it)
+{
+    static const char with[] = "{\"calibration\":{\"verdict\":\"FIT\",\"mde\":0.02}}";
+    struct ledger *other = other_open("other");
+    struct strbuf tsv = {0};
+    struct ledger_proof proof;
+    struct ledger_fault fault;
+    char copy[sizeof with];
+
+    append_details(with);
+    append_details(with);
+    append_details("{}");
+    append_details("{\"calibration\":{\"verdict\":\"UNFIT\",\"mde\":null}}");
+    cr_assert_eq(sql_number("SELECT count(*) FROM controls"), 2);
+    cr_assert_eq(sql_number("SELECT experiment FROM controls WHERE verdict = 'FIT' AND"
+                            " estimate = 0.02 AND kind = 'calibration'"),
+                 1);
+    cr_assert_eq(sql_number("SELECT experiment FROM controls WHERE estimate IS NULL"), 4);
+    cr_assert_eq(ledger_verify(l, &proof, &fault), 0, "%s", fault.text);
+    cr_assert_eq(ledger_export(l, 2, &tsv), 0);
+    memcpy(copy, with, sizeof copy);
+    cr_assert_eq(ledger_import(other, tsv.data, tsv.len, give_details, copy), 2);
+    cr_assert_eq(ledger_verify(other, &proof, &fault), 0, "%s", fault.text);
+    ledger_close(&other);
+    strbuf_deinit(&tsv);
+}
+
+Test(ledger, notices_a_control_that_no_row_carries_or_that_says_something_else)
+{
+    static const char *const tampering[] = {
+        "INSERT INTO controls VALUES (9, 1, 'calibration', 'FIT', 0.01, '{}')",
+        "INSERT INTO controls VALUES (9, 7, 'calibration', 'FIT', 0.01, '{}')",
+        "DROP TRIGGER controls_no_UPDATE; UPDATE controls SET verdict = 'FIT'",
+        "DROP TRIGGER controls_no_UPDATE; UPDATE controls SET estimate = 0.001",
+        "DROP TRIGGER controls_no_UPDATE; UPDATE controls SET experiment = 1",
+        "DROP TRIGGER controls_no_UPDATE; UPDATE controls SET experiment = 3",
+        "DROP TRIGGER controls_no_UPDATE; UPDATE controls SET json = '{}'",
+        "DROP TRIGGER controls_no_DELETE; DELETE FROM controls"};
+    static const char with[] = "{\"calibration\":{\"verdict\":\"UNFIT\",\"mde\":0.02}}";
+    struct ledger_proof proof;
+    struct ledger_fault fault;
+
+    for (size_t i = 0; i < sizeof tampering / sizeof *tampering; i++) {
+        ledger_close(&l);
+        file_remove_tree(dir);
+        cr_assert_eq(file_make_dirs(dir), 0);
+        cr_assert_eq(ledger_open(path, &l), 0);
+        append_details("{}");
+        append_details(with);
+        append_details(with);
+        cr_assert_eq(ledger_verify(l, &proof, &fault), 0, "%s", fault.text);
+        cr_assert_eq(sql_rc(tampering[i]), SQLITE_OK);
+        cr_assert_eq(ledger_verify(l, &proof, &fault), 1, "%s", tampering[i]);
+        cr_assert(i == 1 || strstr(fault.text, "controls"), "%s", fault.text);
+    }
+}
+
 Test(ledger, notices_a_trigger_that_is_gone_or_says_something_else)
 {
     struct ledger_proof proof;

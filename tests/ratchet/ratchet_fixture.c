@@ -96,6 +96,8 @@ void fixture_rev(struct fixture *f, const char *rev, char out[REPO_HEX])
 
 /* --- the judge --- */
 
+static struct fixture *calibrated_by; /* the fixture that was initialised last */
+
 static bool has_file(const char *dir, const char *name)
 {
     char path[PATH_MAX];
@@ -111,16 +113,45 @@ static void stage(const struct ratchet_request *q, enum judge_stage which)
     q->progress(q->progress_ctx, &p);
 }
 
+/* Look for earlier evidence and keep the sum, as the judge does; what is decided is handed on. */
+static void fake_evidence(struct fixture *f, const struct ratchet_request *q, struct judge_trial *t)
+{
+    json_t *earlier = NULL, *kept;
+    int64_t units = 0;
+
+    if (!f->evidence_key)
+        return;
+    if (q->earlier(q->earlier_ctx, "a code key", f->evidence_key, &earlier) == 1)
+        units = json_integer_value(json_object_get(earlier, "units"));
+    f->earlier_units = units;
+    t->n_earlier_units = (uint32_t)units;
+    snprintf(t->code_key, sizeof t->code_key, "a code key");
+    kept = f->at_once ? json_incref(earlier)
+                      : json_pack("{s:s, s:I}", "key", f->evidence_key, "units",
+                                  (json_int_t)(units + t->n_units));
+    cr_assert_eq(json_object_set_new(t->details, "evidence", kept), 0);
+    json_decref(earlier);
+}
+
+static int fake_calibration(struct judge_calibration *out)
+{
+    if (calibrated_by->calibrated < 0)
+        return err_set(calibrated_by->calibrated, "the fake calibration is damaged");
+    *out = calibrated_by->calibration;
+    return calibrated_by->calibrated;
+}
+
 static int fake_trial(void *ctx, const struct ratchet_request *q, struct judge_trial *t)
 {
     static const struct problem_case first = {.name = "first", .op = "gemv", .weight = 1};
     struct fixture *f = ctx;
 
     f->n_trials++;
-    f->saw_committed = has_file(q->candidate_dir, "kernel.c") &&
-                       has_file(q->incumbent_dir, "kernel.c") &&
-                       has_file(q->root, "kernel/kernel.h") &&
-                       has_file(q->root, "judge/kernel.flags") && access(q->work_dir, W_OK) == 0;
+    f->margin = q->margin;
+    f->saw_committed =
+        has_file(q->candidate_dir, "kernel.c") && has_file(q->incumbent_dir, "kernel.c") &&
+        has_file(q->root, "kernel/kernel.h") && has_file(q->root, "judge/kernel.flags") &&
+        access(q->work_dir, W_OK) == 0 && access(q->cache_dir, W_OK) == 0;
     if (f->during)
         f->during(f);
     if (f->fail_with)
@@ -142,7 +173,7 @@ static int fake_trial(void *ctx, const struct ratchet_request *q, struct judge_t
     t->estimate = f->verdict == JUDGE_WIN ? 0.0312345678 : -0.02;
     t->low = t->estimate - 0.01;
     t->high = t->estimate + 0.01;
-    t->n_units = 30;
+    t->n_units = f->at_once ? 0 : 30;
     t->n_confirm_units = f->verdict == JUDGE_WIN ? 20 : 0;
     t->score = 123.456789;
     t->latency_ms = 1.5;
@@ -158,7 +189,10 @@ static int fake_trial(void *ctx, const struct ratchet_request *q, struct judge_t
                                              .candidate_ns = 1000.0 / 3,
                                              .incumbent_ns = 350,
                                              .regime = "memory"};
+    t->steal_share = -1;
+    t->disturbed_share = f->disturbed_share;
     t->details = json_pack("{s:[f,f]}", "units", 0.1, 0.2);
+    fake_evidence(f, q, t);
     if (f->verdict == JUDGE_WIN)
         stage(q, JUDGE_CONFIRMED);
     return 0;
@@ -214,6 +248,7 @@ void fixture_init(struct fixture *f)
     const char *tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 
     memset(f, 0, sizeof *f);
+    calibrated_by = f;
     snprintf(f->dir, sizeof f->dir, "%s/pawl-test-XXXXXX", tmp);
     cr_assert(mkdtemp(f->dir));
     snprintf(f->repo, sizeof f->repo, "%s/repo", f->dir);
@@ -238,6 +273,7 @@ void fixture_init(struct fixture *f)
                                       .hash = f->hash,
                                       .trial = fake_trial,
                                       .release = fake_release,
+                                      .calibration = fake_calibration,
                                       .machine = fake_machine,
                                       .compiler = fake_compiler,
                                       .verdict_name = fake_verdict_name};

@@ -17,10 +17,17 @@ struct fixture {
     char repo[80];         /* dir/repo: the repository */
     char hash[SHA256_HEX]; /* judge hash of its HEAD */
     struct ratchet_judge judge;
-    enum judge_verdict verdict;        /* what the judge will say */
-    int fail_with;                     /* not 0: the judge returns this error instead */
-    int n_trials;                      /* calls so far */
-    bool saw_committed;                /* candidate and incumbent folders held what is committed */
+    enum judge_verdict verdict; /* what the judge will say */
+    int fail_with;              /* not 0: the judge returns this error instead */
+    int calibrated;             /* what loading the calibration returns */
+    struct judge_calibration calibration;
+    const char *evidence_key; /* of the trial; NULL: the judge neither asks nor keeps any */
+    int64_t earlier_units;    /* found under that key by the last trial */
+    bool at_once;             /* the judge measures nothing more */
+    double margin;            /* that the last trial got */
+    double disturbed_share;   /* that the judge will report */
+    int n_trials;             /* calls so far */
+    bool saw_committed;       /* candidate and incumbent folders held what is committed */
     void (*during)(struct fixture *f); /* called while judging; may be NULL */
 };
 

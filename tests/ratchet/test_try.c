@@ -179,6 +179,48 @@ Test(try, records_a_row_when_no_verdict_can_be_reached)
     audit_passes();
 }
 
+static json_t *details_of(int64_t n)
+{
+    struct ratchet *r = fixture_open(&f);
+    struct strbuf text = {0};
+    json_t *json;
+
+    cr_assert_eq(ledger_details(r->ledger, n, &text), 1);
+    json = json_loads(text.data, 0, NULL);
+    strbuf_deinit(&text);
+    ratchet_close(&r);
+    return json;
+}
+
+Test(try, records_how_far_others_disturbed_the_machine)
+{
+    json_t *json;
+
+    f.disturbed_share = 0.24;
+    fixture_experiment(&f, JUDGE_LOSS, FIXTURE_FASTER);
+    fixture_experiment(&f, JUDGE_SAME_CODE, FIXTURE_FASTER);
+    json = details_of(1);
+    cr_assert_float_eq(json_real_value(json_object_get(json, "disturbed_share")), 0.24, 1e-12);
+    cr_assert(json_is_null(json_object_get(json, "steal_share")), "-1 is not known");
+    json_decref(json);
+    json = details_of(2);
+    cr_assert(json_is_null(json_object_get(json, "disturbed_share")), "nothing was measured");
+    json_decref(json);
+}
+
+Test(try, records_seeds_as_the_judge_takes_them)
+{
+    struct ratchet_result res;
+    char *end;
+
+    f.verdict = JUDGE_FAIL_CORRECTNESS;
+    fixture_write(&f, "kernel/kernel.c", FIXTURE_FASTER);
+    cr_assert_eq(fixture_try(&f, "make it faster", &res), 0);
+    cr_assert_eq(strtoull(res.row.seeds, &end, 0), 42);
+    cr_assert_eq(*end, '\0');
+    ratchet_result_deinit(&res);
+}
+
 static const char long_subject[] = "a subject that is longer than the seventy-two columns that "
                                    "git likes, ending in \xc3\xa9\xc3\xa9";
 

@@ -141,14 +141,14 @@ Test(cases, inputs_repeat_with_the_seed_and_differ_without)
     }
 }
 
-/* f32 inputs are finite in every pattern: anything else is outside the contract. */
+/* f32 inputs are finite in every other pattern: anything else is outside the contract. */
 Test(cases, f32_inputs_are_finite)
 {
     FOR_EACH_CASE(c)
     {
         for (int p = 0; p < PROBLEM_N_PATTERNS; p++) {
             struct problem_instance in;
-            if (c->weight > 0.0 || !(c->patterns & 1u << p))
+            if (c->weight > 0.0 || !(c->patterns & 1u << p) || p == PROBLEM_NONFINITE)
                 continue;
             oracle_generate(c, 4, (enum problem_pattern)p, &in);
             for (uint32_t i = 0; i < in.n_buffers; i++) {

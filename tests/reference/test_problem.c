@@ -168,7 +168,8 @@ Test(problem, attention_by_hand)
     oracle_output_open(&in, oracle_output_buffer(&in), &o);
     cr_expect_float_eq(o.want[0], 7.0, 1e-6);
     cr_expect_float_eq(o.want[1], -2.0, 1e-6);
-    cr_expect_float_eq(o.bound[1], 1e-4 * 4.0, 1e-12);
+    /* scores 0 and ln 3 */
+    cr_expect_float_eq(o.bound[1], 6.4e-6 * (1.0 + log(3.0) / 4.0) * 4.0, 1e-11);
     cr_expect_float_eq(o.want[8], 6.0, 1e-12);
     cr_expect_float_eq(o.want[9], 0.0, 1e-12);
     oracle_output_close(&o);

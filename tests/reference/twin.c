@@ -8,6 +8,7 @@
 #include <string.h>
 
 float (*twin_weight_rounding)(float);
+int64_t twin_skipped_page = -1;
 
 static const void *row_of(const struct problem_instance *in, uint32_t buffer, size_t row)
 {
@@ -151,6 +152,13 @@ static void quantize_block(const float *x, int n, float *d, int8_t *q)
     float amax = 0.0f;
 
     for (int i = 0; i < n; i++)
+        if (!isfinite(x[i])) { /* anything will do */
+            *d = NAN;
+            memset(q, 0, (size_t)n);
+            return;
+        }
+
+    for (int i = 0; i < n; i++)
         amax = fabsf(x[i]) > amax ? fabsf(x[i]) : amax;
     *d = amax < 0x1p-100f ? 0.0f : amax / 127.0f;
     for (int i = 0; i < n; i++) {
@@ -262,13 +270,21 @@ static void attend(const struct problem_instance *in, size_t query, size_t head,
             largest = fmaxf(largest, s[t]);
     }
     memset(y, 0, (size_t)n * sizeof *y);
-    for (int64_t t = 0; t < n_kv; t++) {
-        float p = sees(c, at, t) ? expf(s[t] - largest) : 0.0f;
-        if (twin_weight_rounding)
-            p = twin_weight_rounding(p);
-        total += p;
+    for (int64_t page = 0; page < n_kv; page += KERNEL_PAGE_POSITIONS) {
+        float part[128] = {0}, part_total = 0.0f;
+        for (int64_t t = page; t < n_kv && t < page + KERNEL_PAGE_POSITIONS; t++) {
+            if (page / KERNEL_PAGE_POSITIONS == twin_skipped_page)
+                continue;
+            float p = sees(c, at, t) ? expf(s[t] - largest) : 0.0f;
+            if (twin_weight_rounding)
+                p = twin_weight_rounding(p);
+            part_total += p;
+            for (int i = 0; i < n; i++)
+                part[i] += p * (v[t].value[i] * v[t].scale[i / 32]);
+        }
+        total += part_total;
         for (int i = 0; i < n; i++)
-            y[i] += p * (v[t].value[i] * v[t].scale[i / 32]);
+            y[i] += part[i];
     }
     for (int i = 0; i < n; i++)
         y[i] /= total;

@@ -15,4 +15,7 @@ bool twin_run(const struct problem_instance *in, uint32_t buffer, void *out);
 /* When set, the softmax weights of attention pass through it: a twin that is less than honest. */
 extern float (*twin_weight_rounding)(float);
 
+/* Not negative: attention leaves out this page of the sequence. */
+extern int64_t twin_skipped_page;
+
 #endif

@@ -2,8 +2,8 @@
  *
  * A kernel that knows one thing, Q4_K weights times a vector, and knows it right, so that it
  * compiles in no time and passes the first case of the shipped problem. Tests define what goes
- * wrong: BEFORE and AFTER are statements around the multiplication, EXTRA is anything at file
- * scope. */
+ * wrong: BEFORE and AFTER are statements around the multiplication, PACKED follows packing, EXTRA is
+ * anything at file scope. */
 #include "kernel/kernel.h"
 
 #include <string.h>
@@ -13,6 +13,9 @@
 #endif
 #ifndef AFTER
 #define AFTER
+#endif
+#ifndef PACKED
+#define PACKED
 #endif
 #ifndef META
 #define META
@@ -71,6 +74,7 @@ int kernel_fn(const struct kernel_call *call, const struct kernel_team *team)
     if (call->op == KERNEL_PACK) {
         if (team->rank == 0)
             memcpy(call->out[0].data, call->in[0].data, call->in[0].bytes);
+        PACKED;
         return KERNEL_OK;
     }
     BEFORE;

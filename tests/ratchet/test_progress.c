@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ratchet/progress.h"
+
+#include "reference/base/strbuf.h"
+
+#include <criterion/criterion.h>
+#include <pty.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+static void show(struct progress *p, bool done, const char *text)
+{
+    const struct judge_progress step = {.stage = JUDGE_MEASURED, .done = done, .text = text};
+
+    progress_show(p, &step);
+}
+
+Test(progress, writes_a_line_now_and_then_into_a_file)
+{
+    struct progress p;
+    char text[256];
+    FILE *to = tmpfile();
+    size_t n;
+
+    cr_assert(to);
+    progress_init(&p, to);
+    show(&p, false, "first");
+    show(&p, false, "too soon");
+    show(&p, true, "done");
+    show(&p, false, NULL);
+    p.last -= 6;
+    show(&p, false, "six seconds later");
+    progress_clear(&p);
+    rewind(to);
+    n = fread(text, 1, sizeof text - 1, to);
+    text[n] = '\0';
+    cr_assert_str_eq(text, "   0 s  measure  first\n   0 s  measure  done\n"
+                           "   0 s  measure  six seconds later\n");
+    fclose(to);
+}
+
+/* What a terminal of `columns` gets for one step. */
+static void on_terminal(int columns, bool done, const char *said, struct strbuf *out)
+{
+    struct winsize size = {.ws_col = (unsigned short)columns, .ws_row = 24};
+    struct progress p;
+    char text[512];
+    int master, slave;
+    ssize_t n;
+    FILE *to;
+
+    cr_assert_eq(openpty(&master, &slave, NULL, NULL, &size), 0);
+    to = fdopen(slave, "w");
+    cr_assert(to);
+    progress_init(&p, to);
+    show(&p, done, said);
+    n = read(master, text, sizeof text);
+    cr_assert_gt(n, 0);
+    strbuf_add(out, text, (size_t)n);
+    fclose(to);
+    close(master);
+}
+
+Test(progress, keeps_to_one_line_of_a_terminal)
+{
+    static const char words[] = "unit 12: D +1.2 % +- 0.9, E 3.4 of 1000, and more than fits";
+    struct strbuf out = {0};
+
+    on_terminal(40, false, words, &out);
+    cr_assert_str_eq(out.data, "\r   0 s  measure  unit 12: D +1.2 % +...\033[K");
+    strbuf_clear(&out);
+    on_terminal(200, true, words, &out);
+    cr_assert(strstr(out.data, "more than fits\033[K\r\n"), "%s", out.data);
+    strbuf_deinit(&out);
+}
+
+Test(progress, is_silent_without_a_place_to_write_to)
+{
+    struct progress p;
+
+    progress_init(&p, NULL);
+    show(&p, true, "nobody reads this");
+    progress_clear(&p);
+    cr_assert_eq(p.last, 0);
+}
