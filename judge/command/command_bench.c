@@ -20,13 +20,14 @@ int command_peaks(const struct command_line *c)
 {
     struct judge_peaks peaks;
     uint64_t features;
-    int lock;
+    int lock, rc;
 
     TRY(cpu_features_named(c->o.features, &features));
     lock = machine_lock_take(&c->o);
     TRY(lock);
-    TRY(judge_peaks_measure(features, false, &peaks));
+    rc = judge_peaks_measure(features, false, &peaks);
     close(lock);
+    TRY(rc);
     if (c->json)
         command_json(judge_peaks_json(&peaks));
     else

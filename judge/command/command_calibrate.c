@@ -62,6 +62,9 @@ static void print_live(const struct calibrate_report *r)
            r->null.wins, r->null.n, r->live_low, r->live_bound);
     printf("      %u of %u slow-downs won; of 5 %%: %u of %u lost\n", r->slowed.wins, r->slowed.n,
            r->n_slowed_5_lost, r->n_slowed_5);
+    if (r->n_unjudged)
+        printf("      %u of %u controls could not be judged and count for nothing\n", r->n_unjudged,
+               r->n_controls);
     printf("      %u of %u speed-ups of 3 %% won, %u of %u of 2 %%\n", r->sped_3.wins, r->sped_3.n,
            r->sped_2.wins, r->sped_2.n);
 }
@@ -72,14 +75,17 @@ static void print_replays(const struct calibrate_report *r)
            "would (95 %%)\n",
            r->n_units, (unsigned long long)r->replay.wins, (unsigned long long)r->replay.attempts,
            (unsigned long long)r->replay.first, r->replay_bound);
-    printf("power by replay, as share of wins and median units of a win:\n     ");
+    printf("power by replay at the margin of trials, as share of wins and median units of a win:\n"
+           "     ");
     for (size_t i = 0; i < SIMULATE_N_POWERS; i++)
         printf(" %.1f %%: %.0f %% in %u%s", simulate_powers[i] * 100,
                100 * (double)r->power[i].wins / (double)r->power[i].attempts,
                simulate_median(r->power[i].win_units), i + 1 < SIMULATE_N_POWERS ? ";" : "\n");
     if (r->mde > 0)
-        printf("smallest effect found in 9 of 10: %.1f %%; margin of trials: %.2f %%\n",
-               r->mde * 100, 100 * fmax(RULE_MARGIN_MIN, r->mde / 2));
+        printf(
+            "smallest effect found in 9 of 10 at a margin of %.1f %%: %.1f %%; margin of trials: "
+            "%.2f %%\n",
+            RULE_MARGIN_MIN * 100, r->mde * 100, 100 * fmax(RULE_MARGIN_MIN, r->mde / 2));
 }
 
 static void print_noise(const struct calibrate_report *r, const json_t *cases)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The `judge` program: check, bench, roofline and peaks of one kernel, without touching the ledger.
- */
+ * The `judge` program: what the judge finds out about one kernel, or about this machine, without
+ * touching the ledger. */
 #include "judge/command/command.h"
 
 #include "judge/seal.h"
@@ -33,12 +33,13 @@ static const char help_text[] =
     "\n"
     "  --source DIR      folder with kernel.c (default: kernel in the source tree)\n"
     "  --features NAME   all, avx512, avx2 or scalar: what the kernel may use (default all)\n"
-    "  --focus OP        give all the weight to one operation, such as gemm (bench, roofline)\n"
+    "  --focus OP        give all the weight to one operation, such as gemm (bench, roofline,\n"
+    "                    profile)\n"
     "  --seed N          seed of inputs and plan (default: drawn from the system); the seed that\n"
     "                    a failure names repeats it; 0x... for hexadecimal\n"
     "  --case NAME       this case alone (check)\n"
     "  --replay SEED     --seed, and show the worst region side by side (check)\n"
-    "  --units N         units to measure (bench, roofline; default 3)\n"
+    "  --units N         units to measure (bench, roofline, profile; default 3)\n"
     "  --svg FILE        draw the roofline (roofline)\n"
     "  --out DIR         folder to write to (profile; default profiles/<code key>)\n"
     "  --deep            time every barrier and chunk as well (profile)\n"
@@ -143,7 +144,7 @@ static const char *find_cache_dir(char out[PATH_MAX])
 /* What the caller ignores (nohup) stays ignored, except for the end of children: it is waited for. */
 static void catch_signals(void)
 {
-    static const int deadly[] = {SIGHUP, SIGINT, SIGTERM};
+    static const int deadly[] = {SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM};
     const struct sigaction clean = {.sa_handler = clean_up_and_die, .sa_flags = (int)SA_RESETHAND};
 
     signal(SIGCHLD, SIG_DFL);

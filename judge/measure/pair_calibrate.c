@@ -17,8 +17,9 @@
 #define CALIBRATE_NS  2e6
 #define STEP_LEAST_NS 0.1 /* no processor multiplies in less */
 enum {
-    REPEATS = 3, /* the least of them counts */
-    STEP_REPEATS = 5
+    REPEATS = 3,      /* the least of them counts */
+    STEP_REPEATS = 5, /* the median counts */
+    ROUNDS = 6,       /* the same; even, for both copies */
 };
 
 /* One verified batch; *least becomes the least time of a request. */
@@ -41,24 +42,24 @@ static int batch_try(struct judge_pair *p, struct seat *s, size_t i, uint32_t co
 /* Doubled until the time can be told from a doorbell's; only a run that is too short is believed at
  * once, because a neighbour's interruption must not make slices shorter. */
 static int case_calibrate(struct judge_pair *p, struct seat *s, size_t i, struct rng *r,
-                          double *least, struct judge_fault *fault)
+                          struct judge_fault *fault)
 {
     const struct pool_case *c = &p->pool.cases[i];
-    double want = c->n_threads > 1 ? SLICE_TEAM_NS : SLICE_NS;
+    double want = c->n_threads > 1 ? SLICE_TEAM_NS : SLICE_NS, least;
     uint32_t count = 1;
 
     for (;;) {
         bool last = count == c->n;
 
-        *least = HUGE_VAL;
+        least = HUGE_VAL;
         for (int k = 0; k < REPEATS && !fault->found; k++)
-            if (k == 0 || last || *least * count >= CALIBRATE_NS)
-                TRY(batch_try(p, s, i, count, r, least, fault));
-        if (fault->found || last || *least * count >= CALIBRATE_NS)
+            if (k == 0 || last || least * count >= CALIBRATE_NS)
+                TRY(batch_try(p, s, i, count, r, &least, fault));
+        if (fault->found || last || least * count >= CALIBRATE_NS)
             break;
         count = 2 * count < c->n ? 2 * count : c->n;
     }
-    p->requests[i] = (uint32_t)fmax(1, fmin(c->n, ceil(want / *least)));
+    p->requests[i] = (uint32_t)fmax(1, fmin(c->n, ceil(want / least)));
     return 0;
 }
 
@@ -79,25 +80,66 @@ static int step_calibrate(struct seat *s, double *step_ns)
     return 0;
 }
 
-/* Steps that make a request of `request_ns` longer by the control's effect, a logarithm of times. */
-static int control_calibrate(struct judge_pair *p, struct seat *s, const double *request_ns)
+/* Slices of a case as units time them: a warm-up, then as many as a seat has in a unit. The first of
+ * them may be slower, so the median counts, as it does over quads. */
+static int slices_measure(struct judge_pair *p, struct seat *s, size_t i, struct rng *r,
+                          double *request_ns, struct judge_fault *fault)
+{
+    double ns[1 + UNIT_QUADS];
+
+    for (int k = 0; k < 1 + UNIT_QUADS && !fault->found; k++) {
+        ns[k] = HUGE_VAL;
+        TRY(batch_try(p, s, i, k == 0 ? 1 : p->requests[i], r, &ns[k], fault));
+    }
+    if (fault->found)
+        return 0;
+    slices_sort(&ns[1], UNIT_QUADS);
+    *request_ns = ns[1 + UNIT_QUADS / 2];
+    return 0;
+}
+
+/* Every case in a fresh worker, its layout and places drawn as in a unit. */
+static int round_measure(struct judge_pair *p, int copy, struct rng *r, double ns[UNIT_MAX_CASES],
+                         struct judge_fault *fault)
+{
+    struct seat s = {0};
+    int rc = seat_open(p, PAIR_INCUMBENT, copy, rng_next(r) | 1, rng_next(r) | 1, 0, &s);
+
+    for (size_t i = 0; i < p->pool.n_cases && rc == 0 && !fault->found; i++)
+        rc = slices_measure(p, &s, i, r, &ns[i], fault);
+    seat_close(&s);
+    return rc;
+}
+
+/* Steps that make a request longer by the control's effect, a logarithm of times. Of its time the
+ * median over rounds counts: the least would be that of a machine that nobody else uses, on the
+ * better copy and in the luckiest place, and the steps too few. */
+static int control_calibrate(struct judge_pair *p, double step_ns, struct rng *r,
+                             struct judge_fault *fault)
 {
     const struct judge_control *control = &p->o->control;
     int side = control->kind == JUDGE_CONTROL_SLOWED ? PAIR_CANDIDATE : PAIR_INCUMBENT;
-    double step_ns;
+    double ns[ROUNDS][UNIT_MAX_CASES];
 
-    if (control->kind != JUDGE_CONTROL_SLOWED && control->kind != JUDGE_CONTROL_SPED)
-        return 0;
-    TRY(step_calibrate(s, &step_ns));
-    for (size_t i = 0; i < p->pool.n_cases; i++)
-        p->extra_steps[side][i] =
-            (uint64_t)llround(expm1(control->effect) * request_ns[i] / step_ns);
+    for (int k = 0; k < ROUNDS && !fault->found; k++)
+        TRY(round_measure(p, k & 1, r, ns[k], fault));
+    for (size_t i = 0; i < p->pool.n_cases && !fault->found; i++) {
+        double one[ROUNDS], request_ns;
+
+        for (int k = 0; k < ROUNDS; k++)
+            one[k] = ns[k][i];
+        slices_sort(one, ROUNDS);
+        request_ns = (one[ROUNDS / 2 - 1] + one[ROUNDS / 2]) / 2;
+        p->extra_steps[side][i] = (uint64_t)llround(expm1(control->effect) * request_ns / step_ns);
+    }
     return 0;
 }
 
 int pair__calibrate(struct judge_pair *p, struct judge_fault *fault)
 {
-    double request_ns[UNIT_MAX_CASES];
+    enum judge_control_kind kind = p->o->control.kind;
+    bool extra = kind == JUDGE_CONTROL_SLOWED || kind == JUDGE_CONTROL_SPED;
+    double step_ns = 0;
     struct seat s = {0};
     struct rng r;
     int rc = seat_open(p, PAIR_INCUMBENT, 0, 0, 0, 0, &s);
@@ -106,10 +148,12 @@ int pair__calibrate(struct judge_pair *p, struct judge_fault *fault)
     for (size_t i = 0; i < p->pool.n_cases && rc == 0 && !fault->found; i++) {
         rc = verify_affordable(&p->pool.cases[i], &p->looks[i]);
         if (rc == 0)
-            rc = case_calibrate(p, &s, i, &r, &request_ns[i], fault);
+            rc = case_calibrate(p, &s, i, &r, fault);
     }
-    if (rc == 0 && !fault->found)
-        rc = control_calibrate(p, &s, request_ns);
+    if (rc == 0 && !fault->found && extra)
+        rc = step_calibrate(&s, &step_ns);
     seat_close(&s);
+    if (rc == 0 && !fault->found && extra)
+        rc = control_calibrate(p, step_ns, &r, fault);
     return rc;
 }

@@ -156,7 +156,7 @@ static char next_vector_register(const char **text, unsigned *number)
     return '\0';
 }
 
-bool assembly_is_vector(const char *text)
+static bool is_vector(const char *text)
 {
     unsigned unused;
 
@@ -173,7 +173,7 @@ static enum stack_use vector_stack_use(const char *text, bool frame_pointer)
 
     if (!memory && frame_pointer)
         memory = strstr(text, "(%rbp");
-    if (!memory || !assembly_is_vector(text) || strncmp(text, "lea", 3) == 0)
+    if (!memory || !is_vector(text) || strncmp(text, "lea", 3) == 0)
         return STACK_NONE;
     return strchr(memory, ')') && strchr(strchr(memory, ')'), ',') ? STACK_LOAD : STACK_STORE;
 }
@@ -211,14 +211,14 @@ static void function_measure(struct assembly *a, struct assembly_function *f)
         use = vector_stack_use(text, frame_pointer);
         while ((width = next_vector_register(&p, &number)))
             used[width - 'x'] |= UINT32_C(1) << number;
-        f->n_vector += assembly_is_vector(text);
+        f->n_vector += is_vector(text);
         f->spill_loads += use == STACK_LOAD;
         f->spill_stores += use == STACK_STORE;
         f->stack_bytes += stack_growth(text);
         f->n_calls += strncmp(text, "call", 4) == 0;
         for (size_t k = 0; k < f->n_loops; k++)
             if (f->loops[k].in[i - f->first]) {
-                f->loops[k].n_vector += assembly_is_vector(text);
+                f->loops[k].n_vector += is_vector(text);
                 f->loops[k].n_spills += use != STACK_NONE;
             }
     }

@@ -71,9 +71,6 @@ struct assembly_function *assembly_find(const struct assembly *a, const char *na
 /* One sample of a profile fell on the instruction that covers byte `at` of f. */
 void assembly_sample(struct assembly *a, struct assembly_function *f, uint32_t at);
 
-/* True when the instruction's text names a vector register. */
-bool assembly_is_vector(const char *text);
-
 /* The loops worth reading, hottest first: innermost ones, by samples where there are any, else by
  * depth and vector instructions. Writes at most `max`, returns how many. `of[i]` is the function of
  * loop[i]; both are borrowed. */
@@ -84,6 +81,10 @@ size_t assembly_hot_loops(const struct assembly *a, size_t max, const struct ass
  * `folder` where they can be read. */
 void assembly_print(const struct assembly *a, const struct assembly_function *f, const char *folder,
                     struct strbuf *out);
+
+/* Vector moves to and from the stack in f's innermost loops that hold a hundredth of all samples or
+ * more; in all its innermost loops when nothing was sampled. */
+uint32_t assembly_hot_spills(const struct assembly *a, const struct assembly_function *f);
 
 /* A table of all functions: registers, spills, stack. Ends with a line that names the worst. */
 void assembly_print_spills(const struct assembly *a, struct strbuf *out);

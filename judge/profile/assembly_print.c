@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A loop with less of all samples is not hot. */
+#define HOT_LOOP_SHARE 0.01
+
 /* The source file that was read last: neighbours mostly come from one. */
 struct source {
     const char *file;
@@ -96,40 +99,56 @@ void assembly_print(const struct assembly *a, const struct assembly_function *f,
     strbuf_deinit(&s.text);
 }
 
-/* Spills inside innermost loops cost time; around them they hardly do. */
-static uint32_t spills_in_loops(const struct assembly_function *f)
+/* Spills inside innermost loops cost time; around them, and in loops that hardly ever run, they do
+ * not. Those of the loops that hold at least `share` of all samples. */
+static uint32_t spills_in_loops(const struct assembly *a, const struct assembly_function *f,
+                                double share)
 {
     uint32_t n = 0;
+    double all = 0;
 
+    for (size_t i = 0; i < a->n_functions; i++)
+        all += a->functions[i].n_samples;
     for (size_t k = 0; k < f->n_loops; k++)
-        if (f->loops[k].innermost)
+        if (f->loops[k].innermost && f->loops[k].n_samples >= share * all)
             n += f->loops[k].n_spills;
     return n;
+}
+
+uint32_t assembly_hot_spills(const struct assembly *a, const struct assembly_function *f)
+{
+    return spills_in_loops(a, f, HOT_LOOP_SHARE);
 }
 
 void assembly_print_spills(const struct assembly *a, struct strbuf *out)
 {
     const struct assembly_function *worst = NULL;
+    uint32_t most = 0;
 
-    strbuf_addf(out, "%-32s %7s %7s %4s %4s %4s %7s %7s %8s %6s %6s\n", "function", "instr",
-                "vector", "xmm", "ymm", "zmm", "stores", "loads", "in loops", "stack", "calls");
+    strbuf_addf(out, "%-26s %6s %6s %4s %4s %4s %7s %6s %8s %6s %6s %5s\n", "function", "instr",
+                "vector", "xmm", "ymm", "zmm", "stores", "loads", "in loops", "in hot", "stack",
+                "calls");
     for (size_t i = 0; i < a->n_functions; i++) {
         const struct assembly_function *f = &a->functions[i];
-        uint32_t in_loops = spills_in_loops(f);
+        uint32_t hot = assembly_hot_spills(a, f);
 
-        strbuf_addf(out, "%-32.32s %7zu %7u %4u %4u %4u %7u %7u %8u %6u %6u\n", f->name, f->n,
+        strbuf_addf(out, "%-26.26s %6zu %6u %4u %4u %4u %7u %6u %8u %6u %6u %5u\n", f->name, f->n,
                     f->n_vector, f->n_xmm, f->n_ymm, f->n_zmm, f->spill_stores, f->spill_loads,
-                    in_loops, f->stack_bytes, f->n_calls);
-        if (in_loops && (!worst || in_loops > spills_in_loops(worst)))
+                    spills_in_loops(a, f, 0), hot, f->stack_bytes, f->n_calls);
+        if (hot > most) {
+            most = hot;
             worst = f;
+        }
     }
     strbuf_addf(out, "\nstores, loads: vector moves to and from the stack frame, arrays that live "
-                     "there included;\nin loops: those inside innermost loops.\n");
+                     "there included;\nin loops: those inside innermost loops; in hot: inside "
+                     "those with a hundredth of "
+                     "all samples\n(all innermost loops when there are no samples).\n");
     if (worst)
         strbuf_addf(out,
-                    "closest wall: registers: %s touches the stack %u times inside its innermost "
+                    "closest wall: registers: %s touches the stack %u times inside its hot "
                     "loops; a smaller tile or fewer live values would keep them in registers\n",
-                    worst->name, spills_in_loops(worst));
+                    worst->name, most);
     else
-        strbuf_addf(out, "closest wall: not the registers: no innermost loop touches the stack\n");
+        strbuf_addf(out, "closest wall: not the registers: no hot loop touches the stack\n");
 }

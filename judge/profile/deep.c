@@ -115,43 +115,40 @@ static int header_write(const struct deep *d)
 
 static int compile(struct deep *d, const char *root)
 {
-    struct strbuf command = {0}, flags = {0}, said = {0};
-    const char *cc = getenv("CC");
-    char path[PATH_MAX];
-    int rc;
+    struct strbuf said = {0};
+    int rc = reading_compile(d->folder, root,
+                             "-shared -nostartfiles -nostdlib -Wl,-z,noexecstack -o traced.so "
+                             "kernel/kernel.c",
+                             &said);
 
-    snprintf(path, sizeof path, "%s/judge/kernel.flags", root);
-    rc = file_read(path, &flags);
-    strbuf_addf(&command,
-                "%s %s -I . -shared -nostartfiles -nostdlib -Wl,-z,noexecstack -o "
-                "traced.so kernel/kernel.c",
-                cc && *cc ? cc : "gcc", strbuf_str(&flags));
-    if (rc == 0)
-        rc = reading_command(command.data, d->folder, &said);
     if (rc > 0)
         snprintf(d->reason, sizeof d->reason,
                  "unavailable: the traced kernel does not compile: %.180s", strbuf_str(&said));
-    strbuf_deinit(&command);
-    strbuf_deinit(&flags);
     strbuf_deinit(&said);
     return rc < 0 ? rc : 0;
 }
 
 int deep_init(const struct judge_build *b, const struct judge_options *o, struct deep *out)
 {
-    char from[PATH_MAX];
-    char *copy[] = {(char[]){"cp"}, (char[]){"-r"}, from, out->folder, NULL};
+    char made[sizeof out->folder], path[PATH_MAX], from[2][PATH_MAX];
+    char *copy[] = {(char[]){"cp"}, (char[]){"-r"}, from[0], from[1], out->folder, NULL};
     int rc;
 
     *out = (struct deep){0};
-    snprintf(from, sizeof from, "%s/kernel", judge_build_folder(b));
-    snprintf(out->folder, sizeof out->folder, "%.490s/deep-XXXXXX", o->work_dir);
-    if (!mkdtemp(out->folder))
-        return err_set(ERR_IO, "no scratch folder %s", out->folder);
+    snprintf(from[0], sizeof from[0], "%s/kernel", judge_build_folder(b));
+    snprintf(from[1], sizeof from[1], "%s/headers", judge_build_folder(b));
+    snprintf(made, sizeof made, "%.490s/deep-XXXXXX", o->work_dir);
+    if (!mkdtemp(made))
+        return err_set(ERR_IO, "no scratch folder %s", made);
+    if (!realpath(made, path) || strlen(path) >= sizeof out->folder) {
+        file_remove_tree(made);
+        return err_set(ERR_RANGE, "%s: its full name is too long", made);
+    }
+    strcpy(out->folder, path);
     snprintf(out->object, sizeof out->object, "%s/traced.so", out->folder);
     rc = process_run(copy, NULL, 30, NULL);
     if (rc > 0)
-        rc = err_set(ERR_IO, "copying %s", from);
+        rc = err_set(ERR_IO, "copying %s", from[0]);
     if (rc == 0)
         rc = header_write(out);
     if (rc == 0)
@@ -224,6 +221,13 @@ static void case_finish(struct deep_case *out, struct call_times calls[][TRACED_
 {
     double n = out->n_calls;
 
+    for (uint32_t r = 0; r < out->n_threads; r++)
+        if (!(calls[r][TRACED_CALLS - 1].end > 0)) {
+            snprintf(out->reason, sizeof out->reason,
+                     "unavailable: thread %u has more chunks and barriers than the log holds", r);
+            return;
+        }
+
     for (uint32_t k = 0; k < out->n_calls; k++) {
         double first = HUGE_VAL, last = 0, inside = 0;
 
@@ -232,8 +236,11 @@ static void case_finish(struct deep_case *out, struct call_times calls[][TRACED_
             last = fmax(last, calls[r][k].end);
             inside += calls[r][k].end - calls[r][k].start;
         }
+        for (uint32_t r = 0; r < out->n_threads; r++) {
+            out->late_ns += (calls[r][k].start - first) / n;
+            out->idle_ns += (last - calls[r][k].end) / n;
+        }
         out->call_ns += (last - first) / n;
-        out->idle_ns += ((last - first) * out->n_threads - inside) / n;
         out->busy_ns += inside / n;
     }
     out->chunk_ns = out->n_chunks ? out->chunk_ns / out->n_chunks : 0;
@@ -297,40 +304,51 @@ int deep_take(const struct deep *d, struct judge_build *b, const struct judge_op
     return rc == ERR_NOMEM ? rc : 0;
 }
 
+/* What most of the lost time of a team says. */
+static const char *team_advice(const struct deep_case *c, double lost)
+{
+    if (lost < 0.1)
+        return "the team is not what holds it back";
+    if (c->late_ns > fmax(c->barrier_ns, c->idle_ns))
+        return "most of it before their first start: short calls for a team, or a busy machine";
+    return c->barrier_ns > c->idle_ns ? "most of it in barriers: fewer of them, or evener parts"
+                                      : "most of it after their own end: smaller chunks";
+}
+
 void deep_print(const struct deep_case *all, const char *const *names, size_t n, struct strbuf *out)
 {
-    double worst = 0;
-    const char *name = NULL;
+    const struct deep_case *worst = NULL;
+    double most = 0;
 
     strbuf_addf(out,
-                "Times of a call, the same sources with hooks around barriers and chunks.\n\n"
-                "%-28s %3s %9s %7s %9s %9s %8s %7s %7s\n",
-                "case", "thr", "call us", "chunks", "chunk us", "longest", "barriers", "wait",
-                "idle");
+                "Times of a call, the same sources with hooks around barriers and chunks. Shares "
+                "of the threads' time:\nlate before their own start, wait in barriers, idle after "
+                "their own end.\n\n"
+                "%-24s %3s %9s %7s %9s %9s %8s %6s %6s %6s\n",
+                "case", "thr", "call us", "chunks", "chunk us", "longest", "barriers", "late",
+                "wait", "idle");
     for (size_t i = 0; i < n; i++) {
         const struct deep_case *c = &all[i];
-        double thread_ns = c->busy_ns + c->barrier_ns + c->idle_ns, lost;
+        double lost = c->barrier_ns + c->late_ns + c->idle_ns, thread_ns = c->busy_ns + lost;
+        double percent = thread_ns > 0 ? 100 / thread_ns : 0;
 
         if (c->reason[0]) {
-            strbuf_addf(out, "%-28s %s\n", names[i], c->reason);
+            strbuf_addf(out, "%-24s %s\n", names[i], c->reason);
             continue;
         }
-        lost = thread_ns > 0 ? (c->barrier_ns + c->idle_ns) / thread_ns : 0;
-        strbuf_addf(out, "%-28s %3u %9.2f %7.1f %9.2f %9.2f %8.1f %6.1f%% %6.1f%%\n", names[i],
-                    c->n_threads, c->call_ns * 1e-3, c->n_chunks, c->chunk_ns * 1e-3,
-                    c->chunk_max_ns * 1e-3, c->n_barriers,
-                    thread_ns > 0 ? 100 * c->barrier_ns / thread_ns : 0.0,
-                    thread_ns > 0 ? 100 * c->idle_ns / thread_ns : 0.0);
-        if (c->n_threads > 1 && lost >= worst) {
-            worst = lost;
-            name = names[i];
+        strbuf_addf(out, "%-24s %3u %9.2f %7.1f %9.2f %9.2f %8.1f %5.1f%% %5.1f%% %5.1f%%\n",
+                    names[i], c->n_threads, c->call_ns * 1e-3, c->n_chunks, c->chunk_ns * 1e-3,
+                    c->chunk_max_ns * 1e-3, c->n_barriers, c->late_ns * percent,
+                    c->barrier_ns * percent, c->idle_ns * percent);
+        if (c->n_threads > 1 && (!worst || lost * percent > most)) {
+            most = lost * percent;
+            worst = c;
         }
     }
-    if (!name)
+    if (!worst)
         strbuf_addf(out, "\nclosest wall: not the team: no case here runs on several threads\n");
     else
-        strbuf_addf(out, "\nclosest wall: the threads of %s wait or idle %.0f %% of their time%s\n",
-                    name, worst * 100,
-                    worst > 0.1 ? ": smaller chunks, or fewer barriers"
-                                : ": the team is not what holds it back");
+        strbuf_addf(out,
+                    "\nclosest wall: the threads of %s wait or idle %.0f %% of their time: %s\n",
+                    names[worst - all], most, team_advice(worst, most / 100));
 }

@@ -24,10 +24,11 @@ struct deep {
 struct deep_case {
     char reason[256];
     uint32_t n_calls, n_threads;
-    double call_ns;    /* from the first thread's start to the last thread's end */
-    double busy_ns;    /* all threads together: neither in barriers nor done early */
-    double barrier_ns; /* all threads together, waiting in barriers */
-    double idle_ns;    /* all threads together, before the first start or after their own end */
+    double call_ns;              /* from the first thread's start to the last thread's end */
+    double busy_ns;              /* all threads together: neither in barriers nor done early */
+    double barrier_ns;           /* all threads together, waiting in barriers */
+    double late_ns;              /* all threads together, from the first one's start to their own */
+    double idle_ns;              /* all threads together, from their own end to the last one's */
     double n_chunks, n_barriers; /* of all threads, a call */
     double chunk_ns, chunk_max_ns;
 };

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MAX_LOOPS = 12, MAX_LISTINGS = 16, TRACED_SLICES = 8 };
 #define SAMPLED_SECONDS 0.5
@@ -161,6 +162,15 @@ static int write_deep(struct profile *p)
     return file_take(p, "deep.txt", &text);
 }
 
+/* The folder may hold an earlier profile: its deep.txt is about other numbers than the rest. */
+static void deep_forget(const struct profile *p)
+{
+    char path[PATH_MAX];
+
+    if (snprintf(path, sizeof path, "%s/deep.txt", p->options->folder) < (int)sizeof path)
+        unlink(path);
+}
+
 /* The hottest function of the mix: shares of samples weighted by the cases' weights. */
 static const char *hottest(const struct profile *p, double *share)
 {
@@ -233,9 +243,11 @@ static int write_listing(struct profile *p, const struct assembly_function *f)
     char name[ASSEMBLY_MAX_NAME + 16];
 
     assembly_print(&p->reading.assembly, f, p->reading.folder, &text);
-    if (f->spill_loads + f->spill_stores)
-        strbuf_addf(&text, "# closest wall: registers: %u vector moves to and from the stack\n",
-                    f->spill_loads + f->spill_stores);
+    if (assembly_hot_spills(&p->reading.assembly, f))
+        strbuf_addf(&text,
+                    "# closest wall: registers: %u vector moves to and from the stack in its hot "
+                    "loops\n",
+                    assembly_hot_spills(&p->reading.assembly, f));
     else
         strbuf_addf(&text, "# closest wall: not the registers; see ports.txt for the loops\n");
     snprintf(name, sizeof name, "asm/%s.s", f->name);
@@ -459,6 +471,8 @@ static int write_all(struct profile *p, json_t **summary)
     TRY(write_budget(p));
     if (p->options->deep)
         TRY(write_deep(p));
+    else
+        deep_forget(p);
     TRY(write_json(p, "trace.json", trace_json(&p->trace, p->closing), NULL));
     json_object_set_new(p->files, "trace.json", json_string(p->closing));
     TRY(write_summary(p));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "judge/profile/reading.h"
 
+#include "judge/compile/compiler.h"
 #include "judge/compile/object.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
@@ -28,34 +29,55 @@ int reading_command(const char *line, const char *dir, struct strbuf *out)
     return rc;
 }
 
-static const char *compiler(void)
+int reading_compile(const char *folder, const char *root, const char *options, struct strbuf *said)
 {
-    const char *cc = getenv("CC");
+    char path[PATH_MAX];
+    struct strbuf flags = {0};
+    struct confine confine;
+    struct compiler cc;
+    struct words w;
+    int rc;
 
-    return cc && *cc ? cc : "gcc";
+    snprintf(path, sizeof path, "%s/judge/kernel.flags", root);
+    TRY(compiler_find(&cc));
+    TRY(confine_init(&confine, folder, cc.program));
+    rc = compiler_ask(&cc, &confine, folder);
+    if (rc == 0)
+        rc = file_read(path, &flags);
+    if (rc == 0)
+        rc = compiler_words(&cc, &w);
+    if (rc == 0)
+        rc = words_split(&w, strbuf_str(&flags));
+    if (rc == 0)
+        rc = words_split(&w, "-nostdinc -isystem headers -isystem");
+    if (rc == 0)
+        rc = words_add(&w, cc.include);
+    if (rc == 0)
+        rc = words_split(&w, "-I .");
+    if (rc == 0)
+        rc = words_split(&w, options);
+    if (rc == 0)
+        rc = confine_run(&confine, w.argv, folder, said);
+    strbuf_deinit(&flags);
+    confine_deinit(&confine);
+    return rc;
 }
 
 /* Paths in the object are relative to the staged folder, as in the build itself. */
 static int compile(struct reading *r, const char *root, const char *folder)
 {
-    struct strbuf command = {0}, flags = {0}, said = {0};
-    char path[PATH_MAX];
+    struct strbuf options = {0}, said = {0};
     int rc;
 
-    snprintf(path, sizeof path, "%s/judge/kernel.flags", root);
-    rc = file_read(path, &flags);
-    if (rc == 0) {
-        strbuf_addf(&command,
-                    "%s %s -g -ffile-prefix-map=%s=. -fopt-info-vec-all=%s/remarks.txt -I . -c -o "
-                    "%s/kernel.o kernel/kernel.c",
-                    compiler(), strbuf_str(&flags), r->folder, folder, folder);
-        rc = reading_command(command.data, r->folder, &said);
-    }
+    strbuf_addf(&options,
+                "-g -ffile-prefix-map=%s=. -fopt-info-vec-all=%s/remarks.txt -c -o %s/kernel.o "
+                "kernel/kernel.c",
+                r->folder, folder, folder);
+    rc = reading_compile(r->folder, root, strbuf_str(&options), &said);
     if (rc > 0)
         snprintf(r->reason, sizeof r->reason, "unavailable: the compiler refuses -g: %.180s",
                  strbuf_str(&said));
-    strbuf_deinit(&command);
-    strbuf_deinit(&flags);
+    strbuf_deinit(&options);
     strbuf_deinit(&said);
     return rc < 0 ? rc : 0;
 }
@@ -99,7 +121,8 @@ int reading_init(const struct judge_build *b, const struct judge_options *o, str
 
     *out = (struct reading){0};
     snprintf(out->folder, sizeof out->folder, "%s", judge_build_folder(b));
-    snprintf(folder, sizeof folder, "%s/reading-XXXXXX", o->work_dir);
+    /* Inside the build's folder: nothing else can be written by the compiler. */
+    snprintf(folder, sizeof folder, "%s/reading-XXXXXX", out->folder);
     if (!mkdtemp(folder))
         return err_set(ERR_IO, "no scratch folder %s", folder);
     rc = compile(out, o->root, folder);

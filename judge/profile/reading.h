@@ -23,6 +23,12 @@ struct reading {
 int reading_init(const struct judge_build *b, const struct judge_options *o, struct reading *out);
 void reading_deinit(struct reading *r);
 
+/* Compile staged sources below `folder` (kernel/, headers/; absolute, without links) as the build
+ * does: confined to that folder, with root's sealed flags and the approved headers. `options` end
+ * the command; what it says is appended to *said. The exit status, or 128 + signal. Error: ERR_IO,
+ * ERR_TIMEOUT, ERR_RANGE. */
+int reading_compile(const char *folder, const char *root, const char *options, struct strbuf *said);
+
 /* Run a command line, split at blanks (no quoting), in `dir`; its output to *out. The exit status;
  * 127 when there is no such program. Error: as process_run. */
 int reading_command(const char *line, const char *dir, struct strbuf *out);

@@ -20,7 +20,6 @@ enum slot { SLOT_INPUT, SLOT_SETUP, SLOT_OPAQUE, SLOT_OUTPUT, N_SLOTS };
 struct runner {
     struct problem_instance in;
     struct request_sizes sizes;
-    struct kernel_tiling tiling;
     struct segment segments[N_ROLES]; /* by enum problem_role: instances side by side */
     size_t stride[N_ROLES];           /* from one instance to the next */
     size_t at[PROBLEM_MAX_BUFFERS];   /* of a buffer in its instance */
@@ -91,7 +90,7 @@ static int worker_start(struct runner *r, struct judge_build *b, const struct ju
                         const struct runner_spec *spec)
 {
     struct side_spec s = {
-        .worker = spec->worker ? spec->worker : o->worker,
+        .worker = o->worker,
         .object = spec->object,
         .input = &r->segments[PROBLEM_INPUT],
         .opaque = &r->segments[PROBLEM_OPAQUE],
@@ -161,7 +160,7 @@ static void request_set(struct runner *r, uint32_t step, uint32_t instance, bool
     out->scratch_bytes = size_align(out->scratch_bytes, KERNEL_ALIGN) + RUNNER_EXTRA_SCRATCH;
 }
 
-/* Sizes and declarations, then the private bytes of the first instance, copied to the others. */
+/* Sizes, then the private bytes of the first instance, copied to the others. */
 static int prepare(struct runner *r, struct judge_fault *fault)
 {
     uint32_t last = r->in.n_steps - 1;
@@ -172,12 +171,6 @@ static int prepare(struct runner *r, struct judge_fault *fault)
     TRY(request_sizes_ask(r->side, &r->in, r->n_threads, &r->sizes, fault));
     if (fault->found)
         return 0;
-    TRY(command(
-        r,
-        &(struct worker_command){
-            .op = WORKER_META, .n_threads = r->n_threads, .reload = 1, .base = last, .pool = 1},
-        &result, fault));
-    r->tiling = result.tiling;
     for (uint32_t step = 0; step < last && !fault->found; step++) {
         request_set(r, step, 0, true, &side_requests(r->side)[0]);
         TRY(command(
@@ -260,11 +253,6 @@ uint32_t runner_threads(const struct runner *r)
 pid_t runner_pid(const struct runner *r)
 {
     return r->pid;
-}
-
-const struct kernel_tiling *runner_tiling(const struct runner *r)
-{
-    return &r->tiling;
 }
 
 unsigned char *runner_extra(struct runner *r)

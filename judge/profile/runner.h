@@ -17,7 +17,6 @@ struct runner;
 /* How a runner differs from a plain one; all zero is plain. */
 struct runner_spec {
     const char *object;  /* NULL: the build in the compiler's own layout */
-    const char *worker;  /* NULL: o->worker */
     size_t extra_output; /* bytes beside the outputs that the object writes, see runner_extra */
     bool sanitized;      /* see side_spec */
 };
@@ -33,10 +32,9 @@ void runner_close(struct runner **r);
 /* Carry out `count` requests in turn; *ns is the time by the judge's clock. */
 int runner_run(struct runner *r, uint32_t count, double *ns, struct judge_fault *fault);
 
-/* Team size, process, and what the kernel declares about the timed step (names are NULL). */
+/* Team size, and process. */
 uint32_t runner_threads(const struct runner *r);
 pid_t runner_pid(const struct runner *r);
-const struct kernel_tiling *runner_tiling(const struct runner *r);
 
 /* The extra output: one area for all instances, spec.extra_output bytes, zero until written. The
  * object finds it in the last, unused output tensor of each call; its scratch is RUNNER_EXTRA_SCRATCH

@@ -41,11 +41,13 @@ struct calibrate_rate {
 struct calibrate_report {
     struct calibrate_rate null, slowed, sped_3, sped_2; /* null: all kinds without an effect */
     uint32_t n_slowed_5, n_slowed_5_lost;
-    double live_low, live_bound;  /* of false wins among null; 95 % each */
-    struct simulate_tally replay; /* the recorded null units through the whole rule */
-    double replay_bound;          /* of false wins by replay, 95 % */
-    struct simulate_tally power[SIMULATE_N_POWERS]; /* recorded units + simulate_powers */
-    double mde;        /* smallest effect that wins 9 of 10 within the cap; 0: none up to 10 % */
+    uint32_t n_controls, n_unjudged; /* in no rate: neither WIN, LOSS nor INCONCLUSIVE */
+    double live_low, live_bound;     /* of false wins among null; 95 % each */
+    struct simulate_tally replay;    /* the recorded null units through the whole rule */
+    double replay_bound;             /* of false wins by replay, 95 % */
+    struct simulate_tally power[SIMULATE_N_POWERS]; /* recorded units + simulate_powers, at
+                                                     * the margin of trials */
+    double mde;        /* smallest effect that wins 9 of 10 at RULE_MARGIN_MIN; 0: none to 10 % */
     double unit_noise; /* of D: 1.4826 x median absolute deviation, as all noises here */
     double case_noise[DECIDE_MAX_CASES];
     double lag1;            /* autocorrelation of D from unit to unit */

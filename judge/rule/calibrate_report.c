@@ -28,12 +28,19 @@ static bool is_kind(const json_t *e, enum judge_control_kind kind, double effect
            (effect == 0 || fabs(json_number_value(json_object_get(e, "effect")) - effect) < 1e-9);
 }
 
+static bool is_verdict(const char *verdict, enum judge_verdict v)
+{
+    return !strcmp(verdict, judge_verdict_name(v));
+}
+
 static void rate_add(struct calibrate_rate *r, const char *verdict)
 {
     r->n++;
-    r->wins += !strcmp(verdict, judge_verdict_name(JUDGE_WIN));
+    r->wins += is_verdict(verdict, JUDGE_WIN);
 }
 
+/* A control that could not be judged (peaks that contradicted themselves, say) shows neither that
+ * the rule is right nor that it is wrong: it counts apart. */
 static void live_report(const json_t *all, struct calibrate_report *r)
 {
     const json_t *e;
@@ -44,6 +51,12 @@ static void live_report(const json_t *all, struct calibrate_report *r)
         const char *verdict = json_string_value(json_object_get(e, "verdict"));
 
         verdict = verdict ? verdict : "";
+        r->n_controls++;
+        if (!is_verdict(verdict, JUDGE_WIN) && !is_verdict(verdict, JUDGE_LOSS) &&
+            !is_verdict(verdict, JUDGE_INCONCLUSIVE)) {
+            r->n_unjudged++;
+            continue;
+        }
         if (json_is_true(json_object_get(e, "null")))
             rate_add(&r->null, verdict);
         if (is_kind(e, JUDGE_CONTROL_SLOWED, 0))
@@ -54,7 +67,7 @@ static void live_report(const json_t *all, struct calibrate_report *r)
             rate_add(&r->sped_2, verdict);
         if (is_kind(e, JUDGE_CONTROL_SLOWED, 0.05)) {
             r->n_slowed_5++;
-            r->n_slowed_5_lost += !strcmp(verdict, judge_verdict_name(JUDGE_LOSS));
+            r->n_slowed_5_lost += is_verdict(verdict, JUDGE_LOSS);
         }
     }
     r->live_low = clopper_pearson_lower(r->null.wins, r->null.n, LEVEL);
@@ -191,17 +204,12 @@ static void units_centre(struct noise_record *u)
     }
 }
 
-static int power_report(const struct simulate_world *w, uint32_t n_threads,
-                        struct calibrate_report *r)
+/* At the rule's own margin: half of it is the margin of trials. */
+static int mde_report(const struct simulate_world *w, uint32_t n_threads,
+                      struct calibrate_report *r)
 {
     struct simulate_tally t;
 
-    for (size_t i = 0; i < SIMULATE_N_POWERS; i++) {
-        struct simulate_arm arm = {.effect = simulate_powers[i]};
-
-        TRY(simulate_arm_run(w, &arm, POWER_CAMPAIGNS, REPLAY_SEED + 1 + i, n_threads,
-                             &r->power[i]));
-    }
     for (double effect = w->margin + MDE_STEP; effect <= MDE_MOST; effect += MDE_STEP) {
         struct simulate_arm arm = {.effect = effect};
 
@@ -210,6 +218,23 @@ static int power_report(const struct simulate_world *w, uint32_t n_threads,
             r->mde = effect;
             return 0;
         }
+    }
+    return 0;
+}
+
+/* At the margin that trials will have. */
+static int power_report(const struct simulate_world *w, uint32_t n_threads,
+                        struct calibrate_report *r)
+{
+    struct simulate_world trials = *w;
+
+    TRY(mde_report(w, n_threads, r));
+    trials.margin = fmax(w->margin, r->mde / 2);
+    for (size_t i = 0; i < SIMULATE_N_POWERS; i++) {
+        struct simulate_arm arm = {.effect = simulate_powers[i]};
+
+        TRY(simulate_arm_run(&trials, &arm, POWER_CAMPAIGNS, REPLAY_SEED + 1 + i, n_threads,
+                             &r->power[i]));
     }
     return 0;
 }
@@ -247,6 +272,14 @@ static void fit_report(struct calibrate_report *r)
                  "%u of %u experiments without an effect won: at least %.2g of all would (95 %%), "
                  "and %.2g may",
                  r->null.wins, r->null.n, r->live_low, RULE_ALPHA);
+    else if (clopper_pearson_lower(r->replay.wins, r->replay.attempts, LEVEL) > RULE_ALPHA)
+        snprintf(why, bytes, "%llu of %llu replays of units without an effect won, and %.2g may",
+                 (unsigned long long)r->replay.wins, (unsigned long long)r->replay.attempts,
+                 RULE_ALPHA);
+    else if (2 * r->n_unjudged > r->n_controls)
+        snprintf(why, bytes, "%u of %u controls could not be judged", r->n_unjudged, r->n_controls);
+    else if (!r->slowed.n)
+        snprintf(why, bytes, "no slow-down was judged: more experiments are needed");
     else if (r->slowed.wins)
         snprintf(why, bytes, "%u of %u slow-downs won", r->slowed.wins, r->slowed.n);
     else if (r->n_slowed_5_lost < r->n_slowed_5)
@@ -287,6 +320,7 @@ static json_t *summary_json(const struct calibrate_report *r, size_t n_cases)
                   "unit_noise", r->unit_noise, "lag1", r->lag1, "shift_sd", r->shift_sd,
                   "wilcoxon_p", r->wilcoxon_p, "n_units", (int)r->n_units, "n_up", (int)r->n_up));
     json_object_set_new(o, "sign_p", json_real(r->sign_p));
+    json_object_set_new(o, "n_unjudged", json_integer(r->n_unjudged));
     return o;
 }
 

@@ -109,19 +109,19 @@ static json_t *process_json(const struct eprocess *e)
     return json_pack("[i,i]", (int)e->n_up, (int)e->n_down);
 }
 
-static json_t *stage_json(const struct trial_stage *s)
+static json_t *stage_json(const struct evidence_stage *s)
 {
-    const struct decide_sums *seen = &s->rule.seen;
+    const struct decide_sums *seen = &s->seen;
     json_t *cases = json_array(), *vetoes = json_array();
 
-    for (size_t i = 0; i < s->rule.n_cases; i++) {
+    for (size_t i = 0; i < s->n_cases; i++) {
         json_array_append_new(cases, json_pack("[f,f]", seen->case_sum[i], seen->case_squares[i]));
         json_array_append_new(vetoes, process_json(&seen->veto[i]));
     }
     return json_pack("{s:i, s:b, s:o, s:o, s:[f,f], s:o, s:o}", "units", (int)seen->n, "accepted",
-                     (int)(s->outcome == TRIAL_ACCEPT), "accept", process_json(&seen->accept),
-                     "give_up", process_json(&seen->give_up), "d", seen->d_sum, seen->d_squares,
-                     "veto", vetoes, "cases", cases);
+                     (int)s->accepted, "accept", process_json(&seen->accept), "give_up",
+                     process_json(&seen->give_up), "d", seen->d_sum, seen->d_squares, "veto",
+                     vetoes, "cases", cases);
 }
 
 /* A retry may change nothing about what was shown of this code: that it is no gain, wrong, or not
@@ -144,6 +144,17 @@ static bool trial_closed(const struct trial *t)
     }
 }
 
+/* What is known of stage i now: what this trial saw on top of the earlier ones or, when it got to no
+ * unit of it (no peaks, a crash at once, a check that hung), what they left. n_cases 0: nothing. */
+static struct evidence_stage stage_known(const struct trial *t, uint32_t i)
+{
+    const struct trial_stage *s = &t->stage[i];
+
+    if (i < t->n_stages && s->rule.n_cases)
+        return (struct evidence_stage){s->rule.n_cases, s->outcome == TRIAL_ACCEPT, s->rule.seen};
+    return i < t->earlier.n_stages ? t->earlier.stage[i] : (struct evidence_stage){0};
+}
+
 /* A confirmation that accepted is not carried over, whatever became of the trial after it: the next
  * one has to accept again. */
 json_t *evidence_json(const struct trial *t)
@@ -155,9 +166,12 @@ json_t *evidence_json(const struct trial *t)
         return json_null();
     if (t->earlier.closed)
         return json_deep_copy(t->o->evidence);
-    for (uint32_t i = 0; i < t->n_stages; i++)
-        if (t->stage[i].rule.n_cases && !(i == 1 && t->stage[i].outcome == TRIAL_ACCEPT))
-            json_array_append_new(stages, stage_json(&t->stage[i]));
+    for (uint32_t i = 0; i < 2; i++) {
+        struct evidence_stage known = stage_known(t, i);
+
+        if (known.n_cases && !(i == 1 && known.accepted))
+            json_array_append_new(stages, stage_json(&known));
+    }
     snprintf(reason, sizeof reason, "%.399s", t->out->reason);
     o = json_pack("{s:s, s:f, s:b, s:s, s:o, s:o}", "key", t->key, "margin", t->margin, "closed",
                   (int)trial_closed(t), "verdict", judge_verdict_name(t->out->verdict), "reason",

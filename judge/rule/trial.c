@@ -217,14 +217,14 @@ static void trial_repeat(struct trial *t)
     t->n_stages = e->n_stages;
 }
 
-static int trial_begin(struct trial *t, const struct trial_record *record)
+int trial_begin(struct trial *t, const struct trial_record *record)
 {
     t->key = record ? record->key : "";
     t->calibration = record ? record->calibration : NULL;
-    t->margin = record && record->margin > RULE_MARGIN_MIN ? record->margin : RULE_MARGIN_MIN;
+    t->margin = record ? fmax(record->margin, RULE_MARGIN_MIN) : RULE_MARGIN_MIN;
     TRY(evidence_read(t->o->evidence, t->key, &t->earlier));
     if (t->earlier.found)
-        t->margin = t->earlier.margin;
+        t->margin = fmax(t->earlier.margin, RULE_MARGIN_MIN);
     return 0;
 }
 

@@ -93,6 +93,10 @@ struct trial {
     struct judge_trial *out;
 };
 
+/* Set key, calibration, earlier evidence and margin of *t, whose options are set, from `record` (NULL:
+ * no key, the rule's own margin). Error: ERR_FORMAT for o->evidence that does not read. */
+int trial_begin(struct trial *t, const struct trial_record *record);
+
 /* Earlier evidence, peaks, stages, verdict, case table, score, sentences and details into *out,
  * whose identity fields (seed, check, code_key, counters) are set. Error: what the source returns;
  * ERR_FORMAT for o->evidence that does not read. */

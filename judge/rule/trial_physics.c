@@ -28,7 +28,6 @@ int trial_peaks(struct trial *t)
 struct wonder {
     size_t i;
     double ns, limit_ns;
-    bool incumbent_too; /* what the incumbent took is past the limit as well */
 };
 
 static int side_median(const struct trial_stage *s, size_t i, enum slices_side side, double *ns)
@@ -41,8 +40,8 @@ static int side_median(const struct trial_stage *s, size_t i, enum slices_side s
     return 0;
 }
 
-/* Find a case that is faster than its floor or (`cheat`: only) than these caches and instructions
- * ever are: 1 with *out, or 0. */
+/* Find a case that is faster than its floor or (`cheat`) than these caches and instructions ever
+ * are, which then the incumbent must not be: 1 with *out, or 0. */
 static int find_wonder(const struct trial *t, bool cheat, struct wonder *out)
 {
     const struct trial_stage *s = trial_published(t);
@@ -51,6 +50,7 @@ static int find_wonder(const struct trial *t, bool cheat, struct wonder *out)
         const struct problem_case *c = s->units[0].cases[i].c;
         struct roofline_point point;
         double incumbent_ns;
+        bool incumbent_too;
 
         TRY(side_median(s, i, SLICES_CANDIDATE, &out->ns));
         TRY(side_median(s, i, SLICES_INCUMBENT, &incumbent_ns));
@@ -58,8 +58,8 @@ static int find_wonder(const struct trial *t, bool cheat, struct wonder *out)
         out->i = i;
         out->limit_ns =
             cheat ? point.cheat_ns : fmax(point.cheat_ns, point.best_ns / RULE_FLOOR_SLACK);
-        out->incumbent_too = incumbent_ns < out->limit_ns;
-        if (out->ns < out->limit_ns)
+        incumbent_too = incumbent_ns < out->limit_ns;
+        if (out->ns < out->limit_ns && !(cheat && incumbent_too))
             return 1;
     }
     return 0;
@@ -97,7 +97,6 @@ static int wonder_verdict(struct trial *t, struct wonder *w, int n_plausible)
 
         cheat = find_wonder(t, true, &worse);
         TRY(cheat);
-        cheat = cheat && !worse.incumbent_too;
         if (cheat)
             *w = worse;
     }

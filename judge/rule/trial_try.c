@@ -94,12 +94,14 @@ static void first_error(const char *log, char *out, size_t bytes)
     snprintf(out, bytes, "%.*s", (int)strcspn(text, "\n"), text);
 }
 
-/* Details of a trial that ended before anything was measured. */
-static int trial_end_early(const struct judge_options *o, struct judge_trial *out, const char *key,
-                           const char *next)
+/* Details of a trial that ended before anything was measured; what earlier ones of the same code
+ * have shown stays on record (`record` NULL: no question was asked yet). */
+static int trial_end_early(const struct judge_options *o, struct judge_trial *out,
+                           const struct trial_record *record, const char *next)
 {
-    struct trial t = {.o = o, .out = out, .key = key};
+    struct trial t = {.o = o, .out = out};
 
+    TRY(trial_begin(&t, record));
     snprintf(out->next, sizeof out->next, "%s", next);
     out->details = trial_report_details(&t);
     return out->details ? 0 : err_set(ERR_NOMEM, "details of a trial");
@@ -130,7 +132,7 @@ static int try_builds(struct judge_build *candidate, struct judge_build *incumbe
     if (!judge_build_ok(candidate)) {
         out->verdict = judge_build_verdict(candidate);
         first_error(judge_build_log(candidate), out->reason, sizeof out->reason);
-        return trial_end_early(o, out, "",
+        return trial_end_early(o, out, NULL,
                                "make it compile; the whole log is kept with the experiment");
     }
     snprintf(out->code_key, sizeof out->code_key, "%s", judge_build_code_key(candidate));
@@ -139,7 +141,7 @@ static int try_builds(struct judge_build *candidate, struct judge_build *incumbe
         out->verdict = JUDGE_SAME_CODE;
         snprintf(out->reason, sizeof out->reason,
                  "the compiled code is the incumbent's, byte for byte; nothing was measured");
-        return trial_end_early(o, out, "", "change something that the compiler can see");
+        return trial_end_early(o, out, NULL, "change something that the compiler can see");
     }
     return 1;
 }
@@ -159,7 +161,7 @@ static int try_correct(struct judge_build *candidate, const struct judge_options
              "judge check --source DIR --features %s --seed %" PRIu64
              " repeats it, with that kernel in DIR",
              o->features ? o->features : "all", out->seed);
-    return trial_end_early(o, out, record->key, next);
+    return trial_end_early(o, out, record, next);
 }
 
 /* A machine whose controls went wrong judges nobody. 1 to go on, 0 with a verdict. */
@@ -172,7 +174,7 @@ static int try_fit(const struct judge_options *o, const struct trial_record *rec
         return 1;
     out->verdict = JUDGE_UNFIT_MACHINE;
     snprintf(out->reason, sizeof out->reason, "the calibration of %s says: %s", c->date, c->why);
-    return trial_end_early(o, out, "", "judge calibrate finds out whether that still holds");
+    return trial_end_early(o, out, NULL, "judge calibrate finds out whether that still holds");
 }
 
 /* Nobody else measures meanwhile. */

@@ -26,19 +26,18 @@
 
 /* A worker that maps its files, loads a small object and starts threads needs milliseconds. */
 #define START_TIMEOUT_NS (20 * UINT64_C(1000000000))
-/* How often a waiting judge looks whether the worker still lives. */
+/* How often a waiting judge looks at the worker, should the report of its stop be lost. */
 #define POLL_NS (10 * UINT64_C(1000000))
-/* The last thread to stop reports the stop, then leaves its processor: microseconds that count as
- * its own, and up to milliseconds when the host of a virtual machine takes that processor away just
- * then (seen: 0.05 ms at most in 400 000 stops on a busy machine). Past GHOST_NS nobody was just
- * leaving, and GHOST_TIMES is no coincidence; whoever works in secret does so every time. */
+/* The last thread to stop reports the stop, then leaves its processor, and only when it has does the
+ * system count its time to the end: microseconds, and milliseconds when the host of a virtual machine
+ * takes that processor away just then (seen: 0.6 ms, once in some thousand stops on a busy machine).
+ * Past GHOST_NS nobody was just leaving, and GHOST_TIMES more often than not is no coincidence;
+ * whoever works in secret does so every time. */
 #define GHOST_NS (200 * UINT64_C(1000))
-/* Looks at the processor clock of a worker that is just leaving. */
-#define SETTLE_LOOKS 1000
-/* Between an answer and the stop lie microseconds, unless somebody else has the processor. */
-#define STOP_NAP_NS 50000
+/* The processor clock of a worker that is leaving is looked at until it has stood still so long. */
+#define SETTLE_NS      (20 * UINT64_C(1000))
+#define SETTLE_MOST_NS (1000 * UINT64_C(1000))
 enum {
-    STOP_LOOKS = 200,
     GHOST_TIMES = 3,
     WORKER_SPINS = 1000,      /* about 20 us of looking before a thread of the worker sleeps */
     REPORT_BYTES = 64 * 1024, /* of a sanitizer */
@@ -51,7 +50,8 @@ struct side {
     uint32_t n_threads, n_requests;
     clockid_t clock;   /* processor time of all threads */
     uint64_t still_ns; /* that clock when the worker was last seen stopped; 0: not to be trusted */
-    uint32_t n_moved;  /* times it had moved since */
+    uint32_t n_moved;  /* times it had moved since, less the times it had not */
+    bool timed;        /* see side_nap */
     struct segment plan, control, scratch, report;
 };
 
@@ -220,6 +220,13 @@ static enum side_status end_describe(struct side *s, const siginfo_t *info, char
     return SIDE_CRASHED;
 }
 
+/* It stopped before it rang: the worker itself never does. */
+static void stop_describe(struct side_result *out)
+{
+    out->status = SIDE_CRASHED;
+    snprintf(out->what, sizeof out->what, "stopped before its work was done");
+}
+
 /* Wait for a state change of the worker without reaping; true when one of `flags` is there. */
 static bool side_state(struct side *s, int flags, siginfo_t *info)
 {
@@ -230,69 +237,82 @@ static bool side_state(struct side *s, int flags, siginfo_t *info)
     return info->si_pid == s->pid;
 }
 
-/* Sleep until the worker answered command s->bell, died, or the deadline passed. */
-static enum side_status side_wait(struct side *s, uint64_t deadline, siginfo_t *info)
+/* Sleep, `nap` at most, until the worker may have stopped. A timed one wakes the judge by the
+ * report of its stop alone: a bell that did could be rung ahead of the end, so that the judge is
+ * awake by then, and the time that waking takes would be a gift. The check's workers, several at a
+ * time, wake whoever waits for them: nobody knows which thread such a report would go to. */
+static void side_nap(struct side *s, uint64_t nap, const sigset_t *report)
 {
     struct worker_control *c = side_control(s);
+    uint32_t seen = atomic_load(&c->done);
+    struct timespec most = {.tv_nsec = (long)nap};
 
-    for (;;) {
-        uint32_t seen = atomic_load(&c->done);
-        uint64_t now = now_ns();
-        uint64_t nap = deadline > now ? deadline - now : 0;
-
-        if (seen == s->bell)
-            return SIDE_OK;
-        if (side_state(s, WEXITED | WNOHANG, info))
-            return SIDE_CRASHED;
-        if (!nap)
-            return SIDE_TIMEOUT;
-        if (nap > POLL_NS)
-            nap = POLL_NS;
-        syscall(SYS_futex, &c->done, FUTEX_WAIT, seen, &(struct timespec){.tv_nsec = (long)nap},
-                NULL, 0);
-    }
+    if (s->timed)
+        sigtimedwait(report, NULL, &most);
+    else if (seen != s->bell)
+        syscall(SYS_futex, &c->done, FUTEX_WAIT, seen, &most, NULL, 0);
+    else
+        sched_yield();
 }
 
-/* The worker stops itself once it has rung; this waits until the system says that all its threads
- * stand still. Yielding lets a worker that shares our processor get there. */
-static enum side_status side_stop(struct side *s, uint64_t deadline, siginfo_t *info)
+/* Until the system reports that all threads of the worker stand still, that it died, or until the
+ * deadline. */
+static enum side_status side_wait(struct side *s, uint64_t deadline, siginfo_t *info)
 {
-    for (int looks = 0; !side_state(s, WSTOPPED | WEXITED | WNOHANG, info); looks++) {
-        if (now_ns() > deadline)
-            return SIDE_TIMEOUT;
-        if (looks < STOP_LOOKS)
-            sched_yield();
-        else
-            nanosleep(&(struct timespec){.tv_nsec = STOP_NAP_NS}, NULL);
+    sigset_t report, before;
+    enum side_status status = SIDE_OK;
+
+    sigemptyset(&report);
+    sigaddset(&report, SIGCHLD);
+    pthread_sigmask(SIG_BLOCK, &report, &before);
+    while (!side_state(s, WSTOPPED | WEXITED | WNOHANG, info)) {
+        uint64_t now = now_ns(), nap = deadline > now ? deadline - now : 0;
+
+        if (!nap) {
+            status = SIDE_TIMEOUT;
+            break;
+        }
+        side_nap(s, nap < POLL_NS ? nap : POLL_NS, &report);
     }
-    if (info->si_code != CLD_STOPPED)
-        return SIDE_CRASHED;
-    /* Take the report away, so that the next stop is a new one. */
-    waitid(P_PID, (id_t)s->pid, info, WSTOPPED);
-    return SIDE_OK;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return status == SIDE_OK && info->si_code != CLD_STOPPED ? SIDE_CRASHED : status;
 }
 
-/* Processor time of a worker that has just stopped, when its last thread has left the processor. */
+/* Take the report of the stop away. False: it stopped with its work undone. */
+static bool side_rung(struct side *s, siginfo_t *info)
+{
+    waitid(P_PID, (id_t)s->pid, info, WSTOPPED);
+    return atomic_load(&side_control(s)->done) == s->bell;
+}
+
+/* Processor time of a worker that has just stopped, when its last thread has left the processor:
+ * until then the system may tell the time of its last tick, milliseconds ago. */
 static uint64_t side_settle(const struct side *s)
 {
-    uint64_t now = side_cpu_ns(s), before;
-    int looks = 0;
+    uint64_t begin = now_ns(), since = begin, now = begin, told = side_cpu_ns(s);
 
-    do {
-        before = now;
-        now = side_cpu_ns(s);
-    } while (now != before && ++looks < SETTLE_LOOKS);
-    return now;
+    while (now < since + SETTLE_NS && now < begin + SETTLE_MOST_NS) {
+        uint64_t next = side_cpu_ns(s);
+
+        now = now_ns();
+        if (next != told)
+            since = now;
+        told = next;
+    }
+    return told;
 }
 
-/* Ring, wait for the answer and for the stop. The worker must be running or stopped, not dead. */
+/* Ring and wait for the stop. The worker must be running or stopped, not dead. */
 static void side_round(struct side *s, uint64_t timeout_ns, struct side_result *out)
 {
     struct worker_plan *p = side_plan(s);
     siginfo_t info = {0};
     uint64_t begin, cpu_begin = side_cpu_ns(s);
 
-    s->n_moved += s->still_ns && cpu_begin > s->still_ns + GHOST_NS;
+    if (s->still_ns && cpu_begin > s->still_ns + GHOST_NS)
+        s->n_moved++;
+    else if (s->n_moved)
+        s->n_moved--;
     if (s->n_moved >= GHOST_TIMES) {
         out->status = SIDE_GHOST;
         snprintf(out->what, sizeof out->what, "%.1f ms of processor time while it was stopped",
@@ -307,18 +327,18 @@ static void side_round(struct side *s, uint64_t timeout_ns, struct side_result *
         syscall(SYS_futex, &p->doorbell, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
     }
     out->status = side_wait(s, begin + timeout_ns, &info);
-    if (out->status == SIDE_OK)
-        out->status = side_stop(s, begin + timeout_ns, &info);
     out->ns = now_ns() - begin;
-    if (out->status == SIDE_OK) {
+    if (out->status == SIDE_OK && side_rung(s, &info)) {
         s->still_ns = side_settle(s);
         out->cpu_ns = s->still_ns - cpu_begin;
         return;
     }
     if (out->status == SIDE_CRASHED)
         out->status = end_describe(s, &info, out->what, sizeof out->what);
-    else
+    else if (out->status == SIDE_TIMEOUT)
         snprintf(out->what, sizeof out->what, "no end after %.1f s", (double)timeout_ns * 1e-9);
+    else
+        stop_describe(out);
     side_kill(s);
 }
 
@@ -382,6 +402,7 @@ int side_open(const struct side_spec *spec, struct side **out)
     s->plan = s->control = s->scratch = s->report = SEGMENT_NONE;
     s->n_threads = spec->n_threads;
     s->n_requests = spec->n_requests;
+    s->timed = !spec->inspectable && !spec->sanitized;
     s->bell = 1;
     rc = side_start(s, spec);
     if (rc < 0)

@@ -2,9 +2,10 @@
  *
  * side.h: the judge's end of one worker process. A side is stopped except while it carries out a
  * command; a command has ended when the worker has rung back *and* the system reports that it has
- * stopped itself, so nothing can happen later, and who rings too early has gained nothing. The clock
- * is read here, outside the worker. What a worker does wrong (dies, hangs) is a value. Inside judge/
- * only; one thread. */
+ * stopped itself, so nothing can happen later, and who rings too early has gained nothing: only the
+ * stop of a timed worker wakes the judge. A stop without an answer is a crash. The clock is read
+ * here, outside the worker. What a worker does wrong (dies, hangs) is a value. Inside judge/
+ * only; one thread, but see `inspectable`; SIGCHLD must not be ignored. */
 #ifndef PAWL_SIDE_H
 #define PAWL_SIDE_H
 
@@ -28,7 +29,8 @@ struct side_spec {
     uint32_t n_requests;              /* size of the request table */
     int32_t core[WORKER_MAX_THREADS]; /* processors, -1: anywhere */
     uint64_t place_seed;              /* draws stack and scratch offsets; 0: none */
-    bool inspectable;                 /* side_fpu works: the check's workers, never timed ones */
+    bool inspectable;                 /* side_fpu works, and several threads may each have a side:
+                                       * the check's workers, never timed ones */
     bool sanitized;                   /* the object is judge_build_link_sanitized's */
     uint32_t n_slots;
     struct worker_slot slots[WORKER_MAX_SLOTS];

@@ -21,7 +21,7 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
-#include <xmmintrin.h>
+#include <emmintrin.h>
 
 /* The floating-point state a call starts with: exceptions masked, round to nearest, x87 in double
  * extended precision; what a fresh process has. */
@@ -208,15 +208,18 @@ static void sync_clear(struct kernel_sync *s)
     atomic_store(&s->chunk, 0);
 }
 
-/* Each step waits for the product of the one before. */
+/* Each step waits for the product of the one before, all of them for the kernel's end, and what
+ * follows waits for them. */
 static __attribute__((noinline)) void steps_run(uint64_t n)
 {
     uint64_t x = n;
 
+    _mm_lfence();
     for (uint64_t i = 0; i < n; i++) {
         x *= UINT64_C(6364136223846793005);
         __asm__ volatile("" : "+r"(x));
     }
+    _mm_lfence();
 }
 
 /* Only before a call: what the kernel leaves behind must still be there when the judge looks. */
@@ -391,8 +394,9 @@ static void leader_loop(uint32_t rank)
     (void)rank;
     for (;;) {
         atomic_store(&w.control->done, seen);
+        /* For the judge of a worker that is not timed. */
         syscall(SYS_futex, &w.control->done, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
-        /* The clock runs until all of us stand still; whoever rang too early has gained nothing. */
+        /* The clock runs until all of us stand still. */
         syscall(SYS_kill, w.pid, SIGSTOP);
         seen = bell_wait(&w.plan->doorbell, seen, FUTEX_WAIT);
         command_do();

@@ -74,6 +74,7 @@ if [ -n "$disturbed" ]; then
 fi
 wins=0
 unjudged=0
+unfit=0
 silent=0
 i=1
 while [ "$i" -le "$n" ]; do
@@ -82,7 +83,7 @@ while [ "$i" -le "$n" ]; do
     case "$verdict" in
     WIN) wins=$((wins + 1)) ;;
     LOSS | INCONCLUSIVE) says_disturbed || silent=$((silent + 1)) ;;
-    UNFIT_MACHINE) ;;
+    UNFIT_MACHINE) unfit=$((unfit + 1)) ;;
     *) unjudged=$((unjudged + 1)) ;;
     esac
     git checkout --quiet -- kernel
@@ -90,9 +91,10 @@ while [ "$i" -le "$n" ]; do
 done
 git apply "$here/tests/controls/slower5.patch"
 experiment "a twentieth of every operation twice"
-echo "controls: $wins of $n A/A experiments won, $unjudged were not judged"
+echo "controls: $wins of $n A/A experiments won, $unjudged were not judged, $unfit found the machine unfit"
 [ -z "$disturbed" ] || echo "controls: $silent verdicts did not say that the machine was disturbed"
 [ "$wins" = 0 ] && [ "$unjudged" = 0 ] && [ "$silent" = 0 ] || exit 1
+[ "$unfit" -lt "$n" ] || exit 1 # nothing was shown
 case "${disturbed:+disturbed }$verdict" in
 LOSS | "disturbed LOSS" | "disturbed INCONCLUSIVE" | "disturbed UNFIT_MACHINE") ;;
 *) exit 1 ;;

@@ -186,6 +186,71 @@ Test(calibrate, an_interrupted_run_keeps_its_experiments_and_is_no_calibration, 
     file_remove_tree(dir);
 }
 
+/* Give the experiments for which `which` holds another verdict. */
+static void rewrite(json_t *all, bool (*which)(const json_t *), enum judge_verdict v)
+{
+    json_t *e;
+    size_t i;
+
+    json_array_foreach(json_object_get(all, "experiments"), i, e)
+    {
+        if (which(e))
+            json_object_set_new(e, "verdict", json_string(judge_verdict_name(v)));
+    }
+}
+
+static bool is_null(const json_t *e)
+{
+    return json_is_true(json_object_get(e, "null"));
+}
+
+static bool is_slowed(const json_t *e)
+{
+    return !strcmp(json_string_value(json_object_get(e, "kind")), "slowed");
+}
+
+static bool is_slowed_5(const json_t *e)
+{
+    return is_slowed(e) && json_number_value(json_object_get(e, "effect")) > 0.04;
+}
+
+/* A moment of contradicting peaks is no slow-down that passed; a calibration of such moments, or
+ * without a slow-down, is none. */
+Test(calibrate, what_could_not_be_judged_counts_for_nothing, .timeout = 120)
+{
+    struct bench b = {.fail_at = 0};
+    struct calibrate_report r;
+    json_t *all = run_bench(&b, 40, NULL);
+
+    rewrite(all, is_slowed_5, JUDGE_UNFIT_MACHINE);
+    cr_assert_eq(calibrate_report(all, 2000, 2, &r), 0, "%s", err_message());
+    cr_expect(r.fit, "%s", r.why);
+    cr_expect_eq(r.n_unjudged, 1);
+    cr_expect_eq(r.slowed.n, 5);
+    rewrite(all, is_slowed, JUDGE_UNFIT_MACHINE);
+    cr_assert_eq(calibrate_report(all, 2000, 2, &r), 0);
+    cr_expect(!r.fit && strstr(r.why, "no slow-down"), "%s", r.why);
+    rewrite(all, is_null, JUDGE_UNFIT_MACHINE);
+    cr_assert_eq(calibrate_report(all, 2000, 2, &r), 0);
+    cr_expect(!r.fit && strstr(r.why, "24 of 40 controls could not be judged"), "%s", r.why);
+    cr_expect_eq(r.null.n, 0);
+    cr_expect_eq(r.live_bound, 1);
+    json_decref(all);
+}
+
+/* A few live experiments may all end well by luck; their units tell. */
+Test(calibrate, replays_that_win_make_the_machine_unfit, .timeout = 120)
+{
+    struct bench b = {.null_gain = 0.02};
+    struct calibrate_report r;
+    json_t *all = run_bench(&b, 12, NULL);
+
+    rewrite(all, is_null, JUDGE_INCONCLUSIVE);
+    cr_assert_eq(calibrate_report(all, 2000, 2, &r), 0);
+    cr_expect(!r.fit && strstr(r.why, "replays"), "%s", r.why);
+    json_decref(all);
+}
+
 /* --- on record --- */
 
 static json_t *summary(bool complete, double mde)

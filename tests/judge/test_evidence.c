@@ -210,6 +210,63 @@ Test(evidence, a_crash_leaves_the_units_before_it)
     judge_trial_deinit(&two);
 }
 
+/* A retry that gets to no unit forgets nothing, or a machine that is unfit for a moment, and a
+ * kernel that crashes when it likes, would buy a fresh start. */
+Test(evidence, a_trial_without_a_unit_forgets_nothing)
+{
+    for (int crash = 0; crash < 2; crash++) {
+        struct world w = open_world();
+        struct judge_trial one = again(&w, NULL, 6), two;
+
+        w.n_open = w.n_close = 0;
+        w.fail_at = crash ? w.n_units[0] + 1 : 0;
+        memset(w.implausible, !crash, sizeof w.implausible);
+        two = again(&w, &one, 9);
+        cr_expect_eq(two.verdict, crash ? JUDGE_FAIL_CRASH : JUDGE_UNFIT_MACHINE);
+        cr_expect_eq(two.n_units, 0);
+        cr_expect(json_equal(json_object_get(evidence_of(&one), "stages"),
+                             json_object_get(evidence_of(&two), "stages")));
+        cr_expect(json_equal(json_object_get(evidence_of(&one), "margin"),
+                             json_object_get(evidence_of(&two), "margin")));
+        cr_expect(json_is_false(json_object_get(evidence_of(&two), "closed")));
+        judge_trial_deinit(&one);
+        judge_trial_deinit(&two);
+    }
+}
+
+Test(evidence, a_check_that_hangs_does_not_start_the_confirmation_anew)
+{
+    struct world w = quiet_world(0.03);
+    struct judge_trial one = again(&w, NULL, 0), two;
+    json_t *kept = json_deep_copy(evidence_of(&one)), *stages = json_object_get(kept, "stages");
+    json_t *confirm = json_deep_copy(json_array_get(stages, 0));
+    struct judge_options o = {.evidence = kept};
+
+    json_object_set_new(confirm, "accepted", json_false());
+    json_array_append_new(stages, confirm);
+    w.hidden = JUDGE_FAIL_TIMEOUT;
+    w.n_open = w.n_close = 0;
+    two = world_try(&w, &o, &same_code);
+    cr_expect_eq(two.verdict, JUDGE_FAIL_TIMEOUT);
+    cr_expect(json_equal(json_object_get(evidence_of(&two), "stages"), stages));
+    json_decref(kept);
+    judge_trial_deinit(&one);
+    judge_trial_deinit(&two);
+}
+
+Test(evidence, no_record_makes_the_margin_smaller_than_the_rules)
+{
+    struct world w = open_world();
+    struct judge_trial one = again(&w, NULL, 6), two;
+
+    json_object_set_new(evidence_of(&one), "margin", json_real(0));
+    w.n_open = w.n_close = 0;
+    two = again(&w, &one, 9);
+    cr_expect_eq(two.margin, RULE_MARGIN_MIN);
+    judge_trial_deinit(&one);
+    judge_trial_deinit(&two);
+}
+
 Test(evidence, what_does_not_read_is_an_error)
 {
     static const char *const broken[] = {

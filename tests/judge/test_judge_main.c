@@ -115,7 +115,8 @@ static bool folder_becomes(const char *folder, bool want)
     return false;
 }
 
-Test(judge_main, a_signal_leaves_no_scratch_folder, .timeout = 120)
+/* SIGPIPE: `judge ... | head`. */
+static void dies_cleanly_of(int number)
 {
     char path[PATH_MAX];
     struct sandbox box;
@@ -127,16 +128,22 @@ Test(judge_main, a_signal_leaves_no_scratch_folder, .timeout = 120)
     pid = fork();
     if (pid == 0) {
         setenv("TMPDIR", box.source, 1);
-        signal(SIGTERM, SIG_DFL);
+        signal(number, SIG_DFL);
         execl(path, "judge", "check", (char *)NULL);
         _exit(127);
     }
     cr_assert(folder_becomes(box.source, true));
-    kill(pid, SIGTERM);
+    kill(pid, number);
     waitpid(pid, &status, 0);
-    cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM, "status %d", status);
+    cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == number, "status %d", status);
     cr_expect(folder_becomes(box.source, false));
     sandbox_deinit(&box);
+}
+
+Test(judge_main, a_signal_leaves_no_scratch_folder, .timeout = 120)
+{
+    dies_cleanly_of(SIGTERM);
+    dies_cleanly_of(SIGPIPE);
 }
 
 /* True when somebody measures on this machine right now: `judge peaks` would wait for him. */

@@ -345,6 +345,18 @@ Test(pair, controls_without_an_effect_differ_in_layout_or_place_alone)
     judge_build_close(&b);
 }
 
+/* A step is a multiplication, some nanosecond: 5 % of a request, not of a slice nor of a doorbell. */
+static void check_extra_work(const struct judge_pair *p, const struct judge_unit *u, size_t i)
+{
+    double least = HUGE_VAL, share;
+
+    for (int q = 0; q < UNIT_QUADS; q++)
+        for (int k = 0; k < UNIT_SLICES; k++)
+            least = fmin(least, u->cases[i].ns[q][k]);
+    share = (double)p->extra_steps[PAIR_CANDIDATE][i] / least;
+    cr_expect(share > 0.005 && share < 0.3, "%s: %g steps/ns", u->cases[i].c->name, share);
+}
+
 Test(pair, a_control_slows_the_side_it_names)
 {
     struct judge_build *b = shipped();
@@ -357,6 +369,8 @@ Test(pair, a_control_slows_the_side_it_names)
         for (size_t i = 0; i < p->pool.n_cases; i++) {
             cr_expect_gt(p->extra_steps[k][i], 0);
             cr_expect_eq(p->extra_steps[1 - k][i], 0);
+            if (k == 0)
+                check_extra_work(p, &u, i);
         }
         judge_pair_close(&p);
     }

@@ -2,6 +2,7 @@
  *
  * The reports read texts of tools and samples of a worker. The texts are given here, so that no tool
  * and no time decides anything; only counts of what must happen are held against a running worker. */
+#include "judge/compile/confine.h"
 #include "judge/profile/assembly.h"
 #include "judge/profile/budget.h"
 #include "judge/profile/deep.h"
@@ -13,6 +14,7 @@
 #include "judge/profile/runner.h"
 #include "judge/profile/trace.h"
 #include "reference/base/err.h"
+#include "reference/base/fileio.h"
 #include "reference/base/strbuf.h"
 #include "tests/judge/sandbox.h"
 
@@ -164,11 +166,58 @@ Test(profile, samples_make_a_loop_hot)
     cr_expect_eq(loop[0]->n_samples, 2);
     cr_expect_eq(of[0], dot);
     cr_expect_eq(loop_of_depth(dot, 1)->n_samples, 3);
+    cr_expect_eq(assembly_hot_spills(&a, dot), 0, "the spills are around the inner loop");
     assembly_print(&a, dot, box.folder, &text);
     cr_expect_not_null(strstr(text.data, " 33.3%    15:  vpaddd"));
     cr_expect_not_null(strstr(text.data, "loop of depth 2, innermost"));
     strbuf_deinit(&text);
     assembly_deinit(&a);
+}
+
+/* Two functions that spill in their loops: the one that never runs is no wall. */
+Test(profile, spills_count_where_the_samples_are)
+{
+    static const char two[] = "0000000000000000 <runs>:\n"
+                              "   0:\tvmovaps %ymm3,0x20(%rsp)\n"
+                              "   6:\tdec    %ecx\n"
+                              "   8:\tjne    0 <runs+0x0>\n"
+                              "   a:\tret\n"
+                              "\n"
+                              "0000000000000000 <rests>:\n"
+                              "   0:\tvmovaps %ymm3,0x20(%rsp)\n"
+                              "   6:\tvmovaps 0x20(%rsp),%ymm4\n"
+                              "   c:\tdec    %ecx\n"
+                              "   e:\tjne    0 <rests+0x0>\n"
+                              "  10:\tret\n";
+    struct strbuf text = {0};
+    struct assembly a;
+
+    cr_assert_eq(assembly_init(two, &a), 0);
+    assembly_print_spills(&a, &text);
+    cr_expect_not_null(strstr(text.data, "wall: registers: rests touches the stack 2 times"));
+    strbuf_clear(&text);
+    assembly_sample(&a, assembly_find(&a, "runs"), 6);
+    cr_expect_eq(assembly_hot_spills(&a, assembly_find(&a, "runs")), 1);
+    cr_expect_eq(assembly_hot_spills(&a, assembly_find(&a, "rests")), 0);
+    assembly_print_spills(&a, &text);
+    cr_expect_not_null(strstr(text.data, "wall: registers: runs touches the stack 1 times"));
+    strbuf_deinit(&text);
+    assembly_deinit(&a);
+}
+
+Test(profile, a_teams_lost_time_is_told_by_where_it_was_lost)
+{
+    const struct deep_case late = {.n_threads = 2, .busy_ns = 50, .late_ns = 40, .idle_ns = 10};
+    const struct deep_case idle = {.n_threads = 2, .busy_ns = 50, .late_ns = 10, .idle_ns = 40};
+    const char *const name = "some";
+    struct strbuf text = {0};
+
+    deep_print(&late, &name, 1, &text);
+    cr_expect_not_null(strstr(text.data, "50 % of their time: most of it before"));
+    strbuf_clear(&text);
+    deep_print(&idle, &name, 1, &text);
+    cr_expect_not_null(strstr(text.data, "smaller chunks"));
+    strbuf_deinit(&text);
 }
 
 Test(profile, nonsense_is_no_assembly)
@@ -391,6 +440,35 @@ Test(profile, the_code_that_is_read_is_the_code_that_runs)
     cr_expect_str_eq(r.assembly.lines[0].file, "kernel/kernel.c");
     reading_deinit(&r);
     judge_build_close(&b);
+}
+
+/* The audits read the text as the build sees it; what only these compilations would see (a macro of
+ * the tracer) must find the same walls. */
+Test(profile, what_is_compiled_to_be_looked_at_sees_no_other_file)
+{
+    char path[512], folder[512];
+    struct confine probe;
+    struct strbuf said = {0};
+    const char *text = "#ifdef PEEK\n#include \"../../beside.h\"\n#endif\nint unused;\n";
+
+    snprintf(path, sizeof path, "%s/staged/kernel", box.folder);
+    cr_assert_eq(file_make_dirs(path), 0);
+    snprintf(path, sizeof path, "%s/staged", box.folder);
+    cr_assert_not_null(realpath(path, folder));
+    snprintf(path, sizeof path, "%s/staged/kernel/kernel.c", box.folder);
+    cr_assert_eq(file_write_atomic(path, text, strlen(text)), 0);
+    snprintf(path, sizeof path, "%s/beside.h", box.folder);
+    cr_assert_eq(file_write_atomic(path, "int beside;\n", 12), 0);
+    cr_assert_eq(confine_init(&probe, folder, "/bin/sh"), 0);
+    confine_deinit(&probe);
+    if (probe.unavailable[0])
+        cr_skip_test("%s", probe.unavailable);
+    cr_expect_eq(reading_compile(folder, box.options.root, "-c -o a.o kernel/kernel.c", &said), 0,
+                 "%s", strbuf_str(&said));
+    cr_expect_gt(
+        reading_compile(folder, box.options.root, "-DPEEK -c -o a.o kernel/kernel.c", &said), 0);
+    cr_expect_not_null(strstr(strbuf_str(&said), "beside.h"));
+    strbuf_deinit(&said);
 }
 
 Test(profile, samples_fall_into_the_kernels_functions)

@@ -448,6 +448,49 @@ Test(trial, what_is_not_correct_is_not_measured, .timeout = 120)
     judge_trial_deinit(&t);
 }
 
+/* What was shown of the same code stays on record when a later try ends at the check; a try without
+ * a past leaves the margin that the next one starts with. */
+Test(trial, the_check_forgets_no_evidence, .timeout = 120)
+{
+    struct sandbox box[2];
+    struct judge_build *build[2];
+    struct judge_trial t;
+    json_t *past, *after;
+    char key[SHA256_HEX];
+
+    for (int i = 0; i < 2; i++) {
+        sandbox_init(&box[i]);
+        sandbox_tiny(&box[i], i ? "#define AFTER if (team->rank == 0) "
+                                  "((float *)call->out[0].data)[4] *= 1.001f"
+                                : "");
+        build[i] = sandbox_build(&box[i]);
+    }
+    cr_assert_eq(judge_evidence_key(build[1], build[0], &box[1].options, key), 0);
+    past = json_pack("{s:s, s:f, s:b, s:s, s:s, s:[{s:i, s:b, s:[i,i], s:[i,i], s:[f,f], s:[[i,i]],"
+                     " s:[[f,f]]}]}",
+                     "key", key, "margin", 0.007, "closed", 0, "verdict", "INCONCLUSIVE", "reason",
+                     "", "stages", "units", 3, "accepted", 0, "accept", 1, 2, "give_up", 2, 1, "d",
+                     0.5, 0.25, "veto", 3, 0, "cases", 0.5, 0.25);
+    cr_assert_not_null(past);
+    for (int i = 0; i < 2; i++) {
+        box[1].options.evidence = i ? past : NULL;
+        cr_assert_eq(judge_try(build[1], build[0], &box[1].options, &t), 0, "%s", err_message());
+        cr_expect_eq(t.verdict, JUDGE_FAIL_CORRECTNESS);
+        after = json_object_get(t.details, "evidence");
+        cr_expect_float_eq(json_number_value(json_object_get(after, "margin")),
+                           i ? 0.007 : RULE_MARGIN_MIN, 1e-12);
+        cr_expect_eq(json_array_size(json_object_get(after, "stages")), (size_t)i);
+        cr_expect(!i ||
+                  json_equal(json_object_get(past, "stages"), json_object_get(after, "stages")));
+        judge_trial_deinit(&t);
+    }
+    for (int i = 0; i < 2; i++) {
+        judge_build_close(&build[i]);
+        sandbox_deinit(&box[i]);
+    }
+    json_decref(past);
+}
+
 /* A calibration that went wrong ends every trial before it costs anything. */
 Test(trial, an_unfit_machine_judges_nobody, .timeout = 120)
 {

@@ -439,6 +439,22 @@ Test(worker, the_clock_runs_on_when_the_bell_rings_too_early)
                  (unsigned long)r.cpu_ns, (unsigned long)r.ns);
 }
 
+Test(worker, now_and_then_a_processor_clock_that_lags_is_no_ghost)
+{
+    clockid_t clock;
+
+    start(1, false, false);
+    t.pid = child();
+    cr_assert_eq(clock_getcpuclockid(t.pid, &clock), 0);
+    for (int i = 0; i < 8; i++) {
+        struct side_result r = run(WAYWARD_NOT, 0, 1);
+
+        cr_assert_eq(r.status, SIDE_OK, "after %d: %s", i, r.what);
+        if (i % 2)
+            haunt(clock);
+    }
+}
+
 Test(worker, its_processor_time_is_told)
 {
     struct side_result r;
