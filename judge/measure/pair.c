@@ -33,39 +33,73 @@ int pair__incumbent_error(struct judge_pair *p, const struct judge_fault *fault)
                    judge_verdict_name(fault->verdict), fault->message);
 }
 
-/* A sealed twin in memory of its own. */
-static int opaque_copy(const struct segment *from, struct segment *out)
+/* A sealed twin of `bytes` in memory of its own. */
+static int opaque_copy(const struct segment *from, size_t bytes, struct segment *out)
 {
-    TRY(segment_open("opaque", from->bytes, out));
-    memcpy(out->data, from->data, from->bytes);
+    TRY(segment_open("opaque", bytes, out));
+    memcpy(out->data, from->data, from->bytes < out->bytes ? from->bytes : out->bytes);
     return segment_seal(out);
 }
 
 /* The old pages are given back only after the new ones were taken. */
-int pair__opaque_move(struct judge_pair *p, int side)
+int pair__opaque_move(struct judge_pair *p, int copy)
 {
-    struct segment *s = &p->opaque[side][p->n_units & 1], fresh;
+    struct segment *s = &p->opaque[copy], fresh;
 
-    TRY(opaque_copy(s, &fresh));
+    TRY(opaque_copy(s, s->bytes, &fresh));
     segment_close(s);
     *s = fresh;
     return 0;
 }
 
+int pair__copy(const struct judge_pair *p, int side, int wanted)
+{
+    return p->alike ? wanted : side ^ p->turned;
+}
+
+void pair__turn(struct judge_pair *p)
+{
+    unsigned char *a = p->opaque[0].data, *b = p->opaque[1].data, held[WORKER_PAGE];
+
+    if (p->alike)
+        return;
+    for (size_t at = 0; at < p->opaque[0].bytes; at += WORKER_PAGE) {
+        memcpy(held, a + at, WORKER_PAGE);
+        memcpy(a + at, b + at, WORKER_PAGE);
+        memcpy(b + at, held, WORKER_PAGE);
+    }
+    p->turned = !p->turned;
+}
+
 /* One build on both sides prepares once: what it declares and writes is the same again. */
 static int side_prepare(struct judge_pair *p, int side, struct judge_fault *fault)
 {
-    struct segment *out = &p->opaque[side][0];
+    struct segment *out = &p->opaque[side];
 
     if (side == PAIR_INCUMBENT && p->build[PAIR_CANDIDATE] == p->build[PAIR_INCUMBENT]) {
         pool_sides_share(&p->pool);
-        return opaque_copy(&p->opaque[PAIR_CANDIDATE][0], out);
+        return opaque_copy(&p->opaque[PAIR_CANDIDATE], p->opaque[PAIR_CANDIDATE].bytes, out);
     }
     TRY(pool_prepare(&p->pool, side, p->build[side], p->o, out, fault));
     return fault->found ? 0 : segment_seal(out); /* the worker that wrote it is gone */
 }
 
-/* Private bytes of both sides, and the copies that each side will read. */
+/* The sides take turns on the memories, so both must be of the larger size. */
+static int opaque_widen(struct judge_pair *p)
+{
+    for (int c = 0; c < 2; c++) {
+        struct segment *s = &p->opaque[c], wide;
+
+        if (s->bytes >= p->opaque[1 - c].bytes)
+            continue;
+        TRY(opaque_copy(s, p->opaque[1 - c].bytes, &wide));
+        segment_close(s);
+        *s = wide;
+    }
+    return 0;
+}
+
+/* Private bytes of both sides. */
 static int opaque_open(struct judge_pair *p, struct judge_fault *incumbent)
 {
     TRY(side_prepare(p, PAIR_CANDIDATE, &p->fault));
@@ -74,10 +108,8 @@ static int opaque_open(struct judge_pair *p, struct judge_fault *incumbent)
     if (p->fault.found || incumbent->found)
         return 0;
     p->alike = p->o->control.kind != JUDGE_CONTROL_REALLOCATED &&
-               pool_sides_equal(&p->pool, &p->opaque[0][0], &p->opaque[1][0]);
-    for (int s = 0; s < 2 && !p->alike; s++)
-        TRY(opaque_copy(&p->opaque[s][0], &p->opaque[s][1]));
-    return 0;
+               pool_sides_equal(&p->pool, &p->opaque[0], &p->opaque[1]);
+    return opaque_widen(p);
 }
 
 static int pair_fill(struct judge_pair *p, uint64_t seed, bool vary)
@@ -106,7 +138,7 @@ int judge_pair_open(struct judge_build *candidate, struct judge_build *incumbent
     if (!p)
         return err_set(ERR_NOMEM, "out of memory for a pair");
     for (int i = 0; i < 2; i++)
-        p->input[i] = p->output[i] = p->opaque[i][0] = p->opaque[i][1] = SEGMENT_NONE;
+        p->input[i] = p->output[i] = p->opaque[i] = SEGMENT_NONE;
     p->build[PAIR_CANDIDATE] = candidate;
     p->build[PAIR_INCUMBENT] = incumbent;
     p->o = o;
@@ -124,8 +156,7 @@ void judge_pair_close(struct judge_pair **p)
     for (int i = 0; i < 2; i++) {
         segment_close(&(*p)->input[i]);
         segment_close(&(*p)->output[i]);
-        segment_close(&(*p)->opaque[i][0]);
-        segment_close(&(*p)->opaque[i][1]);
+        segment_close(&(*p)->opaque[i]);
     }
     pool_deinit(&(*p)->pool);
     free(*p);

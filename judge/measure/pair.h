@@ -39,10 +39,10 @@ struct judge_pair {
     struct segment input[2];  /* [copy], read-only for either side */
     struct segment output[2]; /* one for each side; which one, the unit's coin says */
     bool swapped;             /* that coin */
-    /* Private bytes. Alike on both sides: [0][0] and [1][0] are the two copies that each side
-     * reads. Else (or for a control) each side has two of its own: [side][copy]. */
-    struct segment opaque[2][2];
-    bool alike;
+    /* Two memories for private bytes. Alike on both sides: each holds them, and both sides read
+     * both. Else memory c holds those of side c ^ turned, and the sides take turns on them. */
+    struct segment opaque[2]; /* [copy], both of the larger size */
+    bool alike, turned;
     uint32_t requests[UNIT_MAX_CASES];       /* per slice */
     uint32_t looks[UNIT_MAX_CASES];          /* requests of a slice that the oracle looks at */
     uint64_t extra_steps[2][UNIT_MAX_CASES]; /* [side] a control's extra work per request */
@@ -57,8 +57,15 @@ struct judge_pair {
  * both sides are one build (judge bench, controls) they are the candidate's: p->fault. */
 int pair__incumbent_error(struct judge_pair *p, const struct judge_fault *fault);
 
-/* Lay one of the private copies of `side`, by turns, into fresh memory. Not while workers live. */
-int pair__opaque_move(struct judge_pair *p, int side);
+/* The memory that `side` can read now: any, `wanted` then, when both sides' bytes are alike. */
+int pair__copy(const struct judge_pair *p, int side, int wanted);
+
+/* Exchange the contents of the two memories; nothing to do when they are alike. No worker runs
+ * meanwhile, and none ever runs while the rival's bytes lie where it reads. */
+void pair__turn(struct judge_pair *p);
+
+/* Lay the private bytes of memory `copy` into fresh pages. Not while workers live. */
+int pair__opaque_move(struct judge_pair *p, int copy);
 
 /* Fill requests, looks and extra_steps by running the incumbent. A fault is the incumbent's. */
 int pair__calibrate(struct judge_pair *p, struct judge_fault *fault);

@@ -103,7 +103,8 @@ static int round_measure(struct judge_pair *p, int copy, struct rng *r, double n
                          struct judge_fault *fault)
 {
     struct seat s = {0};
-    int rc = seat_open(p, PAIR_INCUMBENT, copy, rng_next(r) | 1, rng_next(r) | 1, 0, &s);
+    int rc = seat_open(p, PAIR_INCUMBENT, pair__copy(p, PAIR_INCUMBENT, copy), rng_next(r) | 1,
+                       rng_next(r) | 1, 0, &s);
 
     for (size_t i = 0; i < p->pool.n_cases && rc == 0 && !fault->found; i++)
         rc = slices_measure(p, &s, i, r, &ns[i], fault);
@@ -142,7 +143,7 @@ int pair__calibrate(struct judge_pair *p, struct judge_fault *fault)
     double step_ns = 0;
     struct seat s = {0};
     struct rng r;
-    int rc = seat_open(p, PAIR_INCUMBENT, 0, 0, 0, 0, &s);
+    int rc = seat_open(p, PAIR_INCUMBENT, pair__copy(p, PAIR_INCUMBENT, 0), 0, 0, 0, &s);
 
     rng_init(&r, rng_seed_system());
     for (size_t i = 0; i < p->pool.n_cases && rc == 0 && !fault->found; i++) {

@@ -56,7 +56,7 @@ static int event_count(struct judge_pair *p, size_t e, struct judge_counts *out,
     if (out->events.reason[e][0])
         return 0;
     rng_init(&r, rng_seed_system());
-    rc = seat_open(p, PAIR_CANDIDATE, 0, 0, 0, 0, &s);
+    rc = seat_open(p, PAIR_CANDIDATE, pair__copy(p, PAIR_CANDIDATE, 0), 0, 0, 0, &s);
     for (size_t i = 0; i < p->pool.n_cases && rc == 0 && !fault->found; i++)
         rc = case_count(p, &s, i, &r, &out->events, e, &out->per_request[i][e], fault);
     seat_close(&s);

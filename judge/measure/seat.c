@@ -7,8 +7,8 @@
 int seat_open(struct judge_pair *p, int side, int copy, uint64_t layout, uint64_t place_seed,
               uint32_t first_core, struct seat *out)
 {
-    const struct segment *opaque = p->alike ? &p->opaque[copy][0] : &p->opaque[side][copy];
-    const struct segment *segments[] = {&p->input[copy], opaque, &p->output[side ^ p->swapped]};
+    const struct segment *segments[] = {&p->input[copy], &p->opaque[copy],
+                                        &p->output[side ^ p->swapped]};
     struct side_spec spec = {
         .worker = p->o->worker,
         .input = segments[0],

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * seat.h: a worker of one side on one physical copy of the pool. A pair has four of them in a unit:
- * each side reads either copy, so that where a copy lies in memory cancels within the quad. Outputs
+ * seat.h: a worker of one side on one of the two physical memories of the pool. A pair has four of
+ * them in a unit: each side reads either memory, at once or by turns (pair__turn), so that where a
+ * memory lies cancels within the quad. Outputs
  * are each side's own, or the rival's answers could be read there; the unit's coin deals the two
  * output memories out, so that neither side keeps the better one. Inside judge/ only. */
 #ifndef PAWL_SEAT_H

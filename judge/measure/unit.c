@@ -49,17 +49,6 @@ static int slice_measure(struct measure *m, int side, int copy, size_t i, uint32
     return 0;
 }
 
-/* Four slices in the given order, on the copies first, other, first, other: with ABBA each side
- * meets each copy once. */
-static int quad_measure(struct measure *m, size_t i, int first, const bool candidate[UNIT_SLICES],
-                        double ns[UNIT_SLICES])
-{
-    for (int k = 0; k < UNIT_SLICES && !m->fault.found; k++)
-        TRY(slice_measure(m, candidate[k] ? PAIR_CANDIDATE : PAIR_INCUMBENT, (first + k) & 1, i,
-                          m->p->requests[i], &ns[k]));
-    return 0;
-}
-
 static double median3(double a, double b, double c)
 {
     return fmax(fmin(a, b), fmin(fmax(a, b), c));
@@ -75,34 +64,56 @@ static double quad_ratio(const bool candidate[UNIT_SLICES], const double ns[UNIT
     return sum / 2;
 }
 
-/* One untimed request of every worker: it looks like any slice. */
-static int case_warm(struct measure *m, size_t i, bool swapped)
+/* One untimed request of every worker that can run now: it looks like any slice. */
+static int case_warm(struct measure *m, size_t i)
 {
-    for (int k = 0; k < 4 && !m->fault.found; k++) {
+    int n = m->p->alike ? 4 : 2;
+
+    for (int k = 0; k < n && !m->fault.found; k++) {
+        int side = (k & 1) ^ m->p->swapped;
         double ns;
 
-        TRY(slice_measure(m, (k & 1) ^ swapped, k >> 1, i, 1, &ns));
+        TRY(slice_measure(m, side, pair__copy(m->p, side, k >> 1), i, 1, &ns));
     }
     return 0;
 }
 
-static int case_measure(struct measure *m, size_t i, bool swapped, struct judge_unit_case *out)
+/* Slices first..last-1 of every quad of a case. The copies are taken in the order first, other,
+ * first, other: with ABBA each side meets each copy once. */
+static int case_measure(struct measure *m, size_t i, int first, int last,
+                        struct judge_unit_case *out)
 {
-    int first = (int)rng_below(&m->rng, 2);
-    double d[UNIT_QUADS] = {0};
+    int copy = (int)rng_below(&m->rng, 2);
+
+    TRY(case_warm(m, i));
+    for (int q = 0; q < UNIT_QUADS; q++)
+        for (int k = first; k < last && !m->fault.found; k++) {
+            int side = out->candidate[q][k] ? PAIR_CANDIDATE : PAIR_INCUMBENT;
+
+            TRY(slice_measure(m, side, pair__copy(m->p, side, (copy + k) & 1), i, m->p->requests[i],
+                              &out->ns[q][k]));
+        }
+    return 0;
+}
+
+/* ABBA BAAB ABBA, or its mirror. */
+static void case_plan(const struct judge_pair *p, size_t i, struct judge_unit_case *out)
+{
+    out->c = p->pool.cases[i].reported;
+    out->requests = p->requests[i];
+    for (int q = 0; q < UNIT_QUADS; q++)
+        for (int k = 0; k < UNIT_SLICES; k++)
+            out->candidate[q][k] = ((k == 0 || k == 3) ^ (q & 1) ^ p->swapped) != 0;
+}
+
+static void case_conclude(struct judge_unit_case *out)
+{
+    double d[UNIT_QUADS];
 
     _Static_assert(UNIT_QUADS == 3 && UNIT_SLICES == 4, "median3 and the ABBA pattern");
-    out->c = m->p->pool.cases[i].reported;
-    out->requests = m->p->requests[i];
-    TRY(case_warm(m, i, swapped));
-    for (int q = 0; q < UNIT_QUADS && !m->fault.found; q++) {
-        for (int k = 0; k < UNIT_SLICES; k++)
-            out->candidate[q][k] = ((k == 0 || k == 3) ^ (q & 1) ^ swapped) != 0;
-        TRY(quad_measure(m, i, first, out->candidate[q], out->ns[q]));
+    for (int q = 0; q < UNIT_QUADS; q++)
         d[q] = quad_ratio(out->candidate[q], out->ns[q]);
-    }
     out->d = median3(d[0], d[1], d[2]);
-    return 0;
 }
 
 /* Fresh processes, layouts and offsets, all drawn from the unit's seed. Layout seeds have 63 bits,
@@ -113,14 +124,14 @@ static int unit_start(struct measure *m, struct judge_unit *out)
     enum judge_control_kind kind = p->o->control.kind;
     uint32_t first_core = (uint32_t)rng_below(&m->rng, p->n_cores ? p->n_cores : 1);
 
+    if (kind == JUDGE_CONTROL_REALLOCATED)
+        TRY(pair__opaque_move(p, p->n_units & 1));
     for (int k = 0; k < 2; k++) {
         int side = out->swapped ? 1 - k : k;
 
         out->layout[side] = rng_next(&m->rng) | 1; /* never 0, the compiler's own order */
         if (kind == JUDGE_CONTROL_IDENTICAL && k)
             out->layout[side] = out->layout[1 - side];
-        if (kind == JUDGE_CONTROL_REALLOCATED)
-            TRY(pair__opaque_move(p, side));
         for (int copy = 0; copy < 2; copy++)
             TRY(seat_open(p, side, copy, out->layout[side], rng_next(&m->rng) | 1, first_core,
                           &m->seats[side][copy]));
@@ -129,7 +140,7 @@ static int unit_start(struct measure *m, struct judge_unit *out)
     return 0;
 }
 
-static int unit_cases(struct measure *m, struct judge_unit *out)
+static int cases_measure(struct measure *m, int first, int last, struct judge_unit *out)
 {
     size_t order[UNIT_MAX_CASES];
 
@@ -142,12 +153,35 @@ static int unit_cases(struct measure *m, struct judge_unit *out)
         order[i - 1] = t;
     }
     for (size_t i = 0; i < out->n_cases && !m->fault.found; i++)
-        TRY(case_measure(m, order[i], out->swapped, &out->cases[order[i]]));
+        TRY(case_measure(m, order[i], first, last, &out->cases[order[i]]));
+    return 0;
+}
+
+/* Where both sides read the same bytes, quad after quad. Else the first half of every quad, then the
+ * sides change memories, then the second half: again each side meets each memory once in a quad. The
+ * coin says who has which one first. */
+static int unit_cases(struct measure *m, struct judge_unit *out)
+{
+    struct judge_pair *p = m->p;
+
+    for (size_t i = 0; i < out->n_cases; i++)
+        case_plan(p, i, &out->cases[i]);
+    if (p->alike) {
+        TRY(cases_measure(m, 0, UNIT_SLICES, out));
+    } else {
+        if (p->turned != p->swapped)
+            pair__turn(p);
+        TRY(cases_measure(m, 0, UNIT_SLICES / 2, out));
+        pair__turn(p);
+        TRY(cases_measure(m, UNIT_SLICES / 2, UNIT_SLICES, out));
+    }
+    for (size_t i = 0; i < out->n_cases && !m->fault.found; i++)
+        case_conclude(&out->cases[i]);
     return 0;
 }
 
 /* Nothing a worker could see may have changed but its outputs: the system forbids it, and here the
- * judge looks whether it did. Of the private bytes a drawn part, the same in both copies. */
+ * judge looks whether it did. Of the private bytes a drawn part, where both copies are the same. */
 static int unit_look_over(struct measure *m)
 {
     const struct judge_pair *p = m->p;
@@ -159,8 +193,8 @@ static int unit_look_over(struct measure *m)
         intact = intact && memcmp(p->input[0].data + c->input.base,
                                   p->input[1].data + c->input.base, c->input.stride * c->n) == 0;
     }
-    for (int side = 0; side < (p->alike ? 1 : 2); side++) {
-        const struct segment *a = m->seats[side][0].opaque, *b = m->seats[side][1].opaque;
+    if (p->alike) {
+        const struct segment *a = &p->opaque[0], *b = &p->opaque[1];
         size_t n = a->bytes < LOOK_OVER_BYTES ? a->bytes : LOOK_OVER_BYTES;
         size_t at = rng_below(&m->rng, a->bytes - n + 1);
 

@@ -222,15 +222,26 @@ Test(pair, a_build_against_itself_answers_for_its_own_faults)
     judge_build_close(&b);
 }
 
-Test(pair, sides_with_other_private_bytes_have_two_copies_each)
+/* FNV-1a; a memory's content by a number. */
+static uint64_t digest(const struct segment *s, size_t bytes)
+{
+    uint64_t h = UINT64_C(14695981039346656037);
+
+    for (size_t i = 0; i < bytes; i++)
+        h = (h ^ s->data[i]) * UINT64_C(1099511628211);
+    return h;
+}
+
+Test(pair, sides_with_other_private_bytes_take_turns_on_the_memories)
 {
     struct judge_build *candidate, *incumbent = shipped();
     struct judge_pair *p = NULL;
     static struct judge_unit u;
     enum judge_verdict verdict = JUDGE_WIN;
     char message[512] = "";
+    uint64_t of[2];
 
-    /* A line of padding behind each packed tensor: another layout, so the sides cannot swap copies.
+    /* A line of padding behind each packed tensor: another layout, so no side can read the other's.
      */
     sandbox_shipped(&box, "", "if (call->op == KERNEL_PACK) out->opaque_bytes += 64;");
     candidate = sandbox_build(&box);
@@ -238,14 +249,20 @@ Test(pair, sides_with_other_private_bytes_have_two_copies_each)
     cr_assert_eq(judge_pair_open(candidate, incumbent, &box.options, 0, &p), 0, "%s",
                  err_message());
     cr_assert_not(p->alike);
-    for (int side = 0; side < 2; side++) {
-        const struct segment *two = p->opaque[side];
+    cr_assert_eq(p->opaque[0].bytes, p->opaque[1].bytes);
+    cr_assert_neq(p->pool.opaque_bytes[0], p->pool.opaque_bytes[1]);
+    for (int side = 0; side < 2; side++)
+        of[side] = digest(&p->opaque[side], p->pool.opaque_bytes[side]);
+    for (uint64_t seed = 10; seed < 13; seed++) {
+        bool before = p->turned;
 
-        cr_assert_neq(two[0].fd, two[1].fd);
-        cr_assert_eq(memcmp(two[0].data, two[1].data, two[0].bytes), 0);
+        cr_assert_eq(judge_pair_unit(p, seed, &u, &verdict, message), UNIT_DONE, "%s %s", message,
+                     err_message());
+        cr_expect_eq(p->turned, !u.swapped, "from the coin's side to the other (was %d)", before);
+        for (int side = 0; side < 2; side++)
+            cr_expect_eq(digest(&p->opaque[pair__copy(p, side, 0)], p->pool.opaque_bytes[side]),
+                         of[side]);
     }
-    cr_assert_eq(judge_pair_unit(p, 10, &u, &verdict, message), UNIT_DONE, "%s %s", message,
-                 err_message());
     judge_pair_close(&p);
     judge_build_close(&candidate);
     judge_build_close(&incumbent);
@@ -337,10 +354,10 @@ Test(pair, controls_without_an_effect_differ_in_layout_or_place_alone)
     p = control_open(b, JUDGE_CONTROL_REALLOCATED, 0, &u);
     cr_expect_neq(u.layout[0], u.layout[1]);
     cr_expect_not(p->alike);
-    fd = p->opaque[0][p->n_units & 1].fd;
+    fd = p->opaque[0].fd;
     cr_expect_eq(pair__opaque_move(p, 0), 0);
-    cr_expect_neq(p->opaque[0][p->n_units & 1].fd, fd);
-    cr_expect_eq(memcmp(p->opaque[0][0].data, p->opaque[0][1].data, p->opaque[0][0].bytes), 0);
+    cr_expect_neq(p->opaque[0].fd, fd);
+    cr_expect_eq(memcmp(p->opaque[0].data, p->opaque[1].data, p->opaque[0].bytes), 0);
     judge_pair_close(&p);
     judge_build_close(&b);
 }
