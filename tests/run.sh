@@ -6,6 +6,11 @@ set -u
 bin=$1
 shift
 export LSAN_OPTIONS="suppressions=tests/lsan.supp:print_suppressions=0"
+# What the machine remembers (calibration, compiled objects) is not what is tested.
+state=$(mktemp -d) || exit 1
+trap 'rm -rf "$state"' EXIT
+trap 'exit 1' INT TERM HUP
+export XDG_STATE_HOME="$state/state" XDG_CACHE_HOME="$state/cache"
 failed=
 for t in "$@"; do
     log=$bin/test-$t.log
