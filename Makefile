@@ -137,7 +137,7 @@ $(B)/judge/hash.o: $(B)/judge/hash.c
 DEBS = gcc binutils make pkg-config git libgit2-dev libcriterion-dev libpapi-dev libsqlite3-dev libhwloc-dev \
        libjansson-dev libpcre2-dev libseccomp-dev libelf-dev libssl-dev
 DEBS_LINT = clang-format clang-tidy cppcheck universal-ctags
-DEBS_PROFILE = gnuplot-nox llvm linux-perf
+DEBS_PROFILE = gnuplot-nox llvm
 
 ## deps: install what is missing with apt-get, sudo when not root (LINT=1, PROFILE=1: their tools too)
 deps:
@@ -154,7 +154,7 @@ demo: deps-quiet
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)sh tests/demo/demo.sh $(B)/bin
 
-## controls: experiments with known answers: N=20 of the same work never win, 5 % more work loses
+## controls: experiments with known answers: N=20 of the same work never win, 5 % more work loses (DISTURBED=1: beside a process that burns a core)
 controls: all
 	$(Q)sh tests/controls/controls.sh $(B)/bin $(or $(N),20)
 

@@ -147,6 +147,9 @@ int command_calibrate(const struct command_line *c, struct judge_build *build)
     time_t now = time(NULL);
     struct tm utc;
 
+    if (c->o.focus || strcmp(c->o.features, "all"))
+        return err_set(ERR_USAGE, "calibrate: what is kept holds for whole trials; leave out "
+                                  "--focus and --features");
     gmtime_r(&now, &utc);
     strftime(date, sizeof date, "%Y%m%dT%H%M%SZ", &utc);
     TRY(calibration_path(date, path));

@@ -26,9 +26,8 @@
  * skewed. A/A with layouts drawn for both sides is effect = 0. Noise that knows the label (one side
  * alone suffers or is spared) is part of what the change does: then the claim is about the median
  * unit and not about the mean, and the guards of a confirmation look at totals and tails. What the
- * coin cannot swap is whatever stays with one side for a whole stage, such as memory that lies well
- * for as long as it lives: the margin has to be larger than that, and a confirmation starts with
- * fresh memory.
+ * coin cannot swap is whatever stays with one side for a whole stage: the margin has to be larger
+ * than that. Memory is not among it: the sides take turns (judge/measure/pair.h).
  *
  * Sources: Ville 1939; test martingales, Shafer, Shen, Vereshchagin and Vovk 2011; betting,
  * Waudby-Smith and Ramdas 2023. de la Pena's exp(cX - c^2 X^2 / 2) (1999) assumes symmetry, which a

@@ -60,6 +60,7 @@ Test(judge_main, exit_codes_tell_usage_from_inability, .timeout = 120)
         {".", "--unknown", NULL, 2},
         {"/", "check", NULL, 3},
         {".", "--focus=juggle", "bench", 2},
+        {".", "--focus=gemm", "calibrate", 2},
         {".", "--source=tests", "check", 2},
         {".", "--source=nowhere", "bench", 2},
     };
