@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * kernel.c: the mutable unit. One translation unit made of the .inc files beside it, each included
- * once; those ending in _avx2 are compiled for AVX2, FMA, F16C and BMI2 and run only where the team
- * says so, everything else for any x86-64. Here: what is supported, what it costs, who computes it.
+ * once; those ending in _avx2 are compiled for AVX2, FMA, F16C and BMI2, those ending in _avx512 for
+ * AVX-512 F, BW, DQ, VL, CD and VNNI besides, and run only where the team's features say so;
+ * everything else runs on any x86-64. Here: what is supported, what it costs, who computes it.
  */
 #include "kernel/kernel.h"
 
@@ -14,6 +15,7 @@ const char kernel_name[] = "pawl: scalar and AVX2";
 const char problem_description[] =
     "inference on Q4_K, Q5_K, Q6_K, Q8_0, F16, BF16 and F32 weights with paged f16 or q8_0 KV";
 
+#include "kernel/tunables.inc"
 #include "kernel/layout.inc"
 #include "kernel/math_scalar.inc"
 #include "kernel/pack.inc"
@@ -32,6 +34,21 @@ const char problem_description[] =
 #include "kernel/rows_avx2.inc"
 #include "kernel/pack_avx2.inc"
 #include "kernel/attention_avx2.inc"
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+#ifdef __clang__
+#pragma clang attribute push(                                                                      \
+    __attribute__((                                                                                \
+        target("avx2,fma,f16c,bmi2,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vnni"))),     \
+    apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,f16c,bmi2,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vnni")
+#endif
 #ifdef __clang__
 #pragma clang attribute pop
 #else
@@ -81,7 +98,7 @@ static bool supported(const struct kernel_call *call)
 
 int kernel_fn(const struct kernel_call *call, const struct kernel_team *team)
 {
-    bool avx2 = team->features & KERNEL_CPU_AVX2;
+    enum path path = path_of(team->features);
 
     if (!supported(call))
         return KERNEL_UNSUPPORTED;
@@ -90,28 +107,28 @@ int kernel_fn(const struct kernel_call *call, const struct kernel_team *team)
         pack(call, team);
         break;
     case KERNEL_GET_ROWS:
-        get_rows(call, team, avx2);
+        get_rows(call, team, path);
         break;
     case KERNEL_GEMV:
     case KERNEL_GEMM:
-        matmul(call, team, avx2);
+        matmul(call, team, path);
         break;
     case KERNEL_KV_STORE:
     case KERNEL_KV_LOAD:
-        kv_copy(call, team, avx2);
+        kv_copy(call, team, path);
         break;
     case KERNEL_ATTENTION:
-        attention(call, team, avx2);
+        attention(call, team, path);
         break;
     case KERNEL_ROPE:
-        rope(call, team, avx2);
+        rope(call, team, path);
         break;
     case KERNEL_GLU:
     case KERNEL_ADD:
-        element_wise(call, team, avx2);
+        element_wise(call, team, path);
         break;
     default:
-        whole_rows(call, team, avx2);
+        whole_rows(call, team, path);
     }
     return KERNEL_OK;
 }
@@ -129,7 +146,7 @@ static void tiling_matmul(const struct kernel_call *call, struct kernel_tiling *
 {
     uint32_t type = call->in[1].type;
     size_t k = (size_t)call->in[1].ne[0], n = (size_t)call->in[0].ne[1];
-    size_t column = activation_bytes(type, k), block = COLUMN_BLOCK_BYTES / column;
+    size_t column = activation_bytes(type, k), block = ((size_t)COLUMN_BLOCK_KIB << 10) / column;
 
     out->tile_m = GROUP;
     out->tile_n = n < TILE_N ? (uint32_t)n : TILE_N;

@@ -10,7 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const uint64_t paths[] = {0, KERNEL_CPU_AVX2};
+static const uint64_t paths[] = {
+    0,
+    KERNEL_CPU_AVX2,
+    KERNEL_CPU_AVX2 | KERNEL_CPU_AVX512 | KERNEL_CPU_AVX512_VNNI,
+};
 enum { N_PATHS = 2 };
 
 static bool path_missing(uint64_t path)

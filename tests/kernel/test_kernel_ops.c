@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every case of the shipped problem, each of its patterns, both paths, one and two threads, against
+ * Every case of the shipped problem, each of its patterns, every path, one and two threads, against
  * the oracle; and what must not differ between teams and alignments does not. */
 #include "reference/base/cpu.h"
 #include "reference/base/err.h"
@@ -9,11 +9,16 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-static const uint64_t paths[] = {0, KERNEL_CPU_AVX2};
+static const uint64_t paths[] = {
+    0,
+    KERNEL_CPU_AVX2,
+    KERNEL_CPU_AVX2 | KERNEL_CPU_AVX512 | KERNEL_CPU_AVX512_VNNI,
+};
 
 static void check_path(struct problem_instance *in, uint64_t features)
 {
-    const char *path = features ? "avx2" : "scalar", *pattern = problem_pattern_name(in->pattern);
+    const char *path = features & KERNEL_CPU_AVX512 ? "avx512" : features ? "avx2" : "scalar";
+    const char *pattern = problem_pattern_name(in->pattern);
     struct run one, two;
 
     cr_expect(run_instance(&one, in, features, 1, 0, RUN_NAN) && run_matches_oracle(&one),
