@@ -108,7 +108,7 @@ Test(kernel_invariance, q8_0_weights_of_minus_128_do_not_saturate)
 {
     struct q8_0_block w[8];
     struct q8_32_block x = {.d = 1, .sum = 32 * 127};
-    char packed[sizeof w * 2] __attribute__((aligned(64)));
+    char packed[KERNEL_PACK_ROWS * sizeof w[0] * 9 / 8] __attribute__((aligned(64)));
     float y[8];
     struct kernel_call pack = {.op = KERNEL_PACK, .n_in = 1, .n_out = 1};
     struct kernel_call gemv = {.op = KERNEL_GEMV, .n_in = 2, .n_out = 1};
