@@ -80,6 +80,8 @@ struct judge_options {
     uint32_t max_units;   /* 0 = the rule's cap */
     enum judge_check_scope check_scope;
     const char *only_case; /* NULL, or the one case to check; what is timed does not change */
+    const struct problem_case *timed; /* NULL, or the one case to time instead of the workload, its
+                                       * pool as large as it says; borrowed */
     const char *cache_dir; /* NULL, or an existing folder of ours that keeps compiled objects */
     struct judge_control control; /* kind NONE: an experiment */
     double margin;                /* m of the rule: at least this; from the calibration on record */

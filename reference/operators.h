@@ -16,6 +16,10 @@
 #define PROBLEM__ALL   ((1u << PROBLEM_N_PATTERNS) - 1)
 #define PROBLEM__MOVES ((1u << PROBLEM_PROBE) - 1)
 
+/* The table of survey.c. */
+enum { PROBLEM__N_SURVEY = 36 };
+extern const struct problem_case problem__survey[PROBLEM__N_SURVEY];
+
 /* A flat range [first, first + count) of one output buffer. */
 struct problem__range {
     uint32_t buffer;

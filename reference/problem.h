@@ -60,6 +60,9 @@ struct problem {
     const char *name;
     const struct problem_case *cases;
     size_t n_cases;
+    const struct problem_case *survey; /* the shapes by which kernels are compared across machines
+                                        * (`judge survey`); timed one by one, part of no verdict */
+    size_t n_survey;
 };
 
 extern const struct problem problem_shipped;

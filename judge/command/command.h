@@ -16,9 +16,10 @@ enum exit_code { EXIT_OK = 0, EXIT_NOT_CORRECT = 1, EXIT_USAGE = 2, EXIT_CANNOT 
 
 struct command_line {
     const char *command;
-    const char *source; /* folder with kernel.c; NULL: root/kernel */
-    const char *svg;    /* roofline: file to draw to, or NULL */
-    const char *out;    /* profile: folder to write to; NULL: profiles/<code key> below the root */
+    const char *source;    /* folder with kernel.c; NULL: root/kernel */
+    const char *svg;       /* roofline: file to draw to, or NULL */
+    const char *only_case; /* check: one case; survey: how its cases' names begin; or NULL */
+    const char *out; /* profile: folder to write to; NULL: profiles/<code key> below the root */
     uint32_t n_units, n_experiments;
     uint64_t n_campaigns; /* simulate */
     bool json, replay, deep;
@@ -31,6 +32,7 @@ struct command_line {
 int command_check(const struct command_line *c, struct judge_build *build);
 int command_bench(const struct command_line *c, struct judge_build *build); /* and roofline */
 int command_profile(const struct command_line *c, struct judge_build *build);
+int command_survey(const struct command_line *c, struct judge_build *build);
 int command_calibrate(const struct command_line *c, struct judge_build *build);
 
 /* Of no kernel. */

@@ -26,6 +26,8 @@ static const char help_text[] =
     "  check      compare a kernel with the oracle: every case and pattern, one thread and many\n"
     "  bench      time a kernel: median, spread, GFLOP/s, GB/s, share of the roof, score\n"
     "  roofline   say at which wall each case stands, and how far from it\n"
+    "  survey     time the shapes that kernels are compared by, each beside the limits of its "
+    "hour\n"
     "  profile    write down where the time goes: assembly, spills, ports, counters, trace\n"
     "  calibrate  find out how often this judge is wrong on this machine, with known controls\n"
     "  simulate   the decision rule on simulated noise: false accepts and power\n"
@@ -37,7 +39,7 @@ static const char help_text[] =
     "                    profile)\n"
     "  --seed N          seed of inputs and plan (default: drawn from the system); the seed that\n"
     "                    a failure names repeats it; 0x... for hexadecimal\n"
-    "  --case NAME       this case alone (check)\n"
+    "  --case NAME       this case alone (check), or those whose names begin so (survey)\n"
     "  --replay SEED     --seed, and show the worst region side by side (check)\n"
     "  --units N         units to measure (bench, roofline, profile; default 3)\n"
     "  --svg FILE        draw the roofline (roofline)\n"
@@ -197,8 +199,8 @@ static int parse_option(struct command_line *c, int option, const char *value)
         c->replay = true;
         return parse_number(value, "replay", UINT64_MAX, &c->o.seed);
     case 'c':
-        c->o.only_case = value;
-        return judge_case_check(value);
+        c->only_case = value;
+        return 0;
     case 'v':
         c->svg = value;
         return 0;
@@ -251,6 +253,10 @@ static int parse_command_line(int argc, char **argv, struct command_line *c)
         return err_set(ERR_USAGE, "%s; see judge --help",
                        optind == argc ? "no command given" : "one command at a time");
     c->command = argv[optind];
+    if (c->only_case && strcmp(c->command, "survey")) {
+        TRY(judge_case_check(c->only_case));
+        c->o.only_case = c->only_case;
+    }
     return 0;
 }
 
@@ -261,10 +267,10 @@ static const struct {
     int (*of_build)(const struct command_line *, struct judge_build *);
     int (*of_machine)(const struct command_line *);
 } commands[] = {
-    {"check", command_check, NULL},         {"bench", command_bench, NULL},
-    {"roofline", command_bench, NULL},      {"profile", command_profile, NULL},
-    {"calibrate", command_calibrate, NULL}, {"peaks", NULL, command_peaks},
-    {"simulate", NULL, command_simulate},
+    {"check", command_check, NULL},    {"bench", command_bench, NULL},
+    {"roofline", command_bench, NULL}, {"profile", command_profile, NULL},
+    {"survey", command_survey, NULL},  {"calibrate", command_calibrate, NULL},
+    {"peaks", NULL, command_peaks},    {"simulate", NULL, command_simulate},
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 

@@ -87,10 +87,10 @@ static struct sizes sizes_of(const struct problem_instance *in)
     return s;
 }
 
-static uint32_t instances_wanted(const struct problem_case *c, const struct sizes *s)
+static uint32_t instances_wanted(const struct problem_case *c, size_t cap, const struct sizes *s)
 {
     size_t one = problem_instance_pool_bytes(c);
-    size_t bytes = c->pool_bytes < POOL_CAP_BYTES ? c->pool_bytes : POOL_CAP_BYTES;
+    size_t bytes = c->pool_bytes < cap ? c->pool_bytes : cap;
     size_t n;
 
     if (!c->pool_bytes) {
@@ -131,14 +131,14 @@ static int instances_alike(const struct pool_case *c)
     return 0;
 }
 
-static int case_generate(struct pool_case *c, uint64_t seed)
+static int case_generate(struct pool_case *c, uint64_t seed, size_t cap)
 {
     struct problem_instance first;
     struct sizes sizes;
 
     TRY(generate_inputs(c->c, rng_seed_mix(seed, 0), PROBLEM_RANDOM, &first));
     sizes = sizes_of(&first);
-    c->n = instances_wanted(c->c, &sizes);
+    c->n = instances_wanted(c->c, cap, &sizes);
     c->in = calloc(c->n, sizeof *c->in);
     if (!c->in) {
         problem_instance_deinit(&first);
@@ -196,7 +196,8 @@ static const struct problem_case *case_report(size_t i, const struct problem_cas
     return &drawn[i];
 }
 
-static int case_add(struct pool *p, const struct problem_case *listed, uint64_t seed, bool vary)
+static int case_add(struct pool *p, const struct problem_case *listed, uint64_t seed, bool vary,
+                    size_t cap)
 {
     struct pool_case *c = &p->cases[p->n_cases];
     size_t i = p->n_cases;
@@ -214,7 +215,7 @@ static int case_add(struct pool *p, const struct problem_case *listed, uint64_t 
     c->n_threads = listed->n_threads < WORKER_MAX_THREADS ? listed->n_threads : WORKER_MAX_THREADS;
     if (c->n_threads > p->n_threads)
         p->n_threads = c->n_threads;
-    TRY(case_generate(c, seed));
+    TRY(case_generate(c, seed, cap));
     c->first_request = p->n_requests;
     p->n_requests += c->n;
     TRY(case_inputs_lay(c, &p->input_bytes));
@@ -227,9 +228,12 @@ int pool_init(struct pool *p, const struct judge_options *o, uint64_t seed, bool
     memset(p, 0, sizeof *p);
     TRY(judge_focus_check(o->focus));
     TRY(cpu_features_named(o->features ? o->features : "all", &p->features));
+    if (o->timed)
+        return case_add(p, o->timed, seed, vary, SIZE_MAX);
     for (size_t i = 0; i < problem_shipped.n_cases; i++)
         if (case_is_timed(&problem_shipped.cases[i], o->focus))
-            TRY(case_add(p, &problem_shipped.cases[i], rng_seed_mix(seed, i), vary));
+            TRY(case_add(p, &problem_shipped.cases[i], rng_seed_mix(seed, i), vary,
+                         POOL_CAP_BYTES));
     return p->n_cases ? 0 : err_set(ERR_USAGE, "the problem has no timed case");
 }
 

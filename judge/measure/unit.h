@@ -48,7 +48,8 @@ enum judge_unit_status { UNIT_DONE = 0, UNIT_FAILED = 1 };
 /* Generate inputs, prepare both sides' pools (pack, kv_store) in workers, find out how many
  * requests fill a slice. `shapes_seed` != 0 draws the timed sizes and contents afresh
  * (confirmation); the cases that units then point at stay valid after the pair is closed, until
- * the next pair with drawn shapes is opened. Timed cases: weight > 0, or of op `o->focus`. `o` must
+ * the next pair with drawn shapes is opened. Timed cases: weight > 0, or of op `o->focus`, or
+ * o->timed alone. `o` must
  * outlive the pair; o->control makes it a control. Error: ERR_INTEGRITY when the incumbent fails,
  * and what generating, linking and starting workers return. One thread. */
 int judge_pair_open(struct judge_build *candidate, struct judge_build *incumbent,

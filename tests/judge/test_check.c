@@ -237,7 +237,8 @@ Test(check, a_kernel_for_the_listed_shapes_alone_fails_a_drawn_one)
     struct judge_check_report r;
 
     check_shipped("if (call->op == KERNEL_GEMM && call->in[0].ne[1] > 17 &&\n"
-                  "    call->in[0].ne[1] != 33 && call->in[0].ne[1] != 64)\n"
+                  "    call->in[0].ne[1] != 33 && call->in[0].ne[1] != 64 &&\n"
+                  "    call->in[0].ne[1] != 512)\n"
                   "    return KERNEL_OK;\n",
                   NULL, &r);
     cr_assert_eq(r.verdict, JUDGE_FAIL_CORRECTNESS, "%s", r.message);

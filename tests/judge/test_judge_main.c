@@ -63,6 +63,8 @@ Test(judge_main, exit_codes_tell_usage_from_inability, .timeout = 120)
         {".", "--focus=gemm", "calibrate", 2},
         {".", "--source=tests", "check", 2},
         {".", "--source=nowhere", "bench", 2},
+        {".", "--case=juggle", "check", 2},
+        {".", "--case=juggle", "survey", 2},
     };
 
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
@@ -73,6 +75,29 @@ Test(judge_main, exit_codes_tell_usage_from_inability, .timeout = 120)
         cr_expect_gt(output.len, 10);
         strbuf_deinit(&output);
     }
+}
+
+/* One case, one unit: its row stands beside the limits and can be read by a program. */
+Test(judge_main, a_survey_stands_beside_its_limits, .timeout = 120)
+{
+    struct strbuf output = {0};
+    json_error_t e;
+    json_t *rows, *row;
+
+    cr_assert_eq(run_judge(".", "--case=gemm-q4_k-n8", "--units=1", "survey", &output), 0, "%s",
+                 strbuf_str(&output));
+    rows = json_loads(strbuf_str(&output), 0, &e);
+    cr_expect_null(rows, "text was asked for");
+    cr_expect_not_null(strstr(strbuf_str(&output), "gemm-q4_k-n8 "), "%s", strbuf_str(&output));
+    strbuf_deinit(&output);
+    cr_assert_eq(run_judge(".", "--case=gemm-q4_k-n8", "--json", "survey", &output), 0);
+    rows = json_loads(strchr(strbuf_str(&output), '['), 0, &e);
+    row = json_array_get(rows, 0);
+    cr_expect_eq(json_array_size(rows), 1);
+    cr_expect_gt(json_real_value(json_object_get(row, "of_int8")), 0.001);
+    cr_expect_gt(json_real_value(json_object_get(row, "of_read")), 0.001);
+    json_decref(rows);
+    strbuf_deinit(&output);
 }
 
 Test(judge_main, a_refused_kernel_is_json_too, .timeout = 120)

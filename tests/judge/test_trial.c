@@ -296,14 +296,14 @@ Test(trial, focus_puts_the_weight_on_one_operation)
     struct judge_trial t;
 
     w.odd = "rms_norm";
-    w.odd_gain = 0.05;
+    w.odd_gain = 0.1;
     t = run_world(&w, NULL, 0);
     cr_expect_eq(t.verdict, JUDGE_LOSS);
     cr_expect_not_null(strstr(t.next, "--focus rms_norm"));
     judge_trial_deinit(&t);
     w = quiet_world(0);
     w.odd = "rms_norm";
-    w.odd_gain = 0.05;
+    w.odd_gain = 0.1;
     t = run_world(&w, "rms_norm", 0);
     cr_expect_eq(t.verdict, JUDGE_WIN);
     judge_trial_deinit(&t);

@@ -270,3 +270,17 @@ Test(cases, nonsense_is_refused_with_a_reason)
     c.params[1].value = 63;
     cr_expect_eq(generate_inputs(&c, 1, PROBLEM_RANDOM, &in), ERR_USAGE);
 }
+
+Test(cases, the_survey_names_each_case_once_and_its_shapes_can_be_had)
+{
+    for (size_t i = 0; i < problem_shipped.n_survey; i++) {
+        const struct problem_case *c = &problem_shipped.survey[i];
+        struct problem_work work;
+
+        for (size_t k = 0; k < i; k++)
+            cr_expect_str_neq(c->name, problem_shipped.survey[k].name);
+        cr_assert(compute_flops(c, &work) == 0, "%s: %s", c->name, err_message());
+        cr_expect(work.bytes_read > 0 && work.flops_f32 > 0, "%s", c->name);
+        cr_expect(c->weight == 0 && c->pool_bytes > 0 && c->n_threads >= 1, "%s", c->name);
+    }
+}
