@@ -126,7 +126,8 @@ Test(calibrate, a_sound_machine_is_fit, .timeout = 120)
     cr_expect(r.unit_noise > 0.004 && r.unit_noise < 0.012, "%g", r.unit_noise);
     cr_expect(r.case_noise[0] > 0.013 && r.case_noise[0] < 0.027, "%g", r.case_noise[0]);
     cr_expect(r.mde > 0.003 && r.mde < 0.03, "%g", r.mde);
-    cr_expect_lt(fabs(r.lag1), 0.35); /* stages of some ten units: their own mean biases it by -1/n */
+    cr_expect_lt(fabs(r.lag1),
+                 0.35); /* stages of some ten units: their own mean biases it by -1/n */
     cr_expect_lt(r.shift_sd, 0.003);
     cr_expect_gt(r.sign_p, 0.001);
     cr_expect_gt(r.wilcoxon_p, 0.001);
