@@ -49,6 +49,7 @@ const char problem_description[] =
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,f16c,bmi2,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vnni")
 #endif
+#include "kernel/math_avx512.inc"
 #ifdef __clang__
 #pragma clang attribute pop
 #else
