@@ -30,6 +30,7 @@ const char problem_description[] =
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,f16c,bmi2")
 #endif
+#include "kernel/math_avx2.inc"
 #include "kernel/matmul_avx2.inc"
 #include "kernel/rows_avx2.inc"
 #include "kernel/pack_avx2.inc"
