@@ -20,6 +20,7 @@ const char problem_description[] =
 #include "kernel/math_scalar.inc"
 #include "kernel/pack.inc"
 #include "kernel/matmul_scalar.inc"
+#include "kernel/matmul.inc"
 #include "kernel/rows_scalar.inc"
 #include "kernel/pages_scalar.inc"
 #include "kernel/attention_scalar.inc"
