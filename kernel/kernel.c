@@ -13,11 +13,12 @@
 
 const char kernel_name[] = "pawl: scalar and AVX2";
 const char problem_description[] =
-    "inference on Q4_K, Q5_K, Q6_K, Q8_0, F16, BF16 and F32 weights with paged f16 or q8_0 KV";
+    "inference on K-quant, IQ4, TQ2_0, Q4 to Q8 and float weights with paged f16 or q8_0 KV";
 
 #include "kernel/tunables.inc"
 #include "kernel/layout.inc"
 #include "kernel/math_scalar.inc"
+#include "kernel/block32_scalar.inc"
 #include "kernel/pack.inc"
 #include "kernel/matmul_scalar.inc"
 #include "kernel/matmul.inc"

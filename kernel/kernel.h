@@ -91,6 +91,58 @@ struct q6_k_block {
     uint16_t d;        /* 208 */
 };                     /* 210 */
 
+/* IQ4_XS: x[j] = d * (sc[j/32] - 32) * v[q[j]], sc in 0..63, q in 0..15, v the values of IQ4_NL;
+ * 8 sub-blocks of 32. sc[s]: low four bits are nibble s & 1 of scales_l[s/2], high two bits the pair
+ * at bit 2s of scales_h. Sub-block s lies in qs[16s .. 16s+15], its nibbles as those of Q4_0. */
+struct iq4_xs_block {
+    uint16_t d;          /*   0 */
+    uint16_t scales_h;   /*   2 */
+    uint8_t scales_l[4]; /*   4 */
+    uint8_t qs[128];     /*   8 */
+};                       /* 136 */
+
+/* TQ2_0: x[j] = d * (q[j] - 1), q in 0..2 (3 decodes to 2 d). For half h (128 weights), l in 0..31:
+ * bit pair p of qs[32h + l], lowest first, is weight 128h + 32p + l. */
+struct tq2_0_block {
+    uint8_t qs[64]; /*  0 */
+    uint16_t d;     /* 64 */
+};                  /* 66 */
+
+/* Blocks of 32 with 4-bit codes: the low nibble of qs[l] is q[l], the high one q[l + 16], l in 0..15.
+ * Q4_0: x[j] = d * (q[j] - 8). Q4_1: x[j] = d * q[j] + m.
+ * IQ4_NL: x[j] = d * v[q[j]], v = -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69,
+ *   89, 113. */
+struct q4_0_block {
+    uint16_t d;     /*  0 */
+    uint8_t qs[16]; /*  2 */
+};                  /* 18 */
+
+struct q4_1_block {
+    uint16_t d;     /*  0 */
+    uint16_t m;     /*  2: f16, of either sign */
+    uint8_t qs[16]; /*  4 */
+};                  /* 20 */
+
+struct iq4_nl_block {
+    uint16_t d;     /*  0 */
+    uint8_t qs[16]; /*  2 */
+};                  /* 18 */
+
+/* Q5_0: x[j] = d * (q[j] - 16). Q5_1: x[j] = d * q[j] + m. The low four bits as in Q4_0; bit j of
+ * qh, read as one little-endian word, is the fifth bit of weight j. */
+struct q5_0_block {
+    uint16_t d;     /*  0 */
+    uint8_t qh[4];  /*  2 */
+    uint8_t qs[16]; /*  6 */
+};                  /* 22 */
+
+struct q5_1_block {
+    uint16_t d;     /*  0 */
+    uint16_t m;     /*  2 */
+    uint8_t qh[4];  /*  4 */
+    uint8_t qs[16]; /*  8 */
+};                  /* 24 */
+
 /* Q8_0: x[j] = d * qs[j]; -128 occurs in other people's files. */
 struct q8_0_block {
     uint16_t d;    /*  0 */
@@ -115,6 +167,13 @@ struct q8_32_block {
 _Static_assert(sizeof(struct q4_k_block) == 144, "Q4_K is 144 bytes");
 _Static_assert(sizeof(struct q5_k_block) == 176, "Q5_K is 176 bytes");
 _Static_assert(sizeof(struct q6_k_block) == 210, "Q6_K is 210 bytes");
+_Static_assert(sizeof(struct iq4_xs_block) == 136, "IQ4_XS is 136 bytes");
+_Static_assert(sizeof(struct tq2_0_block) == 66, "TQ2_0 is 66 bytes");
+_Static_assert(sizeof(struct q4_0_block) == 18, "Q4_0 is 18 bytes");
+_Static_assert(sizeof(struct q4_1_block) == 20, "Q4_1 is 20 bytes");
+_Static_assert(sizeof(struct q5_0_block) == 22, "Q5_0 is 22 bytes");
+_Static_assert(sizeof(struct q5_1_block) == 24, "Q5_1 is 24 bytes");
+_Static_assert(sizeof(struct iq4_nl_block) == 18, "IQ4_NL is 18 bytes");
 _Static_assert(sizeof(struct q8_0_block) == 34, "Q8_0 is 34 bytes");
 _Static_assert(sizeof(struct q8_k_block) == 292, "Q8_K is 292 bytes");
 _Static_assert(sizeof(struct q8_32_block) == 40, "Q8_32 is 40 bytes");

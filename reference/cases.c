@@ -11,6 +11,13 @@ enum {
     type_f16 = KERNEL_F16,
     type_bf16 = KERNEL_BF16,
     type_q8_0 = KERNEL_Q8_0,
+    type_q4_0 = KERNEL_Q4_0,
+    type_q4_1 = KERNEL_Q4_1,
+    type_q5_0 = KERNEL_Q5_0,
+    type_q5_1 = KERNEL_Q5_1,
+    type_iq4_nl = KERNEL_IQ4_NL,
+    type_iq4_xs = KERNEL_IQ4_XS,
+    type_tq2_0 = KERNEL_TQ2_0,
     type_q4_k = KERNEL_Q4_K,
     type_q5_k = KERNEL_Q5_K,
     type_q6_k = KERNEL_Q6_K,
@@ -73,6 +80,11 @@ enum {
     CHECKED(op "-" #depth "x" #columns label, op, ALL),                                            \
         PARAMS({"k", depth}, {"n", columns}, __VA_ARGS__)
 
+/* One block, ragged rows, one depth of a real model; every width of a tile and its tail. */
+#define ONE_TYPE(t, block, depth, real)                                                            \
+    {GEMV(t, 1, block)}, {GEMV(t, 33, depth)}, {GEMV(t, 17, real)},                                \
+        {GEMM(t, 33, depth, 33, SOME)}, GEMM_TO_17(t, 17, depth)
+
 /* Weights are shares of the time a small llama-like model spends on a prompt and an answer: decode
  * gemv nearly one half (the 2048-wide projections most of it), prefill gemm one third, attention a
  * sixth, row operations and quantisation the rest. */
@@ -127,6 +139,13 @@ static const struct problem_case cases[] = {
     {GEMV(q8_0, 17, 96)},
     {GEMV(q8_0, 33, 288)},
     {GEMV(q8_0, 77, 640)},
+    ONE_TYPE(q4_0, 32, 288, 896),
+    ONE_TYPE(q4_1, 32, 224, 896),
+    ONE_TYPE(q5_0, 32, 160, 896),
+    ONE_TYPE(q5_1, 32, 96, 896),
+    ONE_TYPE(iq4_nl, 32, 192, 896),
+    ONE_TYPE(iq4_xs, 256, 512, 4096),
+    ONE_TYPE(tq2_0, 256, 768, 2560),
     {GEMV(f16, 1, 1)},
     {GEMV(bf16, 3, 1)},
     {GEMV(f16, 1, 64)},
@@ -197,6 +216,13 @@ static const struct problem_case cases[] = {
     {GET_ROWS(q5_k, 17, 256, 5)},
     {GET_ROWS(q6_k, 33, 512, 9)},
     {GET_ROWS(q8_0, 21, 96, 7)},
+    {GET_ROWS(q4_0, 21, 96, 7)},
+    {GET_ROWS(q4_1, 21, 96, 7)},
+    {GET_ROWS(q5_0, 17, 160, 5)},
+    {GET_ROWS(q5_1, 17, 160, 5)},
+    {GET_ROWS(iq4_nl, 21, 96, 7)},
+    {GET_ROWS(iq4_xs, 33, 512, 9)},
+    {GET_ROWS(tq2_0, 33, 512, 9)},
     {GET_ROWS(f16, 17, 100, 5)},
     {GET_ROWS(bf16, 17, 72, 5)},
     {GET_ROWS(f32, 5, 77, 3)},

@@ -232,6 +232,17 @@ static void iq4_xs_dequantize(const unsigned char *b, float *y)
     }
 }
 
+/* TQ2_0: qs[64], d. Bit pairs as in Q2_K. */
+static void tq2_0_dequantize(const unsigned char *b, float *y)
+{
+    float d = load_f16(b + 64);
+
+    for (int j = 0; j < 256; j++) {
+        int half = j / 128, pair = j % 128 / 32, l = j % 32;
+        y[j] = (float)((b[32 * half + l] >> (2 * pair) & 3) - 1) * d;
+    }
+}
+
 static void q8_k_dequantize(const unsigned char *b, float *y)
 {
     struct q8_k_block q;
@@ -259,6 +270,7 @@ static const struct format formats[] = {
     {KERNEL_Q5_K, KERNEL_Q8_K, "Q5_K", 256, 176, 0, 2, q5_k_dequantize},
     {KERNEL_Q6_K, KERNEL_Q8_K, "Q6_K", 256, 210, 208, 0, q6_k_dequantize},
     {KERNEL_IQ4_XS, KERNEL_Q8_K, "IQ4_XS", 256, 136, 0, 0, iq4_xs_dequantize},
+    {KERNEL_TQ2_0, KERNEL_Q8_K, "TQ2_0", 256, 66, 64, 0, tq2_0_dequantize},
     {KERNEL_Q8_K, KERNEL_F32, "Q8_K", 256, 292, 0, 0, q8_k_dequantize},
     {KERNEL_Q8_32, KERNEL_F32, "Q8_32", 32, 40, 0, 0, q8_32_dequantize},
     {KERNEL_I8, KERNEL_F32, "I8", 1, 1, 0, 0, NULL},

@@ -214,6 +214,8 @@ static void block_extreme(const struct format *f, unsigned char *block, size_t r
         memset(block + 4, 0xff, 12); /* codes 0 with the largest mins */
     if (row % 3 == 1 && f->type == KERNEL_Q6_K)
         memset(block + 192, 0x80, 16); /* codes -32 times scales -128 */
+    if (row % 3 == 0 && f->type == KERNEL_TQ2_0)
+        memset(block, row & 1 ? 0xff : 0xaa, 64); /* 3, which no encoder writes, and 2 */
     set_scales(f, block, row & 1 ? negative : max, row & 2 ? negative : max);
 }
 

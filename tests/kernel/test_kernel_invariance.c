@@ -15,7 +15,7 @@ static const uint64_t paths[] = {
     KERNEL_CPU_AVX2,
     KERNEL_CPU_AVX2 | KERNEL_CPU_AVX512 | KERNEL_CPU_AVX512_VNNI,
 };
-enum { N_PATHS = 2 };
+enum { N_PATHS = sizeof paths / sizeof *paths };
 
 static bool path_missing(uint64_t path)
 {
@@ -94,6 +94,25 @@ Test(kernel_invariance, q6_k_columns_are_gemv)
 Test(kernel_invariance, q8_0_columns_are_gemv)
 {
     check_columns(KERNEL_Q8_0, 352);
+}
+
+Test(kernel_invariance, q4_32_columns_are_gemv)
+{
+    check_columns(KERNEL_Q4_0, 352);
+    check_columns(KERNEL_Q4_1, 352);
+    check_columns(KERNEL_IQ4_NL, 352);
+}
+
+Test(kernel_invariance, q5_32_columns_are_gemv)
+{
+    check_columns(KERNEL_Q5_0, 352);
+    check_columns(KERNEL_Q5_1, 352);
+}
+
+Test(kernel_invariance, iq4_xs_and_tq2_0_columns_are_gemv)
+{
+    check_columns(KERNEL_IQ4_XS, 512);
+    check_columns(KERNEL_TQ2_0, 512);
 }
 
 Test(kernel_invariance, float_columns_are_gemv)

@@ -139,6 +139,22 @@ Test(formats, q8_0_knows_minus_128)
     cr_expect_eq(y[3], -0.5f);
 }
 
+Test(formats, tq2_0_by_hand)
+{
+    struct tq2_0_block b = {.d = half_from_float(-0.5f)};
+    float y[256];
+
+    b.qs[5] = 2 | 1 << 2 | 3 << 6;
+    b.qs[32 + 31] = 2 << 4;
+    format_row_dequantize(format_find(KERNEL_TQ2_0), &b, 256, y);
+    cr_expect_eq(y[5], -0.5f);
+    cr_expect_eq(y[32 + 5], 0.0f);
+    cr_expect_eq(y[64 + 5], 0.5f);
+    cr_expect_eq(y[96 + 5], -1.0f);
+    cr_expect_eq(y[128 + 64 + 31], -0.5f);
+    cr_expect_eq(y[255], 0.5f);
+}
+
 Test(formats, plain_numbers_are_themselves)
 {
     uint16_t h[2] = {0x3c00, 0xc100}, b[2] = {0x3f80, 0xc020};

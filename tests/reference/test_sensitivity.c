@@ -119,16 +119,21 @@ static unsigned char *block_of(struct pair *p, size_t row, size_t block, const s
     return (unsigned char *)t->data + row * t->nb[1] + block * (*f)->bytes;
 }
 
-/* Misplace the codes of one block: nibbles of 32 bytes swapped, halves of Q8_0, two plain numbers.
- */
+/* Misplace the codes of one block: nibbles of 32 bytes swapped (all 16 where there are no more),
+ * halves of Q8_0, two plain numbers. */
 static void swap_codes(unsigned char *b, const struct format *f)
 {
-    size_t at = f->type == KERNEL_Q4_K ? 16 : f->type == KERNEL_Q5_K ? 48 : 0;
+    bool small = f->elements == KERNEL_QK_32 && f->type != KERNEL_Q8_0;
+    size_t at = f->type == KERNEL_Q4_K     ? 16
+                : f->type == KERNEL_Q5_K   ? 48
+                : f->type == KERNEL_IQ4_XS ? 8
+                : small                    ? f->bytes - 16
+                                           : 0;
     size_t offset = f->elements == 1 ? 0 : 2, n = f->elements == 1 ? f->bytes : 16;
     unsigned char tmp[16];
 
-    if (f->elements == KERNEL_QK_K) {
-        for (size_t i = at; i < at + 32; i++)
+    if (f->elements == KERNEL_QK_K || small) {
+        for (size_t i = at; i < at + (small ? 16 : 32); i++)
             b[i] = (unsigned char)(b[i] << 4 | b[i] >> 4);
         return;
     }

@@ -2,6 +2,7 @@
 #include "tests/reference/twin.h"
 
 #include "reference/base/half.h"
+#include "reference/formats.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -81,6 +82,67 @@ static float dot_q8(const struct q8_0_block *w, const struct q8_32_block *x)
     return half_to_float(w->d) * x->d * (float)sum;
 }
 
+/* Nibble i of bytes laid out as 16 low ones, then 16 high ones. */
+static int nibble_of(const uint8_t *qs, int i)
+{
+    return i < 16 ? qs[i] & 15 : qs[i - 16] >> 4;
+}
+
+static int iq4_value(int q)
+{
+    static const int values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                   1,    13,   25,  38,  53,  69,  89,  113};
+
+    return values[q];
+}
+
+/* Q4_0, Q4_1, Q5_0, Q5_1, IQ4_NL: d (and m), fifth bits, nibbles. */
+static float dot_nibbles(uint32_t type, const unsigned char *w, const struct q8_32_block *x)
+{
+    bool five = type == KERNEL_Q5_0 || type == KERNEL_Q5_1;
+    bool min = type == KERNEL_Q4_1 || type == KERNEL_Q5_1;
+    const unsigned char *high = w + (min ? 4 : 2), *qs = high + (five ? 4 : 0);
+    uint16_t d, m = 0;
+    int sum = 0;
+
+    memcpy(&d, w, sizeof d);
+    if (min)
+        memcpy(&m, w + 2, sizeof m);
+    for (int j = 0; j < 32; j++) {
+        int q = nibble_of(qs, j);
+        if (five && high[j / 8] >> j % 8 & 1)
+            q += 16;
+        if (!min)
+            q = type == KERNEL_IQ4_NL ? iq4_value(q) : q - (five ? 16 : 8);
+        sum += q * x->qs[j];
+    }
+    return half_to_float(d) * x->d * (float)sum + half_to_float(m) * x->d * (float)x->sum;
+}
+
+static float dot_iq4_xs(const struct iq4_xs_block *w, const struct q8_k_block *x)
+{
+    int sum = 0;
+
+    for (int s = 0; s < 8; s++) {
+        int part = 0, low = s % 2 ? w->scales_l[s / 2] >> 4 : w->scales_l[s / 2] & 15;
+        for (int j = 0; j < 32; j++)
+            part += iq4_value(nibble_of(w->qs + 16 * s, j)) * x->qs[32 * s + j];
+        sum += part * (low + 16 * (w->scales_h >> 2 * s & 3) - 32);
+    }
+    return half_to_float(w->d) * x->d * (float)sum;
+}
+
+static float dot_tq2_0(const struct tq2_0_block *w, const struct q8_k_block *x)
+{
+    int sum = 0;
+
+    for (int h = 0; h < 2; h++)
+        for (int l = 0; l < 32; l++)
+            for (int p = 0; p < 4; p++)
+                sum += ((w->qs[32 * h + l] >> 2 * p & 3) - 1) * x->qs[128 * h + 32 * p + l];
+    return half_to_float(w->d) * x->d * (float)sum;
+}
+
 static float number_of(uint32_t type, const void *w, size_t j)
 {
     if (type == KERNEL_F32)
@@ -108,11 +170,14 @@ static float dot_row(uint32_t type, const void *w, const void *x, size_t k)
 
     if (type == KERNEL_F32 || type == KERNEL_F16 || type == KERNEL_BF16)
         return dot_numbers(type, w, x, k);
-    if (type == KERNEL_Q8_0) {
+    if (format_find(type)->elements == KERNEL_QK_32) {
         float four[4] = {0};
-        for (size_t b = 0; b < k / 32; b++)
-            four[b % 4] +=
-                dot_q8((const struct q8_0_block *)w + b, (const struct q8_32_block *)x + b);
+        for (size_t b = 0; b < k / 32; b++) {
+            const unsigned char *wb = (const unsigned char *)w + b * format_find(type)->bytes;
+            const struct q8_32_block *xb = (const struct q8_32_block *)x + b;
+            four[b % 4] += type == KERNEL_Q8_0 ? dot_q8((const struct q8_0_block *)w + b, xb)
+                                               : dot_nibbles(type, wb, xb);
+        }
         return four[0] + four[1] + (four[2] + four[3]);
     }
     for (size_t b = 0; b < k / 256; b++) {
@@ -123,6 +188,10 @@ static float dot_row(uint32_t type, const void *w, const void *x, size_t k)
             y += dot_q45(q4->d, q4->dmin, q4->scales, q4->qs, NULL, xb);
         else if (type == KERNEL_Q5_K)
             y += dot_q45(q5->d, q5->dmin, q5->scales, q5->qs, q5->qh, xb);
+        else if (type == KERNEL_IQ4_XS)
+            y += dot_iq4_xs((const struct iq4_xs_block *)w + b, xb);
+        else if (type == KERNEL_TQ2_0)
+            y += dot_tq2_0((const struct tq2_0_block *)w + b, xb);
         else
             y += dot_q6((const struct q6_k_block *)w + b, xb);
     }
