@@ -38,6 +38,7 @@ static int opaque_copy(const struct segment *from, size_t bytes, struct segment 
 {
     TRY(segment_open("opaque", bytes, out));
     memcpy(out->data, from->data, from->bytes < out->bytes ? from->bytes : out->bytes);
+    segment_large_pages(out);
     return segment_seal(out);
 }
 
@@ -81,7 +82,10 @@ static int side_prepare(struct judge_pair *p, int side, struct judge_fault *faul
         return opaque_copy(&p->opaque[PAIR_CANDIDATE], p->opaque[PAIR_CANDIDATE].bytes, out);
     }
     TRY(pool_prepare(&p->pool, side, p->build[side], p->o, out, fault));
-    return fault->found ? 0 : segment_seal(out); /* the worker that wrote it is gone */
+    if (fault->found)
+        return 0;
+    segment_large_pages(out); /* the worker that wrote it is gone */
+    return segment_seal(out);
 }
 
 /* The sides take turns on the memories, so both must be of the larger size. */

@@ -11,6 +11,30 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 /* Linux 6.1 */
+#endif
+
+/* A shared mapping at a multiple of a large page; NULL when there is no room. What was reserved
+ * around it for that goes back. */
+static unsigned char *map_aligned(int fd, size_t bytes)
+{
+    size_t room = bytes + WORKER_LARGE_PAGE;
+    unsigned char *all = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *p;
+
+    if (all == MAP_FAILED)
+        return NULL;
+    p = (unsigned char *)size_align((size_t)all, WORKER_LARGE_PAGE);
+    if (p > all)
+        munmap(all, (size_t)(p - all));
+    if (all + room > p + bytes)
+        munmap(p + bytes, (size_t)(all + room - (p + bytes)));
+    if (mmap(p, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == p)
+        return p;
+    munmap(p, bytes);
+    return NULL;
+}
+
 int segment_open(const char *name, size_t bytes, struct segment *out)
 {
     struct segment s = SEGMENT_NONE;
@@ -22,8 +46,8 @@ int segment_open(const char *name, size_t bytes, struct segment *out)
         return err_set(ERR_IO, "memory file %s: %s", name, strerror(errno));
     if (ftruncate(s.fd, (off_t)s.bytes) || fcntl(s.fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK))
         goto fail;
-    s.data = mmap(NULL, s.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, s.fd, 0);
-    if (s.data == MAP_FAILED)
+    s.data = map_aligned(s.fd, s.bytes);
+    if (!s.data)
         goto fail;
     *out = s;
     return 0;
@@ -38,6 +62,12 @@ int segment_seal(const struct segment *s)
     if (fcntl(s->fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL))
         return err_set(ERR_IO, "sealing a memory file: %s", strerror(errno));
     return 0;
+}
+
+void segment_large_pages(const struct segment *s)
+{
+    /* Refused by older systems, and where no large page is free: then small ones do. */
+    (void)madvise(s->data, s->bytes / WORKER_LARGE_PAGE * WORKER_LARGE_PAGE, MADV_COLLAPSE);
 }
 
 int segment_drop(const struct segment *s, size_t offset, size_t bytes)

@@ -2,7 +2,10 @@
  *
  * segment.h: a memory file that the judge keeps mapped for writing and shares with a worker. After
  * segment_seal nobody can map it for writing any more, while the judge's own mapping stays
- * writable: inputs can be refilled, yet no worker can change them. Inside judge/ only. */
+ * writable: inputs can be refilled, yet no worker can change them. Inside judge/ only.
+ *
+ * A mapping of a segment, here or in a worker, starts at a multiple of WORKER_LARGE_PAGE, so that
+ * large pages of the file can be large pages of the mapping. */
 #ifndef PAWL_SEGMENT_H
 #define PAWL_SEGMENT_H
 
@@ -22,6 +25,10 @@ int segment_open(const char *name, size_t bytes, struct segment *out);
 
 /* Forbid later writable mappings and other seals. Error: ERR_IO. */
 int segment_seal(const struct segment *s);
+
+/* Move a filled, unsealed segment onto 2 MiB pages where the system gives them, as the engine holds
+ * its weights: otherwise it stays as it is. Mappings of it must not live in other processes. */
+void segment_large_pages(const struct segment *s);
 
 /* Give whole pages of an unsealed segment back to the system: they read as zeros, in every mapping.
  * Error: ERR_IO. */

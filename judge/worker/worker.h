@@ -25,6 +25,7 @@ enum {
     WORKER_MAX_THREADS = 16,
     WORKER_MAX_SLOTS = 64,
     WORKER_PAGE = 4096,
+    WORKER_LARGE_PAGE = 2 << 20,
     WORKER_MAX_PARTS = 16,
 };
 

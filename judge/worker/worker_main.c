@@ -95,24 +95,34 @@ static unsigned char *reserve(size_t bytes)
     return p;
 }
 
+/* The first address from `at` on where the pages of a slot's file can be large ones. */
+static unsigned char *slot_place(unsigned char *at, const struct worker_slot *s)
+{
+    size_t large = s->bytes < WORKER_LARGE_PAGE ? WORKER_PAGE : WORKER_LARGE_PAGE;
+    size_t phase = s->offset & (large - 1);
+
+    return at + ((phase - (size_t)at) & (large - 1));
+}
+
 /* Reserve one range without access, then lay the slots into it with a guard page around each. */
 static void map_slots(void)
 {
     const struct worker_plan *p = w.plan;
-    size_t total = WORKER_PAGE, at = WORKER_PAGE;
-    unsigned char *base;
+    size_t total = WORKER_PAGE;
+    unsigned char *at;
 
     for (uint32_t i = 0; i < p->n_slots; i++)
-        total += p->slots[i].bytes + WORKER_PAGE;
-    base = reserve(total);
+        total += p->slots[i].bytes + WORKER_PAGE + WORKER_LARGE_PAGE;
+    at = reserve(total) + WORKER_PAGE;
     for (uint32_t i = 0; i < p->n_slots; i++) {
         const struct worker_slot *s = &p->slots[i];
         int protection = s->writable ? PROT_READ | PROT_WRITE : PROT_READ;
 
-        w.slot[i] = worker_file_map((int)s->file, s->offset, s->bytes, protection,
-                                    MAP_FIXED | (s->populate ? MAP_POPULATE : 0), base + at);
+        w.slot[i] =
+            worker_file_map((int)s->file, s->offset, s->bytes, protection,
+                            MAP_FIXED | (s->populate ? MAP_POPULATE : 0), slot_place(at, s));
         poison_all(w.slot[i], s->bytes);
-        at += s->bytes + WORKER_PAGE;
+        at = w.slot[i] + s->bytes + WORKER_PAGE;
     }
 }
 
