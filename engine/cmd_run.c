@@ -209,8 +209,9 @@ static void report_start(const struct run *r, const struct engine_options *o)
     fprintf(stderr, "model: %s%s", r->flags.path ? r->flags.path : "built-in",
             name.len ? ", " : "");
     print_clean(stderr, name.data, name.len < 80 ? name.len : 80);
-    fprintf(stderr, ", %.1f MiB packed, context %u, loaded in %.0f ms\n",
-            (double)engine_model_packed_bytes(r->model) / 1048576, engine_model_n_context(r->model),
+    fprintf(stderr, ", %.1f MiB packed (%.1f on 2 MiB pages), context %u, loaded in %.0f ms\n",
+            (double)engine_model_packed_bytes(r->model) / 1048576,
+            (double)engine_model_huge_bytes(r->model) / 1048576, engine_model_n_context(r->model),
             1e3 * r->load_s);
     fprintf(stderr, "kernel: %s, build %s, features %s, threads %u\n", kernel_name,
             engine_kernel_build_id(), features, engine_model_n_threads(r->model));

@@ -31,6 +31,7 @@ int32_t engine_model_n_vocab(const struct engine_model *m);
 uint32_t engine_model_n_context(const struct engine_model *m); /* positions of a session */
 uint32_t engine_model_n_threads(const struct engine_model *m); /* of a session's team */
 size_t engine_model_packed_bytes(const struct engine_model *m);
+size_t engine_model_huge_bytes(const struct engine_model *m); /* of these, on 2 MiB pages */
 
 /* A session with its own KV pages, arena and thread team; at most one thread may drive it at a
  * time. The model is borrowed: close its sessions first. Everything is allocated here, nothing

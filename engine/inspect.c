@@ -7,6 +7,7 @@
 #include "engine/gguf.h"
 #include "engine/model.h"
 #include "engine/utf8.h"
+#include "reference/base/cpu.h"
 
 #include "reference/base/strbuf.h"
 
@@ -17,10 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] = "usage: engine inspect [FILE] [--json]\n"
-                            "Prints a GGUF file's metadata, its tensors (type, shape, bytes, "
-                            "offset in the file) and totals\n"
-                            "per type. Long arrays and strings are abbreviated.\n";
+static const char usage[] =
+    "usage: engine inspect [FILE] [--load] [--json]\n"
+    "Prints a GGUF file's metadata, its tensors (type, shape, bytes, "
+    "offset in the file) and totals\n"
+    "per type. Long arrays and strings are abbreviated. --load packs the weights as a "
+    "run would and\n"
+    "says what memory they got.\n";
 
 enum {
     FIRST_ELEMENTS = 6, /* of an array that are shown */
@@ -190,8 +194,28 @@ static void totals_print(const struct gguf_file *f, struct strbuf *out)
                         totals[type].bytes);
 }
 
-static void file_print(const struct gguf_file *f, const char *path)
+/* What the packed weights of a model got of the system. */
+struct memory {
+    bool known;
+    size_t packed, huge; /* bytes; those of them on 2 MiB pages */
+};
+
+static int memory_look(const char *path, struct memory *out)
 {
+    const struct engine_options o = {.features = cpu_features()};
+    struct engine_model *m;
+    int rc = engine_model_open(path, &o, &m);
+
+    if (rc < 0)
+        return rc;
+    *out = (struct memory){true, engine_model_packed_bytes(m), engine_model_huge_bytes(m)};
+    engine_model_close(&m);
+    return 0;
+}
+
+static void file_print(const struct gguf_file *f, const char *path, const struct memory *memory)
+{
+    const double mib = 1 << 20;
     struct strbuf out = {0};
 
     strbuf_addf(&out, "%s: GGUF version %" PRIu32 ", %zu bytes\n", path, gguf_version(f),
@@ -199,6 +223,9 @@ static void file_print(const struct gguf_file *f, const char *path)
     metadata_print(f, &out);
     tensors_print(f, &out);
     totals_print(f, &out);
+    if (memory->known)
+        strbuf_addf(&out, "\nweights: %.0f MiB packed, %.0f MiB of them on 2 MiB pages\n",
+                    (double)memory->packed / mib, (double)memory->huge / mib);
     fwrite(out.data, 1, out.len, stdout);
     strbuf_deinit(&out);
 }
@@ -286,7 +313,8 @@ static json_t *totals_json(const struct gguf_file *f)
     return out;
 }
 
-static void file_print_json(const struct gguf_file *f, const char *path)
+static void file_print_json(const struct gguf_file *f, const char *path,
+                            const struct memory *memory)
 {
     json_t *metadata = json_object(), *tensors = json_array(), *root;
 
@@ -303,6 +331,10 @@ static void file_print_json(const struct gguf_file *f, const char *path)
                      string_json((struct gguf_string){path, strlen(path)}), "version",
                      (json_int_t)gguf_version(f), "bytes", (json_int_t)gguf_file_bytes(f),
                      "metadata", metadata, "tensors", tensors, "totals", totals_json(f));
+    if (memory->known)
+        json_object_set_new(root, "memory",
+                            json_pack("{s:I, s:I}", "packed_bytes", (json_int_t)memory->packed,
+                                      "huge_page_bytes", (json_int_t)memory->huge));
     json_dumpf(root, stdout, JSON_INDENT(1));
     putchar('\n');
     json_decref(root);
@@ -311,9 +343,11 @@ static void file_print_json(const struct gguf_file *f, const char *path)
 int inspect_main(int argc, char **argv)
 {
     const char *path = NULL;
-    bool json = false;
+    bool json = false, load = false;
+    struct memory memory = {0};
     const struct option_spec specs[] = {
         {NULL, NULL, OPTION_TEXT, &path, 0, 0, "FILE", "GGUF model (default: the built-in one)"},
+        {"--load", NULL, OPTION_FLAG, &load, 0, 0, NULL, "pack the weights and say where they lie"},
         {"--json", NULL, OPTION_FLAG, &json, 0, 0, NULL, "the same for programs"},
     };
     struct gguf_file *f = NULL;
@@ -321,16 +355,20 @@ int inspect_main(int argc, char **argv)
 
     if (rc == 0)
         rc = model_file_open(path, &f);
-    if (rc < 0)
+    if (rc == 0 && load)
+        rc = memory_look(path, &memory);
+    if (rc < 0) {
+        gguf_close(&f);
         return command_fail(argv[0]);
+    }
     if (!f)
         return 0;
     if (!path)
         path = "built-in model";
     if (json)
-        file_print_json(f, path);
+        file_print_json(f, path, &memory);
     else
-        file_print(f, path);
+        file_print(f, path, &memory);
     gguf_close(&f);
     return 0;
 }

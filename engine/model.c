@@ -131,3 +131,8 @@ size_t engine_model_packed_bytes(const struct engine_model *m)
 {
     return m->weights.bytes;
 }
+
+size_t engine_model_huge_bytes(const struct engine_model *m)
+{
+    return resident_huge_bytes(&m->weights);
+}

@@ -4,7 +4,10 @@
 #include "reference/base/checked.h"
 #include "reference/base/err.h"
 
+#include <inttypes.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -46,6 +49,28 @@ int resident_map(size_t bytes, const char *what, struct resident *out)
     if (bytes >= huge_page_bytes)
         madvise(out->data, size_align(bytes, huge_page_bytes), MADV_HUGEPAGE);
     return 0;
+}
+
+/* What is left of the mapping's slack before or behind `data` stays outside the advice, so the range
+ * that the system reports as one is this one alone. */
+size_t resident_huge_bytes(const struct resident *r)
+{
+    FILE *f = fopen("/proc/self/smaps", "r");
+    size_t bytes = 0, kib;
+    bool inside = false;
+    char line[256];
+
+    while (f && fgets(line, sizeof line, f)) {
+        uintptr_t from, to;
+
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &from, &to) == 2)
+            inside = from <= (uintptr_t)r->data && (uintptr_t)r->data < to;
+        else if (inside && sscanf(line, "AnonHugePages: %zu kB", &kib) == 1)
+            bytes = kib << 10;
+    }
+    if (f)
+        fclose(f);
+    return bytes < r->bytes ? bytes : r->bytes;
 }
 
 void resident_unmap(struct resident *r)

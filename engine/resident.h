@@ -19,4 +19,8 @@ struct resident {
 int resident_map(size_t bytes, const char *what, struct resident *out);
 void resident_unmap(struct resident *r);
 
+/* Bytes of r on 2 MiB pages at this moment, as the system counts them; 0 where it does not say.
+ * Only what has been written lies on any page at all. */
+size_t resident_huge_bytes(const struct resident *r);
+
 #endif

@@ -2,6 +2,7 @@
 #include "engine/commands.h"
 #include "reference/base/fileio.h"
 #include "tests/engine/gguf_build.h"
+#include "tests/engine/tiny_model.h"
 
 #include <criterion/criterion.h>
 #include <jansson.h>
@@ -107,6 +108,29 @@ Test(inspect, prints_json_that_parses)
                  64);
     json_decref(root);
     strbuf_deinit(&out);
+    file_remove_tree(d.path);
+}
+
+/* How many bytes lie on 2 MiB pages is the system's business; never more than there are. */
+Test(inspect, says_where_the_packed_weights_of_a_model_lie)
+{
+    struct tiny_model t = tiny_f32;
+    struct folder d = folder_make();
+    struct strbuf out = {0};
+    char model[64], *at;
+    double packed, huge;
+
+    tiny_model_write(&t, model);
+    cr_assert_eq(run(&d, model, NULL, &out), 0);
+    cr_expect_null(strstr(out.data, "2 MiB pages"), "nothing is loaded unless asked for");
+    cr_assert_eq(run(&d, model, "--load", &out), 0);
+    at = strstr(out.data, "weights: ");
+    cr_assert_not_null(at);
+    cr_assert_eq(sscanf(at, "weights: %lf MiB packed, %lf MiB", &packed, &huge), 2);
+    cr_expect_leq(huge, packed);
+    cr_assert_eq(run(&d, d.in, "--load", &out), 1, "a file that is no model");
+    strbuf_deinit(&out);
+    remove(model);
     file_remove_tree(d.path);
 }
 
