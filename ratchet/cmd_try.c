@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/cmd.h"
 
+#include "reference/base/cpu.h"
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
 
@@ -9,7 +10,8 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: ratchet try -m HYPOTHESIS [--focus OP] [--author NAME] [--dry-run] [--json]\n"
+    "usage: ratchet try -m HYPOTHESIS [--focus OP] [--features SET] [--author NAME] [--dry-run]\n"
+    "                   [--json]\n"
     "\n"
     "Judge the change of kernel/*.c and kernel/*.inc in this working tree against HEAD. A win is\n"
     "committed and the branch moves; on anything else the files are put back (the attempt stays "
@@ -18,6 +20,9 @@ static const char usage[] =
     "\n"
     "  -m, --message TEXT  what should get faster, and why\n"
     "  --focus OP          all the weight on one operation, for a gain that is small in the whole\n"
+    "  --features SET      check and measure with scalar, avx2 or avx512 alone (default: all that "
+    "the\n"
+    "                      processor has); a win is checked with the other paths as well\n"
     "  --author NAME       who had the idea (default: git's user.name)\n"
     "  --dry-run           check the scope and build; measure, record and change nothing\n"
     "  --json              the result as JSON on stdout\n"
@@ -46,8 +51,9 @@ static json_t *details_of(struct ratchet *r, int64_t n)
 
 static void print_json(struct ratchet *r, const struct ratchet_result *res, int code)
 {
-    static const char *const parts[] = {"cases",           "calibration", "continued_from",
-                                        "n_earlier_units", "steal_share", "disturbed_share"};
+    static const char *const parts[] = {"cases",          "features",        "calibration",
+                                        "continued_from", "n_earlier_units", "steal_share",
+                                        "disturbed_share"};
     json_t *o = ledger_row_json(&res->row), *details = details_of(r, res->row.experiment);
 
     json_object_set_new(o, "recorded", json_boolean(res->recorded));
@@ -111,6 +117,7 @@ int cmd_try(int argc, char **argv)
     const struct cmd_arg args[] = {
         {"--message", "-m", &o.hypothesis, NULL},
         {"--focus", NULL, &o.focus, NULL},
+        {"--features", NULL, &o.features, NULL},
         {"--author", NULL, &o.author, NULL},
         {"--dry-run", NULL, NULL, &o.dry_run},
         {"--json", NULL, NULL, &json},
@@ -118,6 +125,7 @@ int cmd_try(int argc, char **argv)
     };
     struct ratchet *r = NULL;
     struct ratchet_result result;
+    uint64_t features;
     int code = cmd_parse(argc, argv, args, usage), rc;
 
     if (code != CMD_GO)
@@ -128,6 +136,8 @@ int cmd_try(int argc, char **argv)
         return RATCHET_EXIT_USAGE;
     }
     rc = judge_focus_check(o.focus); /* before anything is built */
+    if (rc == 0 && o.features)
+        rc = cpu_features_named(o.features, &features);
     if (rc < 0)
         return cmd_error(rc);
     tell_when_interrupted();

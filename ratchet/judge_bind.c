@@ -5,6 +5,7 @@
 #include "ratchet/ratchet.h"
 #include "ratchet/record.h"
 
+#include "reference/base/cpu.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
 #include "reference/base/strbuf.h"
@@ -95,6 +96,39 @@ static int try_continued(const struct ratchet_request *q, struct judge_build *ca
     return rc;
 }
 
+/* The trial has seen the path that its features select. A gain there must not have broken another:
+ * what the check says of it takes the place of the win. */
+static int check_other_paths(struct judge_build *candidate, const struct judge_options *o,
+                             struct judge_trial *out)
+{
+    static const char *const sets[] = {"scalar", "avx2", "all"};
+    uint64_t measured, bits;
+
+    TRY(cpu_features_named(o->features, &measured));
+    for (size_t i = 0; i < sizeof sets / sizeof *sets && out->verdict == JUDGE_WIN; i++) {
+        struct judge_options other = *o;
+        struct judge_check_report report;
+
+        if (cpu_features_named(sets[i], &bits) < 0 || bits == measured)
+            continue;
+        other.features = sets[i];
+        other.check_scope = JUDGE_CHECK_FIRST;
+        TRY(judge_check(candidate, &other, &report));
+        if (report.verdict != JUDGE_WIN) {
+            out->verdict = report.verdict;
+            snprintf(out->reason, sizeof out->reason,
+                     "faster with features %s, but with %s: %.400s", o->features, sets[i],
+                     report.message);
+            snprintf(out->next, sizeof out->next,
+                     "judge check --source DIR --features %s --seed %llu repeats it, with that "
+                     "kernel in DIR",
+                     sets[i], (unsigned long long)report.seed);
+        }
+        judge_check_report_deinit(&report);
+    }
+    return 0;
+}
+
 static int native_trial(void *ctx, const struct ratchet_request *q, struct judge_trial *out)
 {
     struct judge_build *candidate = NULL, *incumbent = NULL;
@@ -102,8 +136,9 @@ static int native_trial(void *ctx, const struct ratchet_request *q, struct judge
     struct judge_options o = {.root = q->root,
                               .work_dir = q->work_dir,
                               .worker = worker,
-                              .features = "all",
+                              .features = q->features,
                               .focus = q->focus,
+                              .max_units = q->max_units,
                               .cache_dir = q->cache_dir,
                               .margin = q->margin,
                               .progress = q->progress,
@@ -123,6 +158,8 @@ static int native_trial(void *ctx, const struct ratchet_request *q, struct judge
             built_only(candidate, incumbent, out);
         else
             rc = try_continued(q, candidate, incumbent, &o, out);
+        if (rc == 0 && out->verdict == JUDGE_WIN)
+            rc = check_other_paths(candidate, &o, out);
     }
     if (rc == 0 && !judge_build_ok(candidate))
         snprintf(out->next, sizeof out->next, "%s", next_of_refusal(out->verdict));

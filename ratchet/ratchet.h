@@ -35,6 +35,8 @@ struct ratchet_request {
     const char *work_dir;                      /* scratch, removed afterwards */
     const char *cache_dir;                     /* kept: compiled objects of the judge */
     const char *focus;                         /* NULL = the workload's weights */
+    const char *features;                      /* what the kernel may use: see cpu_features_named */
+    uint32_t max_units;                        /* of a stage; 0 = the rule's cap */
     double margin;                             /* see judge_options */
     bool build_only;                           /* dry run: compile both sides and stop */
     /* Evidence of an earlier experiment of candidate code `code_key` with this evidence key: 1 and
@@ -88,6 +90,7 @@ struct ratchet_try_options {
     const char *hypothesis; /* not empty */
     const char *author;     /* NULL = git's user.name */
     const char *focus;      /* NULL or an operation */
+    const char *features;   /* NULL = all; see cpu_features_named */
     bool dry_run;
 };
 

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void record_text(char **field, const char *text)
 {
@@ -34,6 +35,8 @@ static void set_reason(const struct judge_trial *t, const struct record_context 
     if (context->continued_from && t->n_earlier_units && (t->n_units || t->n_confirm_units))
         strbuf_addf(&text, "; continued from experiment %lld (%u units)",
                     (long long)context->continued_from, t->n_earlier_units);
+    if (strcmp(context->features, RECORD_FEATURES_ALL) != 0)
+        strbuf_addf(&text, "; features %s", context->features);
     record_text(&row->reason, text.data);
     strbuf_deinit(&text);
 }
@@ -142,6 +145,7 @@ json_t *record_details(const struct judge_trial *t, const struct record_context 
     record_set_text(o, "verdict", row->verdict);
     record_set_text(o, "reason", row->reason);
     record_set_text(o, "next", t->next);
+    record_set_text(o, "features", context->features);
     record_set_text(o, "seed", row->seeds);
     record_set_real(o, "margin", t->margin);
     record_set_real(o, "first_estimate", t->first_estimate);

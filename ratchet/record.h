@@ -7,10 +7,15 @@
 
 #include "ratchet/ratchet.h"
 
+/* What is measured unless somebody says otherwise: every path this processor has; the kernel takes
+ * the best. */
+#define RECORD_FEATURES_ALL "all"
+
 /* What a row says beside the trial's own numbers. */
 struct record_context {
     const json_t *calibration; /* controls_json of the one that held; NULL: none. Borrowed */
     int64_t continued_from;    /* experiment whose evidence this one goes on with; 0: none */
+    const char *features;      /* that were measured: "all", "avx2", ... Borrowed */
 };
 
 /* Fill verdict, reason, estimates, score and so on of *row. What was not measured stays NAN. */

@@ -144,7 +144,7 @@ static int seal_if_changed(struct ratchet *r, const struct scope *s)
 struct question {
     struct ratchet *r;
     const struct scope *scope;
-    const char *focus;
+    const char *focus, *features;
     const json_t *calibration; /* NULL: none on record */
     double margin;
     int64_t n;              /* 0: dry run, nothing is recorded */
@@ -221,6 +221,7 @@ static int run_judge(struct question *q, struct judge_trial *trial)
     struct ratchet *r = q->r;
     struct strbuf work = {0}, cache = {0}, path[4] = {{0}};
     struct ratchet_request request = {.focus = q->focus && *q->focus ? q->focus : NULL,
+                                      .features = q->features,
                                       .margin = q->margin,
                                       .build_only = q->n == 0,
                                       .earlier = on_earlier,
@@ -278,7 +279,7 @@ static void fill_row(struct ratchet *r, const struct proposal *p, struct ledger_
 static int record(const struct question *q, const struct proposal *p, const struct judge_trial *t,
                   bool keep_files, struct ratchet_result *out)
 {
-    const struct record_context context = {q->calibration, q->continued_from};
+    const struct record_context context = {q->calibration, q->continued_from, q->features};
     struct ratchet *r = q->r;
     bool win = t->verdict == JUDGE_WIN;
     char *text;
@@ -383,7 +384,10 @@ int ratchet_try(struct ratchet *r, const struct ratchet_try_options *o, struct r
 {
     struct judge_calibration calibration;
     struct scope s;
-    struct question q = {.r = r, .scope = &s, .focus = o->focus};
+    struct question q = {.r = r,
+                         .scope = &s,
+                         .focus = o->focus,
+                         .features = o->features ? o->features : RECORD_FEATURES_ALL};
     json_t *json;
     int rc;
 

@@ -148,6 +148,7 @@ static int fake_trial(void *ctx, const struct ratchet_request *q, struct judge_t
 
     f->n_trials++;
     f->margin = q->margin;
+    snprintf(f->features, sizeof f->features, "%s", q->features);
     f->saw_committed =
         has_file(q->candidate_dir, "kernel.c") && has_file(q->incumbent_dir, "kernel.c") &&
         has_file(q->root, "kernel/kernel.h") && has_file(q->root, "judge/kernel.flags") &&

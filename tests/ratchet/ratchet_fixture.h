@@ -25,6 +25,7 @@ struct fixture {
     int64_t earlier_units;    /* found under that key by the last trial */
     bool at_once;             /* the judge measures nothing more */
     double margin;            /* that the last trial got */
+    char features[16];        /* likewise */
     double disturbed_share;   /* that the judge will report */
     int n_trials;             /* calls so far */
     bool saw_committed;       /* candidate and incumbent folders held what is committed */

@@ -71,6 +71,29 @@ Test(try, commits_a_win_and_leaves_everything_in_line)
     audit_passes();
 }
 
+/* One path alone: the judge is asked for it, and row and record say so. */
+Test(try, records_which_features_were_measured)
+{
+    struct ratchet_try_options o = {.hypothesis = "wider AVX2 tile", .features = "avx2"};
+    struct ratchet *r = fixture_open(&f);
+    struct ratchet_result res;
+
+    fixture_write(&f, "kernel/kernel.c", FIXTURE_FASTER);
+    f.verdict = JUDGE_LOSS;
+    cr_assert_eq(ratchet_try(r, &o, &res), 0, "%s", err_message());
+    cr_assert_str_eq(f.features, "avx2");
+    cr_assert(strstr(res.row.reason, "; features avx2"), "%s", res.row.reason);
+    git_says("show ratchet-log:details/1.json", "\"features\": \"avx2\"");
+    ratchet_result_deinit(&res);
+    ratchet_close(&r);
+    fixture_write(&f, "kernel/kernel.c", FIXTURE_FASTER);
+    cr_assert_eq(fixture_try(&f, "the same for all", &res), 0);
+    cr_assert_str_eq(f.features, "all");
+    cr_assert_null(strstr(res.row.reason, "features"));
+    ratchet_result_deinit(&res);
+    audit_passes();
+}
+
 Test(try, restores_the_kernel_after_anything_but_a_win)
 {
     static const enum judge_verdict all[] = {
