@@ -1,2 +1,0 @@
-SRC_ledger = ledger/ledger.c ledger/schema.c ledger/tsv.c ledger/chain.c ledger/rebuild.c \
-    ledger/states.c
