@@ -15,6 +15,10 @@ int cmd_status(int argc, char **argv);
 int cmd_checkpoint(int argc, char **argv);
 int cmd_recover(int argc, char **argv);
 
+/* audit --cumulative. */
+struct honesty_options;
+int cmd_honesty(const struct honesty_options *o, bool json);
+
 /* --- shared by them --- */
 
 /* A parsed option: flag (value NULL) or one with a value. `args` ends at name NULL. */

@@ -10,9 +10,9 @@
 #include "ratchet/ratchet.h"
 #include "ratchet/record.h"
 #include "ratchet/scope.h"
+#include "ratchet/staging.h"
 
 #include "reference/base/err.h"
-#include "reference/base/fileio.h"
 #include "reference/base/strbuf.h"
 
 #include <ctype.h>
@@ -174,52 +174,11 @@ static int on_earlier(void *ctx, const char *code_key, const char *key, json_t *
     return rc;
 }
 
-static void add_path(struct strbuf *out, const struct strbuf *work, const char *sub)
-{
-    strbuf_addf(out, "%s/%s", work->data, sub);
-}
-
-/* Export the committed sources below `work`: candidate/, incumbent/ (kernel/ of each) and sealed/.
- */
-static int export_sources(struct ratchet *r, const struct scope *s, const struct strbuf *work)
-{
-    static const struct {
-        const char *to, *prefix;
-        bool candidate;
-    } plan[] = {
-        {"candidate", "kernel/", true},
-        {"incumbent", "kernel/", false},
-        {"sealed", "kernel/kernel.h", false},
-        {"sealed", "judge/", false},
-    };
-    git_tree *trees[2] = {NULL, NULL};
-    struct strbuf dir = {0};
-    int rc = file_remove_tree(work->data);
-
-    if (rc == 0)
-        rc = repo_tree_of(r->repo, &s->head, &trees[0]);
-    if (rc == 0 && git_tree_lookup(&trees[1], r->repo, &s->tree))
-        rc = repo_fail("the attempt's tree");
-    for (size_t i = 0; rc == 0 && i < sizeof plan / sizeof *plan; i++) {
-        strbuf_clear(&dir);
-        add_path(&dir, work, plan[i].to);
-        rc = repo_export(r->repo, trees[plan[i].candidate], plan[i].prefix, dir.data);
-    }
-    strbuf_clear(&dir);
-    add_path(&dir, work, "scratch");
-    if (rc == 0)
-        rc = file_make_dirs(dir.data);
-    git_tree_free(trees[0]);
-    git_tree_free(trees[1]);
-    strbuf_deinit(&dir);
-    return rc;
-}
-
 static int run_judge(struct question *q, struct judge_trial *trial)
 {
-    static const char *const subs[] = {"candidate/kernel", "incumbent/kernel", "sealed", "scratch"};
     struct ratchet *r = q->r;
-    struct strbuf work = {0}, cache = {0}, path[4] = {{0}};
+    git_tree *trees[2] = {NULL, NULL};
+    struct staging folders = {0};
     struct ratchet_request request = {.focus = q->focus && *q->focus ? q->focus : NULL,
                                       .features = q->features,
                                       .margin = q->margin,
@@ -228,28 +187,20 @@ static int run_judge(struct question *q, struct judge_trial *trial)
                                       .earlier_ctx = q,
                                       .progress = on_progress,
                                       .progress_ctx = q};
-    int rc;
+    int rc = repo_tree_of(r->repo, &q->scope->head, &trees[1]);
 
-    ratchet__work_dir(r, q->n, &work);
-    strbuf_addf(&cache, "%s/cache", r->store);
-    for (int i = 0; i < 4; i++)
-        add_path(&path[i], &work, subs[i]);
-    request.candidate_dir = path[0].data;
-    request.incumbent_dir = path[1].data;
-    request.root = path[2].data;
-    request.work_dir = path[3].data;
-    request.cache_dir = cache.data;
     progress_init(&q->progress, r->say);
-    rc = export_sources(r, q->scope, &work);
+    if (rc == 0 && git_tree_lookup(&trees[0], r->repo, &q->scope->tree))
+        rc = repo_fail("the attempt's tree");
     if (rc == 0)
-        rc = file_make_dirs(cache.data);
+        rc = staging_make(r, q->n, trees[0], trees[1], trees[1], &folders);
+    staging_name(&folders, &request);
     if (rc == 0)
         rc = r->judge->trial(r->judge->ctx, &request, trial);
     progress_clear(&q->progress);
-    for (int i = 0; i < 4; i++)
-        strbuf_deinit(&path[i]);
-    strbuf_deinit(&cache);
-    strbuf_deinit(&work);
+    git_tree_free(trees[0]);
+    git_tree_free(trees[1]);
+    staging_deinit(&folders);
     return rc;
 }
 

@@ -143,7 +143,7 @@ static int fake_calibration(struct judge_calibration *out)
 
 static int fake_trial(void *ctx, const struct ratchet_request *q, struct judge_trial *t)
 {
-    static const struct problem_case first = {.name = "first", .op = "gemv", .weight = 1};
+    static struct problem_case first = {.op = "gemv", .weight = 1};
     struct fixture *f = ctx;
 
     f->n_trials++;
@@ -171,7 +171,7 @@ static int fake_trial(void *ctx, const struct ratchet_request *q, struct judge_t
     if (f->verdict != JUDGE_WIN && f->verdict != JUDGE_LOSS)
         return 0;
     stage(q, JUDGE_MEASURED);
-    t->estimate = f->verdict == JUDGE_WIN ? 0.0312345678 : -0.02;
+    t->estimate = f->verdict != JUDGE_WIN ? -0.02 : f->gain != 0 ? f->gain : 0.0312345678;
     t->low = t->estimate - 0.01;
     t->high = t->estimate + 0.01;
     t->n_units = f->at_once ? 0 : 30;
@@ -180,6 +180,7 @@ static int fake_trial(void *ctx, const struct ratchet_request *q, struct judge_t
     t->latency_ms = 1.5;
     t->utilisation = 0.61;
     t->regime = "memory";
+    first.name = f->case_name ? f->case_name : "first";
     t->n_cases = 1;
     t->cases = calloc(1, sizeof *t->cases);
     cr_assert(t->cases);

@@ -27,6 +27,8 @@ struct fixture {
     double margin;            /* that the last trial got */
     char features[16];        /* likewise */
     double disturbed_share;   /* that the judge will report */
+    double gain;              /* estimate of a win; 0: some 3 % */
+    const char *case_name;    /* that it measures; NULL: "first" */
     int n_trials;             /* calls so far */
     bool saw_committed;       /* candidate and incumbent folders held what is committed */
     void (*during)(struct fixture *f); /* called while judging; may be NULL */
