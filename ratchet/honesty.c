@@ -14,38 +14,39 @@ enum { SCRATCH_NUMBER = -1 }; /* of the scratch folder: no attempt has it */
 
 /* First parents from HEAD back, and which experiment each joined as a win (0: none). */
 struct lineage {
-    git_oid *commits;
-    int64_t *wins;
+    struct joint {
+        git_oid commit;
+        int64_t win;
+    } * joints;
     size_t n, room;
     size_t first; /* index of the first kernel's commit */
 };
 
 static void lineage_deinit(struct lineage *l)
 {
-    free(l->commits);
-    free(l->wins);
+    free(l->joints);
 }
 
 static int lineage_add(struct lineage *l, const git_commit *c)
 {
+    struct joint *j;
     char text[32];
 
     if (l->n == l->room) {
         size_t room = l->room ? 2 * l->room : 256;
-        git_oid *commits = realloc(l->commits, room * sizeof *commits);
-        int64_t *wins = realloc(l->wins, room * sizeof *wins);
+        struct joint *joints = realloc(l->joints, room * sizeof *joints);
 
-        l->commits = commits ? commits : l->commits;
-        l->wins = wins ? wins : l->wins;
-        if (!commits || !wins)
+        if (!joints)
             return err_set(ERR_NOMEM, "audit: out of memory");
+        l->joints = joints;
         l->room = room;
     }
-    l->wins[l->n] = 0;
+    j = &l->joints[l->n++];
+    j->win = 0;
     if (git_commit_parentcount(c) == 2 &&
         repo_trailer(git_commit_message(c), "Experiment", text, sizeof text))
-        l->wins[l->n] = strtoll(text, NULL, 10);
-    git_oid_cpy(&l->commits[l->n++], git_commit_id(c));
+        j->win = strtoll(text, NULL, 10);
+    git_oid_cpy(&j->commit, git_commit_id(c));
     return 0;
 }
 
@@ -85,7 +86,7 @@ static int first_is(void *ctx, const struct ledger_row *row)
     if (strcmp(row->verdict, LEDGER_SEAL) == 0 || git_oid_fromstr(&parent, row->parent))
         return 0;
     for (size_t i = 0; i < s->l->n; i++)
-        if (git_oid_equal(&parent, &s->l->commits[i])) {
+        if (git_oid_equal(&parent, &s->l->joints[i].commit)) {
             s->l->first = i;
             s->experiment = row->experiment;
             return 1;
@@ -139,14 +140,15 @@ static int remark_foreign(struct ratchet *r, const struct lineage *l, struct hon
         struct repo_changes changes;
         size_t others;
 
-        if (l->wins[i])
+        if (l->joints[i].win)
             continue;
-        TRY(repo_changes_between(r->repo, &l->commits[i + 1], &l->commits[i], &changes, &others));
+        TRY(repo_changes_between(r->repo, &l->joints[i + 1].commit, &l->joints[i].commit, &changes,
+                                 &others));
         if (changes.n)
             honesty_remark(h,
                            "commit %.12s changes the kernel without an experiment: what it gained "
                            "or lost is measured, but nobody claimed it",
-                           git_oid_tostr_s(&l->commits[i]));
+                           git_oid_tostr_s(&l->joints[i].commit));
     }
     return 0;
 }
@@ -221,10 +223,10 @@ static int kernels_measure(struct ratchet *r, const struct honesty_options *o,
     git_tree *head = NULL, *first = NULL;
     struct staging folders = {0};
     char hash[SHA256_HEX];
-    int rc = repo_tree_of(r->repo, &l->commits[0], &head);
+    int rc = repo_tree_of(r->repo, &l->joints[0].commit, &head);
 
     if (rc == 0)
-        rc = repo_tree_of(r->repo, &l->commits[l->first], &first);
+        rc = repo_tree_of(r->repo, &l->joints[l->first].commit, &first);
     if (rc == 0)
         rc = repo_judge_hash(r->repo, head, hash);
     if (rc == 0 && strcmp(hash, r->judge->hash) != 0)
@@ -250,16 +252,16 @@ static int honesty_make(struct ratchet *r, const struct honesty_options *o, stru
 
     TRY(lineage_walk(r->repo, l));
     TRY(first_find(r, o->from, l, &out->first_experiment));
-    git_oid_tostr(out->head, sizeof out->head, &l->commits[0]);
-    git_oid_tostr(out->first, sizeof out->first, &l->commits[l->first]);
+    git_oid_tostr(out->head, sizeof out->head, &l->joints[0].commit);
+    git_oid_tostr(out->first, sizeof out->first, &l->joints[l->first].commit);
     for (size_t i = 0; i < l->first; i++)
-        n_wins += l->wins[i] != 0;
+        n_wins += l->joints[i].win != 0;
     if (!n_wins)
         return 0;
     TRY(kernels_measure(r, o, l, out));
     for (size_t i = l->first; i-- > 0;)
-        if (l->wins[i])
-            TRY(honesty_claim_add(r, l->wins[i], o->features, out));
+        if (l->joints[i].win)
+            TRY(honesty_claim_add(r, l->joints[i].win, o->features, out));
     honesty_total(out);
     if (out->n_elsewhere)
         honesty_remark(out, "%lld of the wins were judged on another machine",
