@@ -60,8 +60,10 @@ uint32_t engine_session_position(const struct engine_session *s);
 /* Forget everything from `position` on (0 = start again). */
 int engine_session_truncate(struct engine_session *s, uint32_t position);
 
-/* Wall-clock nanoseconds this session has spent in each operation (enum kernel_op). */
+/* Of each operation (enum kernel_op) so far: wall-clock nanoseconds, waiting for the other threads
+ * included, and kernel calls. What a caller's clock shows beyond their sum is the engine's own. */
 void engine_session_op_ns(const struct engine_session *s, uint64_t out[KERNEL_N_OPS]);
+void engine_session_op_calls(const struct engine_session *s, uint64_t out[KERNEL_N_OPS]);
 
 /* Hex digest of the kernel's object file linked into this program ("kernel_name" is its name). */
 const char *engine_kernel_build_id(void);

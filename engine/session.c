@@ -189,3 +189,8 @@ void engine_session_op_ns(const struct engine_session *s, uint64_t out[KERNEL_N_
 {
     memcpy(out, team_op_ns(s->team), KERNEL_N_OPS * sizeof *out);
 }
+
+void engine_session_op_calls(const struct engine_session *s, uint64_t out[KERNEL_N_OPS])
+{
+    memcpy(out, team_op_calls(s->team), KERNEL_N_OPS * sizeof *out);
+}

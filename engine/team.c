@@ -43,7 +43,7 @@ struct team {
     _Alignas(64) _Atomic uint32_t arrived; /* at the barrier between calls */
     _Alignas(64) _Atomic uint32_t phase;   /* goes up when all have arrived */
     _Alignas(64) _Atomic uint32_t refused; /* 1 + index of a call the kernel refused */
-    uint64_t op_ns[KERNEL_N_OPS];
+    uint64_t op_ns[KERNEL_N_OPS], op_calls[KERNEL_N_OPS];
 };
 
 /* --- waiting --- */
@@ -141,6 +141,7 @@ static void time_book(struct team *t, uint32_t op, uint64_t *before)
     uint64_t after = now_ns();
 
     t->op_ns[op] += after - *before;
+    t->op_calls[op]++;
     *before = after;
 }
 
@@ -322,6 +323,11 @@ void team_close(struct team **t)
 const uint64_t *team_op_ns(const struct team *t)
 {
     return t->op_ns;
+}
+
+const uint64_t *team_op_calls(const struct team *t)
+{
+    return t->op_calls;
 }
 
 uint32_t team_default_threads(void)

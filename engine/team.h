@@ -20,8 +20,10 @@ void team_close(struct team **t);
  * allocates nothing. Error: ERR_UNSUPPORTED naming the operation the kernel refused. */
 int team_run(struct team *t, const struct kernel_call *const *calls, size_t n);
 
-/* Wall-clock nanoseconds spent in each operation since open: [KERNEL_N_OPS], borrowed. */
+/* Since open, of each operation: wall-clock nanoseconds, the barrier behind a call included, and
+ * calls. [KERNEL_N_OPS], borrowed. */
 const uint64_t *team_op_ns(const struct team *t);
+const uint64_t *team_op_calls(const struct team *t);
 
 /* Threads when the user says nothing: one per performance core. */
 uint32_t team_default_threads(void);

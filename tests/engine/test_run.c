@@ -313,4 +313,9 @@ Test(run_tiny, prints_graph_and_bench)
     cr_assert_eq(o.status, 0, "%s", strbuf_str(&o.err));
     cr_assert(strstr(o.out.data, "\"threads\": 2") && strstr(o.out.data, "\"gemm_gemv\""));
     discard(&o);
+    o = CALL(bench_main, "", "bench", "-m", tiny_path, "--prompt", "4,8", "--depth", "6,0",
+             "--decode", "2", "--repeat", "1", "--features", "scalar", "--operations");
+    cr_assert_eq(o.status, 0, "%s", strbuf_str(&o.err));
+    cr_assert(strstr(o.out.data, "     6      8 |") && strstr(o.out.data, "calls a token"));
+    discard(&o);
 }
