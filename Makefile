@@ -110,6 +110,19 @@ zoo: deps-quiet
 	$(Q)$(MAKE) --no-print-directory all $(B)/bin/zoo
 	$(Q)$(B)/bin/zoo $(Z)
 
+# --- peers: the engine beside llama.cpp as npm ships it ----------------------------------------------
+$(B)/bin/bench-peers: $(call objs,$(wildcard tests/peers/*.c) tests/engine/random_model.c) \
+    $(LIB_engine) $(KERNEL_OBJ) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
+	@mkdir -p $(@D)
+	@echo "  LD    $(@F)"
+	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) $(LIBS)
+
+## bench-peers: our engine beside npm's llama.cpp, in turns (ROUNDS=5 THREADS=1,2 SECTIONS=best,avx512,avx2 OUT=file)
+bench-peers: deps-quiet
+	$(Q)$(MAKE) --no-print-directory all $(B)/bin/bench-peers
+	$(Q)OUT=$(OUT) sh tests/peers/bench_peers.sh $(B)/bin/bench-peers --rounds $(or $(ROUNDS),5) \
+	    $(if $(THREADS),--threads $(THREADS)) $(if $(SECTIONS),--sections $(SECTIONS))
+
 # --- compiling -------------------------------------------------------------------------------------
 cflags_for = $(if $(filter kernel/%,$(1)),$(CFLAGS_KERNEL),$(if $(filter \
     reference/%,$(1)),$(CFLAGS_REFERENCE),$(if $(filter judge/%,$(1)),$(CFLAGS_JUDGE),$(CFLAGS_BASE))))
@@ -178,4 +191,4 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
-.PHONY: all test test-programs controls deps deps-quiet check-deps demo asan lint format clean help zoo
+.PHONY: all test test-programs controls deps deps-quiet check-deps demo asan lint format clean help zoo bench-peers
