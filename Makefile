@@ -84,8 +84,9 @@ NEEDS_ledger    = $(LIB_ledger) $(LIB_reference)
 NEEDS_judge     = $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 NEEDS_ratchet   = $(LIB_ratchet) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 NEEDS_engine    = $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
+NEEDS_peers     = $(B)/tests/engine/random_model.o $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
 define test_program
-$(B)/bin/test-$(1): $$(call objs,$$(wildcard tests/$(1)/*.c)) $(NEEDS_$(1))
+$(B)/bin/test-$(1): $$(call objs,$$(filter-out %_main.c,$$(wildcard tests/$(1)/*.c))) $(NEEDS_$(1))
 	@mkdir -p $$(@D)
 	@echo "  LD    $$(@F)"
 	$(Q)$(CC) $(SAN) -o $$@ $$(filter %.o,$$^) $(LIBS) -lcriterion
@@ -111,8 +112,8 @@ zoo: deps-quiet
 	$(Q)$(B)/bin/zoo $(Z)
 
 # --- peers: the engine beside llama.cpp as npm ships it ----------------------------------------------
-$(B)/bin/bench-peers: $(call objs,$(wildcard tests/peers/*.c) tests/engine/random_model.c) \
-    $(LIB_engine) $(KERNEL_OBJ) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
+$(B)/bin/bench-peers: $(call objs,$(filter-out tests/peers/test_%,$(wildcard tests/peers/*.c))) \
+    $(NEEDS_peers) $(LIB_judge) $(LIB_ledger)
 	@mkdir -p $(@D)
 	@echo "  LD    $(@F)"
 	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) $(LIBS)
