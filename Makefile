@@ -118,10 +118,10 @@ $(B)/bin/bench-peers: $(call objs,$(filter-out tests/peers/test_%,$(wildcard tes
 	@echo "  LD    $(@F)"
 	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) $(LIBS)
 
-## bench-peers: our engine beside npm's llama.cpp, in turns (ROUNDS=5 THREADS=1,2 SECTIONS=best,avx512,avx2 OUT=file)
+## bench-peers: our engine beside npm's llama.cpp, in turns (ROUNDS=3 THREADS=1,2 SECTIONS=best,avx512,avx2 OUT=file)
 bench-peers: deps-quiet
 	$(Q)$(MAKE) --no-print-directory all $(B)/bin/bench-peers
-	$(Q)OUT=$(OUT) sh tests/peers/bench_peers.sh $(B)/bin/bench-peers --rounds $(or $(ROUNDS),5) \
+	$(Q)OUT=$(OUT) sh tests/peers/bench_peers.sh $(B)/bin/bench-peers --rounds $(or $(ROUNDS),3) \
 	    $(if $(THREADS),--threads $(THREADS)) $(if $(SECTIONS),--sections $(SECTIONS))
 
 # --- compiling -------------------------------------------------------------------------------------

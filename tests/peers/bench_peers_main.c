@@ -67,7 +67,7 @@ static int bench_parse(struct bench *b, int argc, char **argv)
         {"--sections", NULL, OPTION_TEXT, &b->sections, 0, 0, "LIST",
          "comma-separated: best, avx512, avx2 (default: all)"},
         {"--threads", "-t", OPTION_TEXT, &b->threads, 0, 0, "LIST", "(default 1,2)"},
-        {"--rounds", NULL, OPTION_INT, &b->n_rounds, 1, PAIRED_MAX, "R", "(default 5)"},
+        {"--rounds", NULL, OPTION_INT, &b->n_rounds, 1, PAIRED_MAX, "R", "(default 3)"},
         {"--prompt", NULL, OPTION_INT, &b->n_prompt, LOGITS_PROMPT, 1 << 16, "N", "(default 512)"},
         {"--decode", NULL, OPTION_INT, &b->n_decode, LOGITS_ROWS, 1 << 16, "N", "(default 128)"},
     };
@@ -294,7 +294,6 @@ static void outcome_print(const struct bench *b, const struct outcome *o)
     }
     printf("NMSE between the two: logits %.1e (same argmax %d of %d), gemm %.1e, gemv %.1e\n",
            o->nmse_logits, o->same_argmax, LOGITS_ROWS, o->nmse_gemm, o->nmse_gemv);
-    fflush(stdout);
 }
 
 static int contest_run(const struct bench *b, const struct contest *c, struct contender *both[2],
@@ -379,9 +378,12 @@ static int bench_run(struct bench *b)
 
 int main(int argc, char **argv)
 {
-    struct bench b = {.threads = "1,2", .n_rounds = 5, .n_prompt = 512, .n_decode = 128};
-    int rc = bench_parse(&b, argc, argv);
+    struct bench b = {.threads = "1,2", .n_rounds = 3, .n_prompt = 512, .n_decode = 128};
+    int rc;
 
+    /* Into a pipe too: a table that is out is worth having when a later section fails. */
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    rc = bench_parse(&b, argc, argv);
     if (rc == 0)
         rc = bench_run(&b);
     free(b.ids);

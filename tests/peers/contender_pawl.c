@@ -196,7 +196,6 @@ static int pawl_open(const struct contest *c, void **state, struct contender_lab
     };
     struct pawl *p = calloc(1, sizeof *p);
     char features[96];
-    double seconds;
 
     if (!p)
         return err_set(ERR_NOMEM, "no memory");
@@ -209,7 +208,8 @@ static int pawl_open(const struct contest *c, void **state, struct contender_lab
     snprintf(label->text, sizeof label->text, "pawl (%s; kernel %.12s)", features,
              engine_kernel_build_id());
     /* Once for nothing: pages are touched and threads awake. */
-    return contender_pawl.run(p, WORK_PREFILL, &seconds, NULL);
+    return engine_session_eval(p->session, c->ids, c->n_prompt < 256 ? c->n_prompt : 256, NULL,
+                               NULL);
 }
 
 static int pawl_prefill(struct pawl *p, double *seconds)
