@@ -410,7 +410,7 @@ Test(build, sanitized_object_has_checks_and_keeps_the_exports)
     cr_assert_eq(judge_build_link_sanitized(b, &again), 0);
     cr_assert_eq(path, again);
     cr_assert_eq(file_read(path, &file), 0);
-    cr_expect(find_bytes(&file, "__asan_report_load") != SIZE_MAX);
+    cr_expect(find_bytes(&file, "__asan_load") != SIZE_MAX);
     cr_expect(find_bytes(&file, "__ubsan_handle") != SIZE_MAX);
     cr_expect(find_bytes(&file, "kernel_fn") != SIZE_MAX);
     strbuf_deinit(&file);
