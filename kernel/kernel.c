@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-const char kernel_name[] = "pawl: scalar and AVX2";
+const char kernel_name[] = "pawl: scalar, AVX2 and AVX-512";
 const char problem_description[] =
     "inference on K-quant, IQ4, TQ2_0, Q4 to Q8 and float weights with paged f16 or q8_0 KV";
 
@@ -53,6 +53,7 @@ const char problem_description[] =
 #pragma GCC target("avx2,fma,f16c,bmi2,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vnni")
 #endif
 #include "kernel/math_avx512.inc"
+#include "kernel/matmul_k_quant_avx512.inc"
 #ifdef __clang__
 #pragma clang attribute pop
 #else
@@ -146,6 +147,20 @@ static void buffer_add(struct kernel_tiling *out, const char *name, size_t bytes
     out->buffers[out->n_buffers++].n_reads = (uint32_t)n_reads;
 }
 
+static void tiling_panels(const struct kernel_call *call, uint32_t n_threads,
+                          struct kernel_tiling *out)
+{
+    struct matmul_plan p = matmul_plan(call, n_threads);
+
+    out->tile_m = GROUP;
+    out->tile_n = (uint32_t)p.columns;
+    out->tile_k = KERNEL_QK_K;
+    out->n_vector_regs = 2 * out->tile_n + 4;
+    out->scratch_bytes = p.columns_bytes;
+    buffer_add(out, "weights of a group", group_bytes(p.type, p.k), div_up(p.n, p.columns));
+    buffer_add(out, "arranged columns", p.columns_bytes, p.n_groups);
+}
+
 static void tiling_matmul(const struct kernel_call *call, struct kernel_tiling *out)
 {
     uint32_t type = call->in[1].type;
@@ -183,8 +198,6 @@ int get_tiling_meta(const struct kernel_call *call, uint32_t n_threads, uint64_t
 {
     const struct kernel_tensor *in = call->in;
 
-    (void)n_threads;
-    (void)features;
     memset(out, 0, sizeof *out);
     if (!supported(call))
         return KERNEL_UNSUPPORTED;
@@ -200,7 +213,10 @@ int get_tiling_meta(const struct kernel_call *call, uint32_t n_threads, uint64_t
     case KERNEL_GEMV:
     case KERNEL_GEMM:
         out->layout_id = LAYOUT_WEIGHTS | in[1].type;
-        tiling_matmul(call, out);
+        if (has_panels(in[1].type, path_of(features)))
+            tiling_panels(call, n_threads, out);
+        else
+            tiling_matmul(call, out);
         break;
     case KERNEL_ATTENTION:
         tiling_attention(call, out);
