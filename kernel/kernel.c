@@ -24,6 +24,7 @@ const char problem_description[] =
 #include "kernel/matmul.inc"
 #include "kernel/rows_scalar.inc"
 #include "kernel/pages_scalar.inc"
+#include "kernel/attention.inc"
 #include "kernel/attention_scalar.inc"
 
 #ifdef __clang__
