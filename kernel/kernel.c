@@ -152,14 +152,18 @@ static void tiling_panels(const struct kernel_call *call, uint32_t n_threads,
                           struct kernel_tiling *out)
 {
     struct matmul_plan p = matmul_plan(call, n_threads);
+    size_t n_blocks = div_up(p.n, p.columns), groups = p.columns > FEW_COLUMNS ? SWEEP_GROUPS : 1;
 
-    out->tile_m = GROUP;
-    out->tile_n = (uint32_t)p.columns;
+    out->tile_m = (uint32_t)groups * GROUP;
+    out->tile_n = p.columns > FEW_COLUMNS ? COLUMN_TILE : (uint32_t)p.columns;
     out->tile_k = KERNEL_QK_K;
-    out->n_vector_regs = 2 * out->tile_n + 4;
-    out->scratch_bytes = p.columns_bytes;
-    buffer_add(out, "weights of a group", group_bytes(p.type, p.k), div_up(p.n, p.columns));
-    buffer_add(out, "arranged columns", p.columns_bytes, p.n_groups);
+    out->n_vector_regs = 2 * (uint32_t)groups * out->tile_n + 4;
+    out->scratch_bytes = matmul_scratch_bytes(&p);
+    buffer_add(out, "weights of a group", group_bytes(p.type, p.k), n_blocks);
+    buffer_add(out, "arranged columns", p.columns_bytes, div_up(p.n_groups, groups));
+    buffer_add(out, "sums of a sweep", p.sum_bytes, p.k / KERNEL_QK_K);
+    buffer_add(out, "decoded block", groups * sizeof(struct sweep_block),
+               div_up(p.columns, out->tile_n));
 }
 
 static void tiling_matmul(const struct kernel_call *call, struct kernel_tiling *out)
