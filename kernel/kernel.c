@@ -55,6 +55,7 @@ const char problem_description[] =
 #endif
 #include "kernel/math_avx512.inc"
 #include "kernel/matmul_k_quant_avx512.inc"
+#include "kernel/rows_avx512.inc"
 #ifdef __clang__
 #pragma clang attribute pop
 #else
