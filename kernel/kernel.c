@@ -56,6 +56,8 @@ const char problem_description[] =
 #include "kernel/math_avx512.inc"
 #include "kernel/matmul_k_quant_avx512.inc"
 #include "kernel/rows_avx512.inc"
+#include "kernel/attention_avx512.inc"
+#include "kernel/attention_f16_avx512.inc"
 #ifdef __clang__
 #pragma clang attribute pop
 #else
