@@ -57,6 +57,7 @@ const char problem_description[] =
 #include "kernel/matmul_k_quant_avx512.inc"
 #include "kernel/rows_avx512.inc"
 #include "kernel/attention_avx512.inc"
+#include "kernel/attention_q8_0_avx512.inc"
 #include "kernel/attention_f16_avx512.inc"
 #ifdef __clang__
 #pragma clang attribute pop
