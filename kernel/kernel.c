@@ -21,6 +21,7 @@ const char problem_description[] =
 #include "kernel/block32_scalar.inc"
 #include "kernel/pack.inc"
 #include "kernel/matmul_scalar.inc"
+#include "kernel/matmul_block.inc"
 #include "kernel/matmul.inc"
 #include "kernel/rows_scalar.inc"
 #include "kernel/pages_scalar.inc"
@@ -35,6 +36,7 @@ const char problem_description[] =
 #endif
 #include "kernel/math_avx2.inc"
 #include "kernel/matmul_avx2.inc"
+#include "kernel/matmul_block_avx2.inc"
 #include "kernel/rows_avx2.inc"
 #include "kernel/pack_avx2.inc"
 #include "kernel/attention_avx2.inc"
