@@ -57,6 +57,8 @@ const char problem_description[] =
 #endif
 #include "kernel/math_avx512.inc"
 #include "kernel/matmul_k_quant_avx512.inc"
+#include "kernel/matmul_block32_avx512.inc"
+#include "kernel/matmul_block256_avx512.inc"
 #include "kernel/rows_avx512.inc"
 #include "kernel/attention_avx512.inc"
 #include "kernel/attention_q8_0_avx512.inc"
