@@ -44,6 +44,9 @@ say "3/5 three changes in a throw-away clone"
 git clone --quiet --no-hardlinks "$here" "$scratch/clone"
 git -C "$scratch/clone" config user.name "Pawl demo"
 git -C "$scratch/clone" config user.email "demo@localhost"
+# One step back, so that there is a win to find.
+git -C "$scratch/clone" apply "$here/tests/demo/back.patch"
+git -C "$scratch/clone" commit --quiet --all --message "$(sed -n '1s/^# *//p' "$here/tests/demo/back.patch")"
 experiment wrong FAIL_CORRECTNESS
 experiment slower LOSS
 experiment faster WIN
