@@ -86,7 +86,7 @@ NEEDS_ratchet   = $(LIB_ratchet) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 NEEDS_engine    = $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
 NEEDS_peers     = $(B)/tests/engine/random_model.o $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
 define test_program
-$(B)/bin/test-$(1): $$(call objs,$$(filter-out %_main.c,$$(wildcard tests/$(1)/*.c))) $(NEEDS_$(1))
+$(B)/bin/test-$(1): $$(call objs,$$(filter-out %_peers_main.c,$$(wildcard tests/$(1)/*.c))) $(NEEDS_$(1))
 	@mkdir -p $$(@D)
 	@echo "  LD    $$(@F)"
 	$(Q)$(CC) $(SAN) -o $$@ $$(filter %.o,$$^) $(LIBS) -lcriterion
