@@ -35,6 +35,7 @@ const char problem_description[] =
 #endif
 #include "kernel/math_avx2.inc"
 #include "kernel/matmul_avx2.inc"
+#include "kernel/matmul_k_quant_avx2.inc"
 #include "kernel/rows_avx2.inc"
 #include "kernel/pack_avx2.inc"
 #include "kernel/attention_avx2.inc"
