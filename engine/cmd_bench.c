@@ -63,7 +63,8 @@ static int bench_parse(struct bench *b, int argc, char **argv)
 {
     const struct option_spec specs[] = {
         {"--features", NULL, OPTION_TEXT, &b->features_text, 0, 0, "SETS",
-         "comma-separated: scalar, avx2, avx512, all (default: the first three, as far as they are "
+         "comma-separated: scalar, avx2, avx512, amx, all (default: the first four, as far as they "
+         "are "
          "here)"},
         {"--threads", "-t", OPTION_TEXT, &b->threads_text, 0, 0, "LIST",
          "comma-separated thread counts (default: one per performance core)"},
@@ -86,10 +87,11 @@ static int bench_parse(struct bench *b, int argc, char **argv)
 static int features_split(struct bench *b)
 {
     uint64_t have = cpu_features(), bits;
-    const char *at = b->features_text           ? b->features_text
-                     : have & KERNEL_CPU_AVX512 ? "scalar,avx2,avx512"
-                     : have & KERNEL_CPU_AVX2   ? "scalar,avx2"
-                                                : "scalar";
+    const char *at = b->features_text             ? b->features_text
+                     : have & KERNEL_CPU_AMX_INT8 ? "scalar,avx2,avx512,amx"
+                     : have & KERNEL_CPU_AVX512   ? "scalar,avx2,avx512"
+                     : have & KERNEL_CPU_AVX2     ? "scalar,avx2"
+                                                  : "scalar";
 
     for (; *at; at += strspn(at, ",")) {
         size_t len = strcspn(at, ",");

@@ -56,7 +56,7 @@ struct model_flags {
     MODEL_COMMON_SPECS(f),                                                                         \
     {"--threads", "-t", OPTION_INT, &(f)->n_threads, 0, 512, "T",                                  \
      "threads (default: one per performance core)"},                                               \
-    {"--features", NULL, OPTION_TEXT, &(f)->features, 0, 0, "SET", "scalar, avx2, avx512 or all"}
+    {"--features", NULL, OPTION_TEXT, &(f)->features, 0, 0, "SET", "scalar, avx2, avx512, amx or all"}
 /* clang-format on */
 
 /* The flags as engine_options; n_context stays 0 when not given. Errors: ERR_USAGE,

@@ -302,7 +302,7 @@ enum kernel_feature {
     KERNEL_CPU_AVX512_VBMI = 1u << 3,
     KERNEL_CPU_AVX512_BF16 = 1u << 4,
     KERNEL_CPU_AVX_VNNI = 1u << 5,
-    KERNEL_CPU_AMX_INT8 = 1u << 6,
+    KERNEL_CPU_AMX_INT8 = 1u << 6, /* tiles, and the system lets this process use them */
 };
 
 /* Shared by the threads of one call; the caller zeroes both counters before each call. */

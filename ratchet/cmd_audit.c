@@ -29,7 +29,7 @@ static const char usage[] =
     "  --units N       at most N units a stage (default: the rule's cap)\n"
     "  --from N        the first kernel is the one experiment N was tried "
     "on (default: the first)\n"
-    "  --features SET  measure with scalar, avx2 or avx512 alone; wins "
+    "  --features SET  measure with scalar, avx2, avx512 or amx alone; wins "
     "with other features do not count\n";
 
 static void print_list(const char *mark, const json_t *lines)

@@ -101,15 +101,16 @@ static int try_continued(const struct ratchet_request *q, struct judge_build *ca
 static int check_other_paths(struct judge_build *candidate, const struct judge_options *o,
                              struct judge_trial *out)
 {
-    static const char *const sets[] = {"scalar", "avx2", "all"};
-    uint64_t measured, bits;
+    static const char *const sets[] = {"scalar", "avx2", "avx512", "all"};
+    uint64_t measured, bits, before = 0;
 
     TRY(cpu_features_named(o->features, &measured));
-    for (size_t i = 0; i < sizeof sets / sizeof *sets && out->verdict == JUDGE_WIN; i++) {
+    for (size_t i = 0; i < sizeof sets / sizeof *sets && out->verdict == JUDGE_WIN;
+         i++, before = bits) {
         struct judge_options other = *o;
         struct judge_check_report report;
 
-        if (cpu_features_named(sets[i], &bits) < 0 || bits == measured)
+        if (cpu_features_named(sets[i], &bits) < 0 || bits == measured || (i && bits == before))
             continue;
         other.features = sets[i];
         other.check_scope = JUDGE_CHECK_FIRST;

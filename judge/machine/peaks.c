@@ -18,7 +18,7 @@ peaks_read_loop peaks_read4_sse2, peaks_read4_avx2, peaks_read4_avx512;
 peaks_compute_loop peaks_f32_sse2, peaks_f32_avx2, peaks_f32_avx512;
 peaks_compute_loop peaks_int8_sse2, peaks_int8_avx2, peaks_int8_avxvnni, peaks_int8_avx512,
     peaks_int8_avx512vnni;
-peaks_compute_loop peaks_bf16_avx512;
+peaks_compute_loop peaks_bf16_avx512, peaks_int8_amx;
 
 enum {
     REPETITIONS = PEAKS_MAX_REPETITIONS,
@@ -31,7 +31,7 @@ static const double repetition_ns = 1e6, burst_ns = 5e4;
 static const size_t dram_set = (size_t)512 << 20, dram_set_quick = (size_t)256 << 20;
 
 struct loops {
-    struct peaks_loop read, read4, f32, int8, bf16;
+    struct peaks_loop read, read4, f32, dot, int8, bf16; /* dot: the int8 one of vectors */
 };
 
 static struct loops loops_for(uint64_t features)
@@ -40,7 +40,7 @@ static struct loops loops_for(uint64_t features)
         .read = {"sse2", NULL, peaks_read_sse2, 0},
         .read4 = {"sse2 x4", NULL, peaks_read4_sse2, 0},
         .f32 = {"sse2 mul+add", peaks_f32_sse2, NULL, 48},
-        .int8 = {"sse2 pmaddwd", peaks_int8_sse2, NULL, 96},
+        .dot = {"sse2 pmaddwd", peaks_int8_sse2, NULL, 96},
         .bf16 = {"none", NULL, NULL, 0},
     };
 
@@ -48,21 +48,24 @@ static struct loops loops_for(uint64_t features)
         l.read = (struct peaks_loop){"avx2", NULL, peaks_read_avx2, 0};
         l.read4 = (struct peaks_loop){"avx2 x4", NULL, peaks_read4_avx2, 0};
         l.f32 = (struct peaks_loop){"avx2 fma", peaks_f32_avx2, NULL, 192};
-        l.int8 = (struct peaks_loop){"avx2 maddubs+madd+add", peaks_int8_avx2, NULL, 256};
+        l.dot = (struct peaks_loop){"avx2 maddubs+madd+add", peaks_int8_avx2, NULL, 256};
     }
     if (features & KERNEL_CPU_AVX_VNNI)
-        l.int8 = (struct peaks_loop){"avx-vnni", peaks_int8_avxvnni, NULL, 768};
+        l.dot = (struct peaks_loop){"avx-vnni", peaks_int8_avxvnni, NULL, 768};
     if (features & KERNEL_CPU_AVX512) {
         l.read = (struct peaks_loop){"avx512", NULL, peaks_read_avx512, 0};
         l.read4 = (struct peaks_loop){"avx512 x4", NULL, peaks_read4_avx512, 0};
         l.f32 = (struct peaks_loop){"avx512 fma", peaks_f32_avx512, NULL, 512};
         if (!(features & KERNEL_CPU_AVX_VNNI))
-            l.int8 = (struct peaks_loop){"avx512 maddubs+madd+add", peaks_int8_avx512, NULL, 512};
+            l.dot = (struct peaks_loop){"avx512 maddubs+madd+add", peaks_int8_avx512, NULL, 512};
     }
     if (features & KERNEL_CPU_AVX512_VNNI)
-        l.int8 = (struct peaks_loop){"avx512-vnni", peaks_int8_avx512vnni, NULL, 2048};
+        l.dot = (struct peaks_loop){"avx512-vnni", peaks_int8_avx512vnni, NULL, 2048};
     if (features & KERNEL_CPU_AVX512_BF16)
         l.bf16 = (struct peaks_loop){"avx512-bf16", peaks_bf16_avx512, NULL, 1024};
+    l.int8 = l.dot;
+    if (features & KERNEL_CPU_AMX_INT8)
+        l.int8 = (struct peaks_loop){"amx-int8", peaks_int8_amx, NULL, 6 * 2 * 16 * 16 * 64};
     return l;
 }
 
@@ -171,6 +174,7 @@ static int measure_narrower(struct judge_peaks *p, uint64_t features, struct pea
         {KERNEL_CPU_AVX2, {"avx2 maddubs+madd+add", peaks_int8_avx2, NULL, 256}},
         {KERNEL_CPU_AVX_VNNI, {"avx-vnni", peaks_int8_avxvnni, NULL, 768}},
         {KERNEL_CPU_AVX512, {"avx512 maddubs+madd+add", peaks_int8_avx512, NULL, 512}},
+        {KERNEL_CPU_AVX512_VNNI, {"avx512-vnni", peaks_int8_avx512vnni, NULL, 2048}},
     };
     struct peaks_rate rate;
 
@@ -196,7 +200,7 @@ static int measure_narrower(struct judge_peaks *p, uint64_t features, struct pea
 static double measure_dot_ratio(const struct loops *l, struct peaks_job *j)
 {
     enum { TURNS = 100 };
-    const struct peaks_loop *loop[2] = {&l->f32, &l->int8};
+    const struct peaks_loop *loop[2] = {&l->f32, &l->dot};
     double fastest[2] = {0, 0};
     size_t rounds[2];
 

@@ -14,7 +14,7 @@
 enum peaks_level { PEAKS_L1 = 0, PEAKS_L2, PEAKS_L3, PEAKS_DRAM, PEAKS_N_LEVELS };
 enum {
     PEAKS_MAX_THREADS = 2, /* rows: one thread, all threads */
-    PEAKS_MAX_NARROWER = 4,
+    PEAKS_MAX_NARROWER = 5,
 };
 
 struct judge_peaks {
@@ -29,8 +29,8 @@ struct judge_peaks {
     double fastest_gbps[PEAKS_N_LEVELS];    /* one thread, best repetition: cross-checks */
     double fastest_f32[PEAKS_MAX_THREADS];  /* best repetition, GFLOP/s */
     double fastest_int8[PEAKS_MAX_THREADS]; /* best repetition, GOP/s */
-    double int8_to_f32;                     /* one thread: fastest of short bursts taken in turns */
-    const char *f32_loop, *int8_loop, *bf16_loop; /* what ran: "avx512", "avx512-vnni", ... */
+    double int8_to_f32; /* dots of vectors, one thread: fastest of short bursts taken in turns */
+    const char *f32_loop, *int8_loop, *bf16_loop; /* what ran: "avx512", "amx-int8", ... */
     /* What code that leaves the best instructions of this processor alone can reach, one thread;
      * for people, no roof of anything. */
     struct {

@@ -224,4 +224,35 @@
         ret
         END peaks_int8_avx512
 
+/* Tiles: two of operands, six of sums, 16 rows of 64 bytes each. */
+        .section .rodata
+        .p2align 6
+tiles:  .byte   1, 0                    /* palette, start row */
+        .zero   14
+        .rept   8
+        .short  64                      /* bytes of a row */
+        .endr
+        .zero   16
+        .rept   8
+        .byte   16                      /* rows */
+        .endr
+        .zero   8
+        .text
+
+        FUNCTION peaks_int8_amx
+        ldtilecfg tiles(%rip)
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7
+        tilezero %tmm\n
+        .endr
+        .p2align 5
+1:
+        .irp    n, 0, 1, 2, 3, 4, 5
+        tdpbusd %tmm7, %tmm6, %tmm\n
+        .endr
+        dec     %rdi
+        jnz     1b
+        tilerelease
+        ret
+        END peaks_int8_amx
+
         .section .note.GNU-stack, "", @progbits

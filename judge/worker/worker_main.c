@@ -290,6 +290,16 @@ static uint32_t bell_wait(const _Atomic uint32_t *word, uint32_t seen, int futex
     }
 }
 
+/* Tile data must be asked for by each program. */
+static void tiles_permit(void)
+{
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_TILE_DATA = 18 }; /* asm/prctl.h */
+
+    if ((w.plan->features & KERNEL_CPU_AMX_INT8) &&
+        syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_TILE_DATA))
+        worker_fail("tiles of AMX", strerror(errno));
+}
+
 static void thread_pin(uint32_t rank)
 {
     cpu_set_t set;
@@ -457,6 +467,7 @@ int main(int argc, char **argv)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     w.pid = getpid();
     files_map();
+    tiles_permit();
     for (int i = 0; i < 2; i++) {
         w.sync[i].wait = futex_sleep;
         w.sync[i].wake = futex_wake_all;

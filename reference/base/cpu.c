@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static uint64_t xcr0(void)
@@ -21,6 +22,16 @@ static uint64_t xcr0(void)
 static bool all_set(uint32_t word, uint32_t bits)
 {
     return (word & bits) == bits;
+}
+
+bool cpu_tiles_permit(void)
+{
+    enum {
+        ARCH_REQ_XCOMP_PERM = 0x1023,
+        XFEATURE_TILE_DATA = 18
+    }; /* asm/prctl.h, from Linux 5.16 */
+
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_TILE_DATA) == 0;
 }
 
 uint64_t cpu_features(void)
@@ -53,7 +64,7 @@ uint64_t cpu_features(void)
         features |= KERNEL_CPU_AVX512_VBMI;
     if (a71 & 1u << 5)
         features |= KERNEL_CPU_AVX512_BF16;
-    if ((os & 0x60000) == 0x60000 && all_set(d7, 1u << 24 | 1u << 25))
+    if ((os & 0x60000) == 0x60000 && all_set(d7, 1u << 24 | 1u << 25) && cpu_tiles_permit())
         features |= KERNEL_CPU_AMX_INT8;
     return features;
 }
@@ -71,11 +82,15 @@ int cpu_features_named(const char *name, uint64_t *out)
         need = KERNEL_CPU_AVX2;
     else if (!strcmp(name, "avx512"))
         need = KERNEL_CPU_AVX2 | KERNEL_CPU_AVX512;
+    else if (!strcmp(name, "amx"))
+        need = KERNEL_CPU_AVX2 | KERNEL_CPU_AVX512 | KERNEL_CPU_AMX_INT8;
     else if (strcmp(name, "scalar"))
-        return err_set(ERR_USAGE, "features \"%s\": say scalar, avx2, avx512 or all", name);
+        return err_set(ERR_USAGE, "features \"%s\": say scalar, avx2, avx512, amx or all", name);
     if ((have & need) != need)
         return err_set(ERR_UNSUPPORTED, "features %s: this processor has none", name);
-    *out = need & KERNEL_CPU_AVX512 ? have : need;
+    if (!(need & KERNEL_CPU_AVX512))
+        have = need;
+    *out = need & KERNEL_CPU_AMX_INT8 ? have : have & ~(uint64_t)KERNEL_CPU_AMX_INT8;
     return 0;
 }
 

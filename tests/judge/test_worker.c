@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "judge/worker/fault.h"
 #include "judge/worker/side.h"
+#include "reference/base/cpu.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
 #include "reference/base/strbuf.h"
@@ -72,6 +73,7 @@ static void start(uint32_t n_threads, bool inspectable, bool sanitized)
         .inspectable = inspectable,
         .sanitized = sanitized,
         .place_seed = 1,
+        .features = cpu_features(),
         .n_slots = 2,
         .slots = {{.file = WORKER_INPUT, .bytes = WORKER_PAGE},
                   {.file = WORKER_OUTPUT, .writable = 1, .bytes = WORKER_PAGE}},
@@ -314,8 +316,8 @@ static void expect_seen(enum wayward what, const char *word)
         cr_assert_eq(side_fpu(t.side, &clean, found), 0, "%s", err_message());
         cr_expect(!clean);
         cr_expect(strstr(found, word) != NULL, "%s", found);
-        /* The worker sets control words before a call; the stack is its owner's own trouble. */
-        if (what == WAYWARD_X87)
+        /* The worker sets control words before a call; stack and tiles are their owner's own trouble. */
+        if (what == WAYWARD_X87 || what == WAYWARD_TILES)
             break;
     }
     stop();
@@ -326,6 +328,13 @@ Test(worker, control_words_are_seen_from_outside)
     expect_seen(WAYWARD_MXCSR, "MXCSR");
     expect_seen(WAYWARD_X87, "x87 stack");
     expect_seen(WAYWARD_X87_CONTROL, "x87 control");
+}
+
+Test(worker, tiles_left_in_use_are_seen_from_outside)
+{
+    if (!(cpu_features() & KERNEL_CPU_AMX_INT8))
+        cr_skip_test("this machine has no AMX, or the system does not grant it");
+    expect_seen(WAYWARD_TILES, "tiles of AMX");
 }
 
 Test(worker, each_call_starts_with_clean_control_words)

@@ -2,6 +2,7 @@
 #include "tests/kernel/run_instance.h"
 
 #include "reference/base/checked.h"
+#include "reference/base/cpu.h"
 #include "reference/base/err.h"
 
 #include <math.h>
@@ -11,6 +12,14 @@
 #include <string.h>
 
 enum { GUARD = 256, GUARD_BYTE = 0xa5, MAX_THREADS = 8 };
+
+#define AVX512 (KERNEL_CPU_AVX2 | KERNEL_CPU_AVX512 | KERNEL_CPU_AVX512_VNNI)
+const uint64_t run_paths[RUN_N_PATHS] = {0, KERNEL_CPU_AVX2, AVX512, AVX512 | KERNEL_CPU_AMX_INT8};
+
+bool run_has_path(size_t path)
+{
+    return (run_paths[path] & ~cpu_features()) == 0;
+}
 
 struct member {
     const struct kernel_call *call;

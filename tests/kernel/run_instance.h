@@ -13,6 +13,11 @@
 
 enum { RUN_NAN = 0xff };
 
+/* The features of every path, from plain C to tiles; run_has_path: does this machine have it? */
+enum { RUN_N_PATHS = 4 };
+extern const uint64_t run_paths[RUN_N_PATHS];
+bool run_has_path(size_t path);
+
 struct run {
     struct problem_instance *in;      /* borrowed */
     void *block[PROBLEM_MAX_BUFFERS]; /* what was allocated, NULL for inputs */

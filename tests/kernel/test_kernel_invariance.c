@@ -10,18 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const uint64_t paths[] = {
-    0,
-    KERNEL_CPU_AVX2,
-    KERNEL_CPU_AVX2 | KERNEL_CPU_AVX512 | KERNEL_CPU_AVX512_VNNI,
-};
-enum { N_PATHS = sizeof paths / sizeof *paths };
-
-static bool path_missing(uint64_t path)
-{
-    return (path & ~cpu_features()) != 0;
-}
-
 static void instance_of(const struct problem_case *c, struct problem_instance *in)
 {
     cr_assert(generate_inputs(c, 11, PROBLEM_RANDOM, in) == 0, "%s", err_message());
@@ -64,12 +52,12 @@ static void check_columns(int64_t type, int64_t k)
         struct problem_instance in;
 
         instance_of(&c, &in);
-        for (size_t f = 0; f < N_PATHS; f++)
-            for (uint32_t threads = 1; threads <= 3 && !path_missing(paths[f]); threads++) {
+        for (size_t f = 0; f < RUN_N_PATHS; f++)
+            for (uint32_t threads = 1; threads <= 3 && run_has_path(f); threads++) {
                 struct run r;
 
-                run_of(&in, paths[f], threads, &r);
-                columns_are_gemv(&r, paths[f]);
+                run_of(&in, run_paths[f], threads, &r);
+                columns_are_gemv(&r, run_paths[f]);
                 run_deinit(&r);
             }
         problem_instance_deinit(&in);
@@ -148,10 +136,10 @@ Test(kernel_invariance, q8_0_weights_of_minus_128_do_not_saturate)
     gemv.in[1] = pack.out[0];
     gemv.out[0] = (struct kernel_tensor){KERNEL_F32,      KERNEL_PLAIN, {8, 1, 1, 1},
                                          {4, 32, 32, 32}, sizeof y,     y};
-    for (size_t f = 0; f < N_PATHS; f++) {
-        if (path_missing(paths[f]))
+    for (size_t f = 0; f < RUN_N_PATHS; f++) {
+        if (!run_has_path(f))
             continue;
-        cr_assert(run_call(&gemv, paths[f], 1) == KERNEL_OK);
+        cr_assert(run_call(&gemv, run_paths[f], 1) == KERNEL_OK);
         for (unsigned r = 0; r < 8; r++)
             cr_expect(y[r] == -128.0f * 127 * 32, "row %u: %g", r, (double)y[r]);
     }
@@ -189,20 +177,20 @@ static void check_attention(const struct problem_case *c)
     struct run one, other;
 
     instance_of(c, &in);
-    for (size_t f = 0; f < N_PATHS; f++) {
-        if (path_missing(paths[f]))
+    for (size_t f = 0; f < RUN_N_PATHS; f++) {
+        if (!run_has_path(f))
             continue;
-        run_of(&in, paths[f], 1, &one);
+        run_of(&in, run_paths[f], 1, &one);
         for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++)
-            chunks_agree(&one, paths[f], chunks[i]);
+            chunks_agree(&one, run_paths[f], chunks[i]);
         for (uint32_t threads = 2; threads <= 4; threads++) {
-            run_of(&in, paths[f], threads, &other);
+            run_of(&in, run_paths[f], threads, &other);
             cr_expect(run_same_outputs(&other, &one), "%s, %u threads: %s", c->name, threads,
                       other.message);
             run_deinit(&other);
         }
         /* slots that nobody stored hold zeros here and NaN there */
-        cr_assert(run_instance(&other, &in, paths[f], 1, 4, 0), "%s", other.message);
+        cr_assert(run_instance(&other, &in, run_paths[f], 1, 4, 0), "%s", other.message);
         cr_expect(run_same_outputs(&other, &one), "%s, unused slots: %s", c->name, other.message);
         run_deinit(&other);
         run_deinit(&one);
@@ -298,13 +286,13 @@ static void check_rows(const struct problem_case *c, uint32_t n_in_place)
     struct run r;
 
     instance_of(c, &in);
-    for (size_t f = 0; f < N_PATHS; f++) {
-        if (path_missing(paths[f]))
+    for (size_t f = 0; f < RUN_N_PATHS; f++) {
+        if (!run_has_path(f))
             continue;
-        run_of(&in, paths[f], 1, &r);
+        run_of(&in, run_paths[f], 1, &r);
         for (uint32_t i = 0; i < n_in_place; i++)
-            in_place_agrees(&r, paths[f], i);
-        columns_alone_agree(&r, paths[f]);
+            in_place_agrees(&r, run_paths[f], i);
+        columns_alone_agree(&r, run_paths[f]);
         run_deinit(&r);
     }
     problem_instance_deinit(&in);

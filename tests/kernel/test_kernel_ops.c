@@ -9,15 +9,12 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-static const uint64_t paths[] = {
-    0,
-    KERNEL_CPU_AVX2,
-    KERNEL_CPU_AVX2 | KERNEL_CPU_AVX512 | KERNEL_CPU_AVX512_VNNI,
-};
-
 static void check_path(struct problem_instance *in, uint64_t features)
 {
-    const char *path = features & KERNEL_CPU_AVX512 ? "avx512" : features ? "avx2" : "scalar";
+    const char *path = features & KERNEL_CPU_AMX_INT8 ? "amx"
+                       : features & KERNEL_CPU_AVX512 ? "avx512"
+                       : features                     ? "avx2"
+                                                      : "scalar";
     const char *pattern = problem_pattern_name(in->pattern);
     struct run one, two;
 
@@ -47,9 +44,9 @@ static void check_op(const char *op)
                 continue;
             cr_assert(generate_inputs(c, 7 + p, (enum problem_pattern)p, &in) == 0, "%s: %s",
                       c->name, err_message());
-            for (size_t f = 0; f < sizeof paths / sizeof *paths; f++)
-                if ((paths[f] & ~cpu_features()) == 0) {
-                    check_path(&in, paths[f]);
+            for (size_t f = 0; f < RUN_N_PATHS; f++)
+                if (run_has_path(f)) {
+                    check_path(&in, run_paths[f]);
                     n_runs++;
                 }
             problem_instance_deinit(&in);

@@ -91,11 +91,14 @@ static void fpu_leave(enum wayward how)
 {
     static const unsigned mxcsr = 0x9fc0;
     static const unsigned short control = 0x007f;
+    static const unsigned char tiles[64] = {1, [16] = 64, [48] = 16};
 
     if (how == WAYWARD_MXCSR)
         __asm__ volatile("ldmxcsr %0" : : "m"(mxcsr));
     else if (how == WAYWARD_X87)
         __asm__ volatile("fld1");
+    else if (how == WAYWARD_TILES)
+        __asm__ volatile("ldtilecfg %0" : : "m"(tiles));
     else
         __asm__ volatile("fldcw %0" : : "m"(control));
 }
@@ -202,6 +205,7 @@ int kernel_fn(const struct kernel_call *call, const struct kernel_team *team)
     case WAYWARD_MXCSR:
     case WAYWARD_X87:
     case WAYWARD_X87_CONTROL:
+    case WAYWARD_TILES:
         if (team->rank == team->size - 1)
             fpu_leave((enum wayward)call->i[0]);
         break;

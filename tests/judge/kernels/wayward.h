@@ -21,6 +21,7 @@ enum wayward {
     WAYWARD_MXCSR,        /* leaves denormals flushed */
     WAYWARD_X87,          /* leaves a number on the x87 stack */
     WAYWARD_X87_CONTROL,  /* leaves x87 in single precision */
+    WAYWARD_TILES,        /* leaves the tiles of AMX configured */
     WAYWARD_FPU_SEEN,     /* out[0] = MXCSR as found */
     WAYWARD_SCRATCH,      /* out[0] = what lies in the scratch, and a page before; leaves sevens */
     WAYWARD_PAST,         /* writes the byte i[1] past the start of its output */
