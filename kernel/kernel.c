@@ -39,6 +39,7 @@ const char problem_description[] =
 #include "kernel/matmul_block_avx2.inc"
 #include "kernel/rows_avx2.inc"
 #include "kernel/pack_avx2.inc"
+#include "kernel/pages_avx2.inc"
 #include "kernel/attention_avx2.inc"
 #ifdef __clang__
 #pragma clang attribute pop
@@ -63,6 +64,7 @@ const char problem_description[] =
 #include "kernel/attention_avx512.inc"
 #include "kernel/attention_q8_0_avx512.inc"
 #include "kernel/attention_f16_avx512.inc"
+#include "kernel/pages_avx512.inc"
 #ifdef __clang__
 #pragma clang attribute pop
 #else
