@@ -161,6 +161,22 @@ Test(draw, varied_cases_are_other_shapes_of_the_same_work)
     }
 }
 
+/* A focus may time the cases of kv: what they load must still have been stored. */
+Test(draw, varied_kv_cases_load_what_was_stored)
+{
+    for (size_t i = 0; i < problem_shipped.n_cases; i++)
+        for (uint64_t seed = 1; !strcmp(problem_shipped.cases[i].op, "kv") && seed <= 4; seed++) {
+            struct problem_drawn d;
+            struct problem_instance in;
+            struct oracle_output o;
+            problem_case_vary(&problem_shipped.cases[i], seed, &d);
+            oracle_generate(&d.c, seed, PROBLEM_RANDOM, &in);
+            oracle_output_open(&in, oracle_output_buffer(&in), &o);
+            oracle_output_close(&o);
+            problem_instance_deinit(&in);
+        }
+}
+
 /* --- views --- */
 
 /* The oracle of a view is the oracle of an instance that has the other activations for its own, and
