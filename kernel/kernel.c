@@ -36,6 +36,7 @@ const char problem_description[] =
 #endif
 #include "kernel/math_avx2.inc"
 #include "kernel/matmul_avx2.inc"
+#include "kernel/matmul_k_quant_avx2.inc"
 #include "kernel/matmul_block_avx2.inc"
 #include "kernel/rows_avx2.inc"
 #include "kernel/pack_avx2.inc"
