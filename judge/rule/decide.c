@@ -105,18 +105,26 @@ void decide_case_estimate(const struct decide *d, size_t i, double *mean, double
     interval(d->seen.case_sum[i], d->seen.case_squares[i], d->seen.n, mean, low, high);
 }
 
+/* A case is clear by its mean or by its median: on a quiet machine the mean is sooner sure, in
+ * bursts it never is. A median at the floor has an up - down of mean 0 and deviation sqrt(n). */
+static bool case_clear(const struct decide_sums *seen, size_t i)
+{
+    double mean = seen->case_sum[i] / seen->n;
+    double error = standard_error(seen->case_sum[i], seen->case_squares[i], seen->n);
+    double surplus = (double)seen->floor[i].n_up - (double)seen->floor[i].n_down;
+
+    return mean - RULE_CASE_SIGMAS * error > RULE_CASE_FLOOR ||
+           surplus >= RULE_CASE_COUNT_SIGMAS * sqrt(seen->n);
+}
+
 /* No case may look harmed when a win is called. */
 static bool cases_clear(const struct decide *d)
 {
     if (d->seen.n < RULE_CASE_MIN_UNITS)
         return false;
-    for (size_t i = 0; i < d->n_cases; i++) {
-        double mean = d->seen.case_sum[i] / d->seen.n;
-
-        if (mean - 2 * standard_error(d->seen.case_sum[i], d->seen.case_squares[i], d->seen.n) <=
-            RULE_CASE_FLOOR)
+    for (size_t i = 0; i < d->n_cases; i++)
+        if (!case_clear(&d->seen, i))
             return false;
-    }
     return true;
 }
 
@@ -130,6 +138,7 @@ static void decide_record(struct decide *d, const double *d_case)
         seen->case_sum[i] += d_case[i];
         seen->case_squares[i] += d_case[i] * d_case[i];
         eprocess_add(&seen->veto[i], -(d_case[i] + RULE_VETO_EFFECT));
+        eprocess_add(&seen->floor[i], d_case[i] - RULE_CASE_FLOOR);
     }
     seen->d_sum += total;
     seen->d_squares += total * total;

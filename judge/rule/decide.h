@@ -56,6 +56,7 @@ enum decide_outcome {
 struct decide_sums {
     uint32_t n; /* units */
     struct eprocess accept, give_up, veto[DECIDE_MAX_CASES];
+    struct eprocess floor[DECIDE_MAX_CASES]; /* up: units of the case above RULE_CASE_FLOOR */
     double case_sum[DECIDE_MAX_CASES], case_squares[DECIDE_MAX_CASES]; /* of d_i */
     double d_sum, d_squares;                                           /* of D */
 };

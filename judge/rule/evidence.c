@@ -59,12 +59,13 @@ static int read_stage(const json_t *o, struct evidence_stage *out)
 {
     json_int_t n = json_integer_value(json_object_get(o, "units"));
     const json_t *cases = json_object_get(o, "cases"), *vetoes = json_object_get(o, "veto");
+    const json_t *floors = json_object_get(o, "floor");
     struct decide_sums *s = &out->seen;
 
     out->accepted = json_is_true(json_object_get(o, "accepted"));
     out->n_cases = json_array_size(cases);
     if (n < 0 || n > UINT32_MAX || out->n_cases > DECIDE_MAX_CASES ||
-        json_array_size(vetoes) != out->n_cases)
+        json_array_size(vetoes) != out->n_cases || json_array_size(floors) != out->n_cases)
         return bad("a stage");
     s->n = (uint32_t)n;
     if (!read_process(json_object_get(o, "accept"), s->n, &s->accept) ||
@@ -73,6 +74,7 @@ static int read_stage(const json_t *o, struct evidence_stage *out)
         return bad("D");
     for (size_t i = 0; i < out->n_cases; i++)
         if (!read_process(json_array_get(vetoes, i), s->n, &s->veto[i]) ||
+            !read_process(json_array_get(floors, i), s->n, &s->floor[i]) ||
             !read_pair(json_array_get(cases, i), &s->case_sum[i], &s->case_squares[i]))
             return bad("a case");
     return 0;
@@ -112,16 +114,17 @@ static json_t *process_json(const struct eprocess *e)
 static json_t *stage_json(const struct evidence_stage *s)
 {
     const struct decide_sums *seen = &s->seen;
-    json_t *cases = json_array(), *vetoes = json_array();
+    json_t *cases = json_array(), *vetoes = json_array(), *floors = json_array();
 
     for (size_t i = 0; i < s->n_cases; i++) {
         json_array_append_new(cases, json_pack("[f,f]", seen->case_sum[i], seen->case_squares[i]));
         json_array_append_new(vetoes, process_json(&seen->veto[i]));
+        json_array_append_new(floors, process_json(&seen->floor[i]));
     }
-    return json_pack("{s:i, s:b, s:o, s:o, s:[f,f], s:o, s:o}", "units", (int)seen->n, "accepted",
-                     (int)s->accepted, "accept", process_json(&seen->accept), "give_up",
+    return json_pack("{s:i, s:b, s:o, s:o, s:[f,f], s:o, s:o, s:o}", "units", (int)seen->n,
+                     "accepted", (int)s->accepted, "accept", process_json(&seen->accept), "give_up",
                      process_json(&seen->give_up), "d", seen->d_sum, seen->d_squares, "veto",
-                     vetoes, "cases", cases);
+                     vetoes, "floor", floors, "cases", cases);
 }
 
 /* A retry may change nothing about what was shown of this code: that it is no gain, wrong, or not

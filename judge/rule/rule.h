@@ -43,10 +43,14 @@
 #define RULE_VETO_EFFECT   0.01
 #define RULE_VETO_EVIDENCE 20.0
 
-/* A win also needs mean - 2 se above this for every case, on at least so many units: with it a case
- * at -5 % does not pass unseen even where the veto has not gathered its evidence yet. */
-#define RULE_CASE_FLOOR     (-0.025)
-#define RULE_CASE_MIN_UNITS 8
+/* A win also needs every case shown above this, by so many standard errors of its mean or of the
+ * count of its units on either side, on at least so many units: with it a case at -5 % does not pass
+ * unseen even where the veto has not gathered its evidence yet. The mean alone was not enough: a few
+ * bursts of a neighbour kept gains of a third open to the cap. */
+#define RULE_CASE_FLOOR        (-0.025)
+#define RULE_CASE_SIGMAS       2.0
+#define RULE_CASE_COUNT_SIGMAS 2.5
+#define RULE_CASE_MIN_UNITS    8
 
 /* Confirmation: slices of the candidate slower than (1 + this) x the incumbent's 99th percentile
  * may not be more than 1 % of its slices and, beyond chance (2 standard deviations of the counts),

@@ -247,6 +247,22 @@ Test(decide, nothing_is_accepted_in_fewer_than_eleven_units)
         }
 }
 
+/* A neighbour that halves one case in every tenth unit keeps its mean below the floor for ever; its
+ * median is what the change did. */
+Test(decide, bursts_in_one_case_do_not_hold_up_a_win)
+{
+    const double weight[2] = {1, 0};
+    enum decide_outcome outcome = DECIDE_MORE;
+    struct decide d;
+    int units = 0;
+
+    decide_init(&d, weight, 2, RULE_MARGIN_MIN, RULE_ALPHA, RULE_BETA, RULE_CAP_UNITS);
+    for (; outcome == DECIDE_MORE; units++)
+        outcome = decide_add(&d, (double[]){0.1, units % 10 == 5 ? -0.7 : 0.001});
+    cr_expect_eq(outcome, DECIDE_ACCEPT);
+    cr_expect_leq(units, 30, "%d", units);
+}
+
 Test(decide, a_case_at_minus_five_percent_never_slips_through)
 {
     struct campaign c = plain(0.04);
