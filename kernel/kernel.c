@@ -2,7 +2,7 @@
  *
  * kernel.c: the mutable unit. One translation unit made of the .inc files beside it, each included
  * once; those ending in _avx2 are compiled for AVX2, FMA, F16C and BMI2, those ending in _avx512 for
- * AVX-512 F, BW, DQ, VL, CD and VNNI besides, and run only where the team's features say so;
+ * AVX-512 F, BW, DQ, VL, CD and VNNI besides, _amx for its tiles of bytes on top, and run only where the team's features say so;
  * everything else runs on any x86-64. Here: what is supported, what it costs, who computes it.
  */
 #include "kernel/kernel.h"
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-const char kernel_name[] = "pawl: scalar, AVX2 and AVX-512";
+const char kernel_name[] = "pawl: scalar, AVX2, AVX-512 and AMX";
 const char problem_description[] =
     "inference on K-quant, IQ4, TQ2_0, Q4 to Q8 and float weights with paged f16 or q8_0 KV";
 
@@ -64,6 +64,24 @@ const char problem_description[] =
 #include "kernel/attention_avx512.inc"
 #include "kernel/attention_q8_0_avx512.inc"
 #include "kernel/attention_f16_avx512.inc"
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+#ifdef __clang__
+#pragma clang attribute push(                                                                      \
+    __attribute__((                                                                                \
+        target("avx2,fma,f16c,bmi2,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vnni,"        \
+               "amx-tile,amx-int8"))),                                                             \
+    apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,f16c,bmi2,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vnni")
+#pragma GCC target("amx-tile,amx-int8")
+#endif
+#include "kernel/matmul_k_quant_amx.inc"
 #ifdef __clang__
 #pragma clang attribute pop
 #else
@@ -157,22 +175,23 @@ static void buffer_add(struct kernel_tiling *out, const char *name, size_t bytes
     out->buffers[out->n_buffers++].n_reads = (uint32_t)n_reads;
 }
 
-static void tiling_panels(const struct kernel_call *call, uint32_t n_threads,
+static void tiling_panels(const struct kernel_call *call, uint32_t n_threads, enum path path,
                           struct kernel_tiling *out)
 {
-    struct matmul_plan p = matmul_plan(call, n_threads);
-    size_t n_blocks = div_up(p.n, p.columns), groups = p.columns > FEW_COLUMNS ? SWEEP_GROUPS : 1;
+    bool tiles = has_tiles(call->in[1].type, path, (size_t)call->in[0].ne[1]);
+    struct matmul_plan p = matmul_plan(call, n_threads, tiles);
+    bool sweep = p.columns > FEW_COLUMNS || tiles;
+    size_t n_blocks = div_up(p.n, p.columns), groups = sweep ? p.panel_groups : 1;
 
     out->tile_m = (uint32_t)groups * GROUP;
-    out->tile_n = p.columns > FEW_COLUMNS ? COLUMN_TILE : (uint32_t)p.columns;
+    out->tile_n = (uint32_t)(sweep ? p.tile : p.columns);
     out->tile_k = KERNEL_QK_K;
-    out->n_vector_regs = 2 * (uint32_t)groups * out->tile_n + 4;
+    out->n_vector_regs = tiles ? 16 : 2 * (uint32_t)groups * out->tile_n + 4;
     out->scratch_bytes = matmul_scratch_bytes(&p);
     buffer_add(out, "weights of a group", group_bytes(p.type, p.k), n_blocks);
     buffer_add(out, "arranged columns", p.columns_bytes, div_up(p.n_groups, groups));
     buffer_add(out, "sums of a sweep", p.sum_bytes, p.k / KERNEL_QK_K);
-    buffer_add(out, "decoded block", groups * sizeof(struct sweep_block),
-               div_up(p.columns, out->tile_n));
+    buffer_add(out, "decoded block", p.panel_bytes, div_up(p.columns, out->tile_n));
 }
 
 static void tiling_matmul(const struct kernel_call *call, struct kernel_tiling *out)
@@ -228,7 +247,7 @@ int get_tiling_meta(const struct kernel_call *call, uint32_t n_threads, uint64_t
     case KERNEL_GEMM:
         out->layout_id = LAYOUT_WEIGHTS | in[1].type;
         if (has_panels(in[1].type, path_of(features)))
-            tiling_panels(call, n_threads, out);
+            tiling_panels(call, n_threads, path_of(features), out);
         else
             tiling_matmul(call, out);
         break;
