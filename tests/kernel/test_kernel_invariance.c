@@ -110,6 +110,36 @@ Test(kernel_invariance, float_columns_are_gemv)
     check_columns(KERNEL_F32, 333);
 }
 
+/* Tiles sum other numbers in another order: their integers are exact, their floats must round alike.
+ * Three groups, the last one not full; a tile of columns not full, full, one more, several. */
+Test(kernel_invariance, tiles_give_the_bits_of_avx512)
+{
+    static const int64_t types[] = {KERNEL_Q4_K, KERNEL_Q5_K, KERNEL_Q6_K}, n[] = {5, 16, 33, 100};
+
+    if (!run_has_path(RUN_N_PATHS - 1))
+        cr_skip_test("this machine has no tiles");
+    for (size_t i = 0; i < sizeof types / sizeof *types * 4; i++) {
+        const struct problem_case c = {
+            .name = "tiles",
+            .op = "gemm",
+            .params = {{"type", types[i / 4]}, {"m", 43}, {"k", 768}, {"n", n[i % 4]}},
+        };
+        struct problem_instance in;
+        struct run tiles, vectors;
+
+        instance_of(&c, &in);
+        run_of(&in, run_paths[RUN_N_PATHS - 2], 1, &vectors);
+        for (uint32_t threads = 1; threads <= 3; threads++) {
+            run_of(&in, run_paths[RUN_N_PATHS - 1], threads, &tiles);
+            cr_expect(run_same_outputs(&tiles, &vectors), "type %d, %d columns: %s",
+                      (int)types[i / 4], (int)n[i % 4], tiles.message);
+            run_deinit(&tiles);
+        }
+        run_deinit(&vectors);
+        problem_instance_deinit(&in);
+    }
+}
+
 /* Q8_0 weights of -128 with the largest activations: 128 * 127 * 2 must not saturate 16 bits. */
 Test(kernel_invariance, q8_0_weights_of_minus_128_do_not_saturate)
 {
