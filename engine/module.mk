@@ -4,7 +4,7 @@ SRC_engine += engine/gguf.c engine/gguf_parse.c engine/gguf_types.c engine/gguf_
     engine/encode.c engine/encode_kquant.c engine/quantize.c engine/inspect.c
 SRC_engine += engine/architecture.c engine/architecture_llama.c engine/graph.c engine/plan.c \
     engine/plan_arena.c engine/plan_bind.c engine/plan_print.c engine/kv_cache.c engine/resident.c engine/cores.c \
-    engine/team.c engine/rope_table.c engine/weight_store.c engine/model.c engine/session.c \
+    engine/team.c engine/token_chain.c engine/rope_table.c engine/weight_store.c engine/model.c engine/session.c \
     engine/sampler.c engine/text_stream.c engine/kernel_id.c engine/cmd_options.c \
     engine/cmd_run.c engine/cmd_bench.c engine/cmd_perplexity.c engine/cmd_graph.c
 

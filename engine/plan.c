@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/plan.h"
 
+#include "engine/token_chain.h"
 #include "reference/base/checked.h"
 #include "reference/base/err.h"
 
@@ -375,10 +376,35 @@ static void plan_build(struct plan *p)
     p->logits = (uint32_t)b.life[g->arch->logits];
 }
 
+/* Threads go through a chain apart, each at its own pace: until all are through, whatever one of
+ * its calls reads or writes keeps its bytes. */
+static void chain_extend_lives(struct plan *p, uint32_t first, uint32_t last)
+{
+    for (uint32_t i = 0; i < p->n_buffers; i++) {
+        struct plan_buffer *b = &p->buffers[i];
+
+        if (b->first > first && b->first <= last)
+            b->first = first;
+        if (b->last >= first && b->last < last)
+            b->last = last;
+    }
+}
+
+static void chains_extend_lives(struct plan *p, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from, n; i < to; i += n ? n : 1) {
+        n = (uint32_t)token_chain_length(p->list + i, to - i);
+        if (n > 1)
+            chain_extend_lives(p, i, i + n - 1);
+    }
+}
+
 /* The head runs once per chunk of outputs, so what it reads of the body must outlive all of it; the
  * session writes ids before the first call and reads logits after the last. */
 static void plan_extend_lives(struct plan *p)
 {
+    chains_extend_lives(p, 0, p->n_body);
+    chains_extend_lives(p, p->n_body, p->n_calls);
     for (uint32_t i = 0; i < p->n_buffers; i++)
         if (p->buffers[i].first < p->n_body && p->buffers[i].last >= p->n_body)
             p->buffers[i].last = p->n_calls;

@@ -2,6 +2,7 @@
 #include "engine/team.h"
 
 #include "engine/cores.h"
+#include "engine/token_chain.h"
 #include "reference/base/checked.h"
 #include "reference/base/err.h"
 
@@ -19,7 +20,9 @@
 
 enum {
     MAX_THREADS = 512,
-    SOLO_BYTES = 32 << 10, /* one core moves this in about the time of a barrier */
+    SOLO_BYTES = 32 << 10,   /* one core moves this in about the time of a barrier */
+    BLOCK_BYTES = 128 << 10, /* what a block of tokens takes through a chain: it stays in L2 */
+    BLOCKS = 4,   /* of tokens for each thread, at least, so that a late one costs little */
     SPINS = 2048, /* some 50 us: longer than a gap between calls, shorter than a time slice */
 };
 
@@ -109,40 +112,113 @@ static uint64_t now_ns(void)
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* A call so small that handing it round costs more than it saves goes to rank 0 alone. The result
- * is the same: a kernel's bits do not depend on the team's size. */
-static bool is_solo(const struct kernel_call *c)
+/* Bytes that go through the cores: not the pages, nor the matrix that rows are taken from. */
+static size_t call_bytes(const struct kernel_call *c)
 {
     size_t bytes = 0;
 
-    if (c->op == KERNEL_ATTENTION || c->op == KERNEL_PACK)
-        return false;
     for (uint32_t i = 0; i < c->n_in; i++)
         if (c->op != KERNEL_GET_ROWS || c->in[i].layout != KERNEL_PACKED)
             bytes += c->in[i].bytes;
     for (uint32_t i = 0; i < c->n_out; i++)
         if (c->out[i].layout != KERNEL_PAGES)
             bytes += c->out[i].bytes;
-    return bytes <= SOLO_BYTES;
+    return bytes;
+}
+
+/* A call so small that handing it round costs more than it saves goes to rank 0 alone. The result
+ * is the same: a kernel's bits do not depend on the team's size. */
+static bool is_solo(const struct kernel_call *c)
+{
+    return c->op != KERNEL_ATTENTION && c->op != KERNEL_PACK && call_bytes(c) <= SOLO_BYTES;
+}
+
+static struct kernel_sync sync_alone(void)
+{
+    return (struct kernel_sync){.wait = word_sleep, .wake = word_wake};
 }
 
 static int call_solo(const struct kernel_call *call, struct kernel_team kt)
 {
-    struct kernel_sync alone = {.wait = word_sleep, .wake = word_wake};
+    struct kernel_sync alone = sync_alone();
 
     kt.size = 1;
     kt.sync = &alone;
     return kernel_fn(call, &kt);
 }
 
-/* Rank 0 has left call i behind: book the time since *before. */
+/* Rank 0 was busy with `op` from *before until now. */
 static void time_book(struct team *t, uint32_t op, uint64_t *before)
 {
     uint64_t after = now_ns();
 
     t->op_ns[op] += after - *before;
-    t->op_calls[op]++;
     *before = after;
+}
+
+/* Tokens of a block of the chain calls[0..n-1]; 0: too few to be handed round that way. */
+static size_t block_tokens(const struct team *t, const struct kernel_call *const *calls, size_t n)
+{
+    size_t tokens = token_chain_tokens(calls[0]), bytes = 0, block;
+
+    for (size_t i = 0; i < n; i++)
+        bytes += call_bytes(calls[i]);
+    if (tokens < t->n_threads * BLOCKS || bytes <= SOLO_BYTES)
+        return 0;
+    block = BLOCK_BYTES / (bytes / tokens);
+    block = block < tokens / (t->n_threads * BLOCKS) ? block : tokens / (t->n_threads * BLOCKS);
+    return block ? block : 1;
+}
+
+/* This thread's blocks of the chain, each through all its calls. Returns what the kernel said. */
+static int chain_share(struct team *t, const struct kernel_call *const *calls, size_t n,
+                       size_t block, const struct kernel_team *kt, uint64_t *before)
+{
+    size_t tokens = token_chain_tokens(calls[0]);
+    uint32_t n_blocks = (uint32_t)((tokens + block - 1) / block), b;
+    int rc = KERNEL_OK;
+
+    while ((b = kernel_chunk_claim(kt, n_blocks)) < n_blocks) {
+        size_t first = b * block, some = tokens - first < block ? tokens - first : block;
+
+        for (size_t i = 0; i < n; i++) {
+            struct kernel_call part;
+
+            token_chain_slice(calls[i], first, some, &part);
+            if (call_solo(&part, *kt) != KERNEL_OK)
+                rc = KERNEL_UNSUPPORTED;
+            if (kt->rank == 0)
+                time_book(t, part.op, before);
+        }
+    }
+    return rc;
+}
+
+/* What comes next: one call, or `length` calls in blocks of tokens. */
+struct step {
+    size_t length, block; /* block 0: a call as it is */
+    bool solo;
+};
+
+static struct step step_of(const struct team *t, const struct kernel_call *const *calls, size_t n)
+{
+    size_t length = token_chain_length(calls, n),
+           block = length > 1 ? block_tokens(t, calls, length) : 0;
+
+    if (block)
+        return (struct step){.length = length, .block = block};
+    return (struct step){.length = 1, .solo = n && is_solo(calls[0])};
+}
+
+/* This thread's part of a step. Returns what the kernel said. */
+static int step_share(struct team *t, const struct kernel_call *const *calls, struct step step,
+                      const struct kernel_team *kt, uint64_t *before)
+{
+    if (step.block)
+        return chain_share(t, calls, step.length, step.block, kt, before);
+    if (!step.solo)
+        return kernel_fn(calls[0], kt);
+    return kt->rank ? KERNEL_OK : call_solo(calls[0], *kt);
 }
 
 /* The calls and their number are copied: rank 0 may post the next job as soon as the last barrier
@@ -159,22 +235,22 @@ static void team_share(struct team *t, uint32_t rank)
         .scratch_bytes = t->scratch_bytes,
     };
     uint64_t before = rank ? 0 : now_ns();
+    struct step step = step_of(t, calls, n), next;
 
-    for (size_t i = 0; i < n; i++) {
-        bool solo = is_solo(calls[i]);
-        int rc = KERNEL_OK;
+    for (size_t i = 0; i < n; i += step.length, step = next) {
+        size_t end = i + step.length;
 
         kt.sync = &t->sync[i % 2];
-        if (!solo)
-            rc = kernel_fn(calls[i], &kt);
-        else if (rank == 0)
-            rc = call_solo(calls[i], kt);
-        if (rc != KERNEL_OK)
+        if (step_share(t, calls + i, step, &kt, &before) != KERNEL_OK)
             atomic_store(&t->refused, (uint32_t)i + 1);
-        if (!solo || i + 1 == n || !is_solo(calls[i + 1]))
-            team_barrier(t, &t->sync[(i + 1) % 2]);
-        if (rank == 0)
-            time_book(t, calls[i]->op, &before);
+        next = step_of(t, calls + end, n - end);
+        if (!step.solo || !next.solo)
+            team_barrier(t, &t->sync[end % 2]);
+        if (rank == 0) {
+            time_book(t, calls[end - 1]->op, &before);
+            for (size_t c = i; c < end; c++)
+                t->op_calls[calls[c]->op]++;
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/plan.h"
 
+#include "engine/token_chain.h"
 #include "reference/base/err.h"
 #include "reference/base/rng.h"
 #include "tests/engine/tiny_model.h"
@@ -126,6 +127,24 @@ Test(plan, keeps_what_the_head_reads_until_every_chunk_of_outputs_is_done)
     cr_assert_eq(p->buffers[p->logits].last, p->n_calls);
     cr_assert_eq(p->buffers[p->rope].first, 0);
     cr_assert_eq(p->buffers[p->rope].last, p->n_calls);
+    done(&o);
+}
+
+Test(plan, keeps_the_buffers_of_a_chain_until_all_threads_are_through)
+{
+    struct planned o = plan_of(&tiny_f32, &small);
+    const struct plan *p = o.plan;
+    uint32_t longest = 0;
+
+    for (uint32_t i = 0, n; i < p->n_body; i += n ? n : 1) {
+        n = (uint32_t)token_chain_length(p->list + i, p->n_body - i);
+        longest = n > longest ? n : longest;
+        for (uint32_t b = 0; b < p->n_buffers; b++) {
+            cr_assert(p->buffers[b].first <= i || p->buffers[b].first >= i + n);
+            cr_assert(p->buffers[b].last < i || p->buffers[b].last + 1 >= i + n);
+        }
+    }
+    cr_assert_geq(longest, 2);
     done(&o);
 }
 
