@@ -467,10 +467,10 @@ Test(trial, the_check_forgets_no_evidence, .timeout = 120)
     }
     cr_assert_eq(judge_evidence_key(build[1], build[0], &box[1].options, key), 0);
     past = json_pack("{s:s, s:f, s:b, s:s, s:s, s:[{s:i, s:b, s:[i,i], s:[i,i], s:[f,f], s:[[i,i]],"
-                     " s:[[f,f]]}]}",
+                     " s:[[i,i]], s:[[f,f]]}]}",
                      "key", key, "margin", 0.007, "closed", 0, "verdict", "INCONCLUSIVE", "reason",
                      "", "stages", "units", 3, "accepted", 0, "accept", 1, 2, "give_up", 2, 1, "d",
-                     0.5, 0.25, "veto", 3, 0, "cases", 0.5, 0.25);
+                     0.5, 0.25, "veto", 3, 0, "floor", 3, 0, "cases", 0.5, 0.25);
     cr_assert_not_null(past);
     for (int i = 0; i < 2; i++) {
         box[1].options.evidence = i ? past : NULL;
