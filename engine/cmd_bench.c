@@ -63,8 +63,7 @@ static int bench_parse(struct bench *b, int argc, char **argv)
 {
     const struct option_spec specs[] = {
         {"--features", NULL, OPTION_TEXT, &b->features_text, 0, 0, "SETS",
-         "comma-separated: scalar, avx2, avx512, amx, all (default: the first four, as far as they "
-         "are "
+         "comma-separated: scalar, avx2, avx512, amx, all (default: the first four that are "
          "here)"},
         {"--threads", "-t", OPTION_TEXT, &b->threads_text, 0, 0, "LIST",
          "comma-separated thread counts (default: one per performance core)"},

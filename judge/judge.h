@@ -178,9 +178,9 @@ struct judge_check_report {
 
 /* Run every listed case and some that are drawn from the seed against the oracle: one random
  * instance of each, then the other patterns, then, as far as a few seconds reach, the build with
- * sanitizers (o->check_scope leaves parts out); stop at the first that fails. o->seed (0: drawn) decides all inputs and drawn cases:
- * the seed that a message names, given again, repeats the failure. With o->only_case no case is
- * drawn. A kernel that fails is a value. Uses up to two threads; o->progress is called by one at a
+ * sanitizers (o->check_scope leaves parts out); stop at the first that fails. o->seed (0: drawn)
+ * decides all inputs and drawn cases: the seed that a message names, given again, repeats the
+ * failure. With o->only_case no case is drawn. A kernel that fails is a value. Uses up to two threads; o->progress is called by one at a
  * time. Error: ERR_IO, ERR_NOMEM, ERR_USAGE (features), ERR_FORMAT. The caller releases with
  * judge_check_report_deinit. */
 int judge_check(struct judge_build *b, const struct judge_options *o,

@@ -2,8 +2,9 @@
  *
  * kernel.c: the mutable unit. One translation unit made of the .inc files beside it, each included
  * once; those ending in _avx2 are compiled for AVX2, FMA, F16C and BMI2, those ending in _avx512 for
- * AVX-512 F, BW, DQ, VL, CD and VNNI besides, _amx for its tiles of bytes on top, and run only where the team's features say so;
- * everything else runs on any x86-64. Here: what is supported, what it costs, who computes it.
+ * AVX-512 F, BW, DQ, VL, CD and VNNI besides, those in _amx for its tiles of bytes on top, and run
+ * only where the team's features say so; everything else runs on any x86-64. Here: what is supported,
+ * what it costs, who computes it.
  */
 #include "kernel/kernel.h"
 

@@ -349,8 +349,8 @@ static int64_t size_step(const struct problem_case *c, const char *key)
 
     if (!strcmp(key, "k"))
         return strcmp(c->op, "attention") ? f->elements : 0;
-    if (!strcmp(c->op,
-                "kv")) /* what is loaded must have been stored: where that is all, both move */
+    /* What is loaded must have been stored: where that is all of it, both move. */
+    if (!strcmp(c->op, "kv"))
         return (!strcmp(key, "n") || !strcmp(key, "n_load")) &&
                problem_param(c, "n", 0) == problem_param(c, "n_load", 0);
     for (size_t i = 0; i < sizeof free_sizes / sizeof free_sizes[0]; i++)

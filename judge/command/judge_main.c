@@ -34,7 +34,7 @@ static const char help_text[] =
     "  peaks      measure this machine: bandwidth of each level, f32 and int8 throughput\n"
     "\n"
     "  --source DIR      folder with kernel.c (default: kernel in the source tree)\n"
-    "  --features NAME   all, avx512, avx2 or scalar: what the kernel may use (default all)\n"
+    "  --features NAME   scalar, avx2, avx512, amx or all: what the kernel may use (default all)\n"
     "  --focus OP        give all the weight to one operation, such as gemm (bench, roofline,\n"
     "                    profile)\n"
     "  --seed N          seed of inputs and plan (default: drawn from the system); the seed that\n"

@@ -59,9 +59,9 @@ struct assembly {
     size_t n_functions;
 };
 
-/* Parse what `objdump -d -r -l -w --inlines --no-show-raw-insn` says of a relocatable object compiled with
- * -ffunction-sections (functions then start at 0). A function ends before the next begins. Takes
- * any text: what is no instruction is left out. Error: ERR_NOMEM. Released by assembly_deinit. */
+/* Parse what `objdump -d -r -l -w --inlines --no-show-raw-insn` says of a relocatable object compiled
+ * with -ffunction-sections (functions then start at 0). A function ends before the next begins. Takes any
+ * text: what is no instruction is left out. Error: ERR_NOMEM. Released by assembly_deinit. */
 int assembly_init(const char *objdump, struct assembly *out);
 void assembly_deinit(struct assembly *a);
 

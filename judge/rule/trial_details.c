@@ -34,12 +34,13 @@ json_t *trial_json_text(const char *text)
 static json_t *rule_json(void)
 {
     return json_pack(
-        "{s:f, s:f, s:f, s:f, s:f, s:i, s:[f,f,f,f], s:f, s:f, s:f, s:f, s:i, s:f, s:f}", "alpha",
-        RULE_ALPHA, "alpha_confirm", RULE_ALPHA_CONFIRM, "beta", RULE_BETA, "margin_min",
+        "{s:f, s:f, s:f, s:f, s:f, s:i, s:[f,f,f,f], s:f, s:f, s:f, s:f, s:f, s:i, s:f, s:f}",
+        "alpha", RULE_ALPHA, "alpha_confirm", RULE_ALPHA_CONFIRM, "beta", RULE_BETA, "margin_min",
         RULE_MARGIN_MIN, "give_up_above", RULE_GIVE_UP_ABOVE, "cap_units", RULE_CAP_UNITS, "bets",
         RULE_BETS, "veto_effect", RULE_VETO_EFFECT, "veto_evidence", RULE_VETO_EVIDENCE,
-        "case_floor", RULE_CASE_FLOOR, "case_sigmas", RULE_CASE_SIGMAS, "case_min_units",
-        RULE_CASE_MIN_UNITS, "tail_excess", RULE_TAIL_EXCESS, "noise_limit", RULE_NOISE_LIMIT);
+        "case_floor", RULE_CASE_FLOOR, "case_sigmas", RULE_CASE_SIGMAS, "case_count_sigmas",
+        RULE_CASE_COUNT_SIGMAS, "case_min_units", RULE_CASE_MIN_UNITS, "tail_excess",
+        RULE_TAIL_EXCESS, "noise_limit", RULE_NOISE_LIMIT);
 }
 
 static json_t *unit_case_json(const struct judge_unit_case *c)

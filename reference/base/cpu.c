@@ -24,12 +24,10 @@ static bool all_set(uint32_t word, uint32_t bits)
     return (word & bits) == bits;
 }
 
-bool cpu_tiles_permit(void)
+/* Ask for tile data of AMX: for this process and its children by fork, until exec. */
+static bool tiles_permit(void)
 {
-    enum {
-        ARCH_REQ_XCOMP_PERM = 0x1023,
-        XFEATURE_TILE_DATA = 18
-    }; /* asm/prctl.h, from Linux 5.16 */
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_TILE_DATA = 18 }; /* asm/prctl.h */
 
     return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_TILE_DATA) == 0;
 }
@@ -64,7 +62,7 @@ uint64_t cpu_features(void)
         features |= KERNEL_CPU_AVX512_VBMI;
     if (a71 & 1u << 5)
         features |= KERNEL_CPU_AVX512_BF16;
-    if ((os & 0x60000) == 0x60000 && all_set(d7, 1u << 24 | 1u << 25) && cpu_tiles_permit())
+    if ((os & 0x60000) == 0x60000 && all_set(d7, 1u << 24 | 1u << 25) && tiles_permit())
         features |= KERNEL_CPU_AMX_INT8;
     return features;
 }

@@ -5,20 +5,15 @@
 #ifndef PAWL_CPU_H
 #define PAWL_CPU_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* enum kernel_feature bits of this machine. Tiles (AMX) count when the system lets this process use
- * them, which it is asked for here. */
+ * them, which it is asked for here; children by fork may too, exec ends it. */
 uint64_t cpu_features(void);
 
-/* Ask the system to let this process and its children by fork use tile data (AMX); exec ends it.
- * False where it does not. */
-bool cpu_tiles_permit(void);
-
-/* "scalar", "avx2", "avx512" (without tiles), "amx" or "all": the bits of cpu_features() that such a path may use.
- * Error: ERR_USAGE for another name, ERR_UNSUPPORTED when this machine lacks it. */
+/* "scalar", "avx2", "avx512" (without tiles), "amx" or "all": the bits of cpu_features() that such a
+ * path may use. Error: ERR_USAGE for another name, ERR_UNSUPPORTED when this machine lacks it. */
 int cpu_features_named(const char *name, uint64_t *out);
 
 /* "avx2 avx512 vnni ..." */
