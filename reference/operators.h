@@ -17,7 +17,7 @@
 #define PROBLEM__MOVES ((1u << PROBLEM_PROBE) - 1)
 
 /* The table of survey.c. */
-enum { PROBLEM__N_SURVEY = 36 };
+enum { PROBLEM__N_SURVEY = 42 };
 extern const struct problem_case problem__survey[PROBLEM__N_SURVEY];
 
 /* A flat range [first, first + count) of one output buffer. */
