@@ -143,6 +143,7 @@ static int call_solo(const struct kernel_call *call, struct kernel_team kt)
     struct kernel_sync alone = sync_alone();
 
     kt.size = 1;
+    kt.shared = kt.scratch;
     kt.sync = &alone;
     return kernel_fn(call, &kt);
 }
@@ -232,6 +233,7 @@ static void team_share(struct team *t, uint32_t rank)
         .size = t->n_threads,
         .features = t->features,
         .scratch = t->scratch + rank * t->scratch_bytes,
+        .shared = t->scratch,
         .scratch_bytes = t->scratch_bytes,
     };
     uint64_t before = rank ? 0 : now_ns();

@@ -318,7 +318,8 @@ struct kernel_team {
     uint32_t rank, size;      /* this thread, threads in the call; 0 <= rank < size */
     uint64_t features;        /* enum kernel_feature bits that may be used */
     void *scratch;            /* this thread's own, 64-byte aligned, content arbitrary */
-    size_t scratch_bytes;     /* >= what get_tiling_meta asked for */
+    void *shared;             /* scratch of rank 0: a part of it may serve all, with barriers */
+    size_t scratch_bytes;     /* of each thread, >= what get_tiling_meta asked for */
     struct kernel_sync *sync; /* never NULL */
 };
 

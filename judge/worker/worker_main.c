@@ -257,6 +257,7 @@ static void command_run(const struct worker_command *c, uint32_t rank)
 
         team.scratch_bytes = r->scratch_bytes;
         team.scratch = w.scratch_end[rank] - (r->scratch_bytes + 63) / 64 * 64;
+        team.shared = w.scratch_end[0] - (r->scratch_bytes + 63) / 64 * 64;
         team.sync = &w.sync[i & 1];
         poison_begin(&r->call, &team, team_barrier);
         fpu_reset();

@@ -58,10 +58,16 @@ int run_call(const struct kernel_call *call, uint64_t features, uint32_t n_threa
     for (uint32_t i = 0; i < n_threads; i++)
         member[i] = (struct member){
             .call = call,
-            .team = {i, n_threads, features, scratch_new(meta.scratch_bytes), meta.scratch_bytes,
-                     &sync},
+            .team = {.rank = i,
+                     .size = n_threads,
+                     .features = features,
+                     .scratch = scratch_new(meta.scratch_bytes),
+                     .scratch_bytes = meta.scratch_bytes,
+                     .sync = &sync},
             .result = -1,
         };
+    for (uint32_t i = 0; i < n_threads; i++)
+        member[i].team.shared = member[0].team.scratch;
     for (uint32_t i = 1; i < n_threads; i++)
         pthread_create(&thread[i], NULL, member_main, &member[i]);
     member_main(&member[0]);
