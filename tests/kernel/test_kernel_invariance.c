@@ -250,6 +250,20 @@ Test(kernel_invariance, a_query_does_not_know_its_neighbours_over_f16_pages)
     check_attention(&full);
 }
 
+/* A context of several splits and fewer tiles than threads: threads take splits. */
+Test(kernel_invariance, splits_among_threads_are_added_as_one_thread_does)
+{
+    const struct problem_case long_f16 =
+        ATTENTION_CASE("long", KERNEL_F16, {"head_dim", 24}, {"heads", 6}, {"kv_heads", 2},
+                       {"n", 2}, {"n_kv", 2500});
+    const struct problem_case long_q8_0 =
+        ATTENTION_CASE("long window", KERNEL_Q8_0, {"head_dim", 32}, {"heads", 3}, {"kv_heads", 1},
+                       {"n", 3}, {"n_kv", 2500}, {"window", 1200});
+
+    check_attention(&long_f16);
+    check_attention(&long_q8_0);
+}
+
 Test(kernel_invariance, a_query_does_not_know_its_neighbours_over_q8_0_pages)
 {
     const struct problem_case prompt =
