@@ -211,20 +211,22 @@ static void tiling_matmul(const struct kernel_call *call, struct kernel_tiling *
                div_up((size_t)call->in[1].ne[1], GROUP));
 }
 
-static void tiling_attention(const struct kernel_call *call, struct kernel_tiling *out)
+static void tiling_attention(const struct kernel_call *call, uint32_t n_threads,
+                             struct kernel_tiling *out)
 {
     const struct kernel_tensor *pages = &call->in[1];
     struct page_shape s = page_shape(pages->type, (size_t)pages->ne[0]);
     struct attention_scratch unused;
-    size_t rows = (size_t)(call->in[0].ne[1] * call->in[0].ne[2] / pages->ne[2]);
+    struct attention_plan p = attention_plan(call, &s, n_threads);
 
     out->tile_m = (uint32_t)s.head_dim;
-    out->tile_n = BLOCK_Q;
+    out->tile_n = (uint32_t)p.tile_rows;
     out->tile_k = BLOCK_K;
     out->n_vector_regs = 12;
     out->scratch_bytes = attention_scratch_carve(&s, NULL, &unused);
-    buffer_add(out, "page", s.bytes, div_up(rows, BLOCK_Q));
+    buffer_add(out, "page", s.bytes, p.n_tiles);
     buffer_add(out, "rows of a tile", out->scratch_bytes, 1);
+    out->scratch_bytes += attention_parts_bytes(&p, &s);
 }
 
 int get_tiling_meta(const struct kernel_call *call, uint32_t n_threads, uint64_t features,
@@ -253,7 +255,7 @@ int get_tiling_meta(const struct kernel_call *call, uint32_t n_threads, uint64_t
             tiling_matmul(call, out);
         break;
     case KERNEL_ATTENTION:
-        tiling_attention(call, out);
+        tiling_attention(call, n_threads, out);
         /* fall through */
     case KERNEL_KV_STORE:
     case KERNEL_KV_LOAD:
