@@ -75,7 +75,7 @@ struct judge_options {
     const char *work_dir; /* existing scratch folder; objects, layouts and logs go below it */
     const char *worker;   /* path of the judge-worker program */
     const char *features; /* what the kernel may use: see cpu_features_named */
-    const char *focus;    /* NULL, or the op (problem_case.op) that all the weight goes to */
+    const char *focus;    /* NULL, or what all the weight goes to: an op, or a case by name */
     uint64_t seed;        /* inputs of checks and plan of units; 0 = drawn from the system */
     uint32_t max_units;   /* 0 = the rule's cap */
     enum judge_check_scope check_scope;
@@ -259,8 +259,8 @@ int judge_calibration_load(struct judge_calibration *out);
 /* One line that is the same for the same processor, cache sizes, core count and hypervisor. */
 void judge_machine_fingerprint(char out[256]);
 
-/* ERR_USAGE, naming the operations there are, when `op` is not NULL and none of them. */
-int judge_focus_check(const char *op);
+/* ERR_USAGE, naming the operations there are, when `focus` is not NULL and names none, nor a case. */
+int judge_focus_check(const char *focus);
 
 /* ERR_USAGE, naming near misses, when no case has this name. */
 int judge_case_check(const char *name);

@@ -7,8 +7,8 @@
  * time ratios (> 0: faster), case by case, and in total with the workload's weights.
  *
  * What counts as a claim: of every win on this branch since the first kernel, the per-case estimates
- * that its row was decided by. A win with --focus claims its own operation; the other cases count as
- * unchanged in it. A case that a win without focus did not measure (it was not in the problem yet)
+ * that its row was decided by. A win with --focus claims its own operation or case; the others count
+ * as unchanged in it. A case that a win without focus did not measure (it was not in the problem yet)
  * cannot be compared and stays out of the total. For ratchet/ only. */
 #ifndef PAWL_RATCHET_HONESTY_H
 #define PAWL_RATCHET_HONESTY_H

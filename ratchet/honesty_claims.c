@@ -57,7 +57,7 @@ static void case_claim(struct honesty_case *c, const json_t *claims, const char 
     const json_t *claim;
     double estimate;
 
-    if (focus[0] && strcmp(focus, c->op) != 0) {
+    if (focus[0] && strcmp(focus, c->op) != 0 && strcmp(focus, c->name) != 0) {
         c->n_unfocused++;
         return;
     }

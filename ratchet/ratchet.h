@@ -89,7 +89,7 @@ int ratchet_begin(struct ratchet *r);
 struct ratchet_try_options {
     const char *hypothesis; /* not empty */
     const char *author;     /* NULL = git's user.name */
-    const char *focus;      /* NULL or an operation */
+    const char *focus;      /* NULL, an operation or a case */
     const char *features;   /* NULL = all; see cpu_features_named */
     bool dry_run;
 };

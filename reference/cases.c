@@ -123,6 +123,11 @@ static const struct problem_case cases[] = {
      PARAMS(TYPE(f16), {"head_dim", 64}, {"heads", 8}, {"kv_heads", 4}, {"n", 1}, {"n_kv", 2048})},
     {TIMED("attention-q8_0-decode", "attention", 0.03, 1, MIB(32), SOME | BIT(OUTLIER)),
      PARAMS(TYPE(q8_0), {"head_dim", 64}, {"heads", 8}, {"kv_heads", 4}, {"n", 1}, {"n_kv", 2048})},
+    /* Of no weight: timed when the focus is on them. */
+    {TIMED("gemv-f16", "gemv", 0.0, 1, MIB(64), BIT(RANDOM)),
+     PARAMS(TYPE(f16), {"m", 1024}, {"k", 2048})},
+    {TIMED("gemm-f16-n64", "gemm", 0.0, 1, MIB(16), BIT(RANDOM)),
+     PARAMS(TYPE(f16), {"m", 512}, {"k", 2048}, {"n", 64})},
     {TIMED("rms_norm", "rms_norm", 0.02, 1, 0, ALL), PARAMS({"k", 2048}, {"n", 64})},
     {TIMED("quantize-q8_k", "quantize", 0.02, 1, 0, ALL),
      PARAMS(TYPE(q8_k), {"k", 2048}, {"n", 32})},

@@ -47,6 +47,11 @@ int64_t problem_param(const struct problem_case *c, const char *key, int64_t fal
     return fallback;
 }
 
+bool problem_in_focus(const struct problem_case *c, const char *focus)
+{
+    return strcmp(c->op, focus) == 0 || strcmp(c->name, focus) == 0;
+}
+
 const char *problem_pattern_name(enum problem_pattern p)
 {
     static const char *const names[PROBLEM_N_PATTERNS] = {

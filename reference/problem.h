@@ -70,6 +70,9 @@ extern const struct problem problem_shipped;
 /* Value of parameter `key`, or `fallback`. */
 int64_t problem_param(const struct problem_case *c, const char *key, int64_t fallback);
 
+/* Whether `focus` is the case's operation or its name. */
+bool problem_in_focus(const struct problem_case *c, const char *focus);
+
 enum problem_role {
     PROBLEM_INPUT,  /* data generated here; the worker sees it read-only */
     PROBLEM_OPAQUE, /* the kernel's private bytes (packed weights, KV pages): written by setup steps,

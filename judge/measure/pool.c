@@ -25,15 +25,6 @@ static bool last_step_reads(const struct problem_instance *in, uint32_t buffer)
     return false;
 }
 
-/* True when a case of operation `op` has weight. */
-static bool op_is_weighted(const char *op)
-{
-    for (size_t i = 0; i < problem_shipped.n_cases; i++)
-        if (problem_shipped.cases[i].weight > 0 && strcmp(problem_shipped.cases[i].op, op) == 0)
-            return true;
-    return false;
-}
-
 /* True when one of the first n cases is of operation `op`. */
 static bool op_is_listed(const char *op, size_t n)
 {
@@ -43,25 +34,37 @@ static bool op_is_listed(const char *op, size_t n)
     return false;
 }
 
-int judge_focus_check(const char *op)
+int judge_focus_check(const char *focus)
 {
     char known[256] = "";
 
-    if (!op || op_is_listed(op, problem_shipped.n_cases))
+    if (!focus)
         return 0;
     for (size_t i = 0; i < problem_shipped.n_cases; i++) {
-        const char *name = problem_shipped.cases[i].op;
+        const struct problem_case *c = &problem_shipped.cases[i];
         size_t used = strlen(known);
 
-        if (!op_is_listed(name, i))
-            snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", name);
+        if (problem_in_focus(c, focus))
+            return 0;
+        if (!op_is_listed(c->op, i))
+            snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", c->op);
     }
-    return err_set(ERR_USAGE, "focus %s: no such operation; there are %s", op, known);
+    return err_set(ERR_USAGE, "focus %s: no such case, nor operation; there are %s", focus, known);
+}
+
+/* True when a case in focus has weight. */
+static bool focus_is_weighted(const char *focus)
+{
+    for (size_t i = 0; i < problem_shipped.n_cases; i++)
+        if (problem_shipped.cases[i].weight > 0 &&
+            problem_in_focus(&problem_shipped.cases[i], focus))
+            return true;
+    return false;
 }
 
 static bool case_is_timed(const struct problem_case *c, const char *focus)
 {
-    return c->weight > 0 || (focus && strcmp(c->op, focus) == 0 && !op_is_weighted(focus));
+    return c->weight > 0 || (focus && problem_in_focus(c, focus) && !focus_is_weighted(focus));
 }
 
 /* The same for all instances of a case, so one of them tells. */

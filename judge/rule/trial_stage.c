@@ -38,19 +38,19 @@ int trial_weights(const struct judge_unit *unit, const char *focus, double *weig
     double sum = 0, n = 0;
 
     for (size_t i = 0; i < unit->n_cases; i++) {
-        bool counts = !focus || !strcmp(unit->cases[i].c->op, focus);
+        bool counts = !focus || problem_in_focus(unit->cases[i].c, focus);
 
         weight[i] = counts ? unit->cases[i].c->weight : 0;
         sum += weight[i];
         n += counts;
     }
     if (n == 0)
-        return err_set(ERR_USAGE, "focus: no timed case has the operation \"%s\"",
+        return err_set(ERR_USAGE, "focus: no timed case is, or has the operation, \"%s\"",
                        focus ? focus : "");
     for (size_t i = 0; i < unit->n_cases; i++) {
         if (sum > 0)
             weight[i] /= sum;
-        else if (!focus || !strcmp(unit->cases[i].c->op, focus))
+        else if (!focus || problem_in_focus(unit->cases[i].c, focus))
             weight[i] = 1 / n;
     }
     return 0;

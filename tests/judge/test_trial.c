@@ -309,6 +309,21 @@ Test(trial, focus_puts_the_weight_on_one_operation)
     judge_trial_deinit(&t);
 }
 
+Test(trial, focus_may_be_one_case)
+{
+    struct world w = quiet_world(0);
+    struct judge_trial t;
+
+    w.odd = "gemm-q4_k-n8";
+    w.odd_gain = 0.1;
+    t = run_world(&w, "gemm-q4_k-n8", 0);
+    cr_expect_eq(t.verdict, JUDGE_WIN);
+    cr_expect_float_eq(t.estimate, 0.1, 0.01);
+    judge_trial_deinit(&t);
+    cr_expect_eq(judge_focus_check("gemm-q4_k-n8"), 0);
+    cr_expect_eq(judge_focus_check("gemm-q4_k"), ERR_USAGE);
+}
+
 Test(trial, an_unknown_focus_is_refused)
 {
     struct world w = quiet_world(0);
