@@ -23,6 +23,7 @@ const char problem_description[] =
 #include "kernel/pack.inc"
 #include "kernel/matmul_scalar.inc"
 #include "kernel/matmul_block.inc"
+#include "kernel/matmul_float.inc"
 #include "kernel/matmul.inc"
 #include "kernel/rows_scalar.inc"
 #include "kernel/pages_scalar.inc"
@@ -38,6 +39,7 @@ const char problem_description[] =
 #include "kernel/math_avx2.inc"
 #include "kernel/matmul_avx2.inc"
 #include "kernel/matmul_k_quant_avx2.inc"
+#include "kernel/matmul_float_avx2.inc"
 #include "kernel/matmul_block_avx2.inc"
 #include "kernel/rows_avx2.inc"
 #include "kernel/pack_avx2.inc"
@@ -61,6 +63,7 @@ const char problem_description[] =
 #include "kernel/matmul_k_quant_avx512.inc"
 #include "kernel/matmul_block32_avx512.inc"
 #include "kernel/matmul_block256_avx512.inc"
+#include "kernel/matmul_float_avx512.inc"
 #include "kernel/rows_avx512.inc"
 #include "kernel/attention_avx512.inc"
 #include "kernel/attention_q8_0_avx512.inc"
@@ -201,6 +204,7 @@ static void tiling_matmul(const struct kernel_call *call, struct kernel_tiling *
     size_t k = (size_t)call->in[1].ne[0], n = (size_t)call->in[0].ne[1];
     size_t column = activation_bytes(type, k), block = ((size_t)COLUMN_BLOCK_KIB << 10) / column;
 
+    out->scratch_bytes = type_is_float(type) ? sizeof(struct float_scratch) : 0;
     out->tile_m = GROUP;
     out->tile_n = n < TILE_N ? (uint32_t)n : TILE_N;
     out->tile_k = type_is_float(type) ? FLOAT_SUMS : (uint32_t)type_block(type);
