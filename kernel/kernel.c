@@ -43,6 +43,7 @@ const char problem_description[] =
 #include "kernel/matmul_block_avx2.inc"
 #include "kernel/rows_avx2.inc"
 #include "kernel/pack_avx2.inc"
+#include "kernel/pages_avx2.inc"
 #include "kernel/attention_avx2.inc"
 #ifdef __clang__
 #pragma clang attribute pop
@@ -68,6 +69,7 @@ const char problem_description[] =
 #include "kernel/attention_avx512.inc"
 #include "kernel/attention_q8_0_avx512.inc"
 #include "kernel/attention_f16_avx512.inc"
+#include "kernel/pages_avx512.inc"
 #ifdef __clang__
 #pragma clang attribute pop
 #else
