@@ -45,6 +45,7 @@ const char problem_description[] =
 #include "kernel/pack_avx2.inc"
 #include "kernel/pages_avx2.inc"
 #include "kernel/attention_avx2.inc"
+#include "kernel/attention_q8_0_avx2.inc"
 #include "kernel/attention_f16_avx2.inc"
 #ifdef __clang__
 #pragma clang attribute pop
