@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * command_survey.c: `judge survey` times the problem's survey one case after the other, each beside
- * the limits measured right before it, because a shared machine has others an hour later. */
+ * command_survey.c: `judge survey` times the problem's survey one case after the other. Units take
+ * turns with the limits, because a shared machine has others a minute later; the unit whose share of
+ * its own limits is in the middle speaks for the case. */
 #include "judge/command/command.h"
 
 #include "judge/machine/machine_lock.h"
@@ -12,6 +13,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Of one case: a unit and its limits, by utilisation. */
+struct rounds {
+    uint32_t n;
+    struct bench *of;
+};
+
+static double roof_of(const struct bench *b)
+{
+    return b->cases[0].point.utilisation;
+}
+
+static int compare_roofs(const void *a, const void *b)
+{
+    double x = roof_of(a), y = roof_of(b);
+
+    return (x > y) - (x < y);
+}
 
 /* What a case reaches of each limit; 0 where it does not apply. */
 struct shares {
@@ -35,33 +54,39 @@ static struct shares shares_of(const struct bench *b)
     return s;
 }
 
-static void print_row(const struct bench *b)
+static void print_row(const struct rounds *rounds)
 {
+    const struct bench *b = &rounds->of[rounds->n / 2];
     const struct bench_case *c = &b->cases[0];
     const struct roofline_point *r = &c->point;
     int row = c->c->n_threads > 1;
     struct shares s = shares_of(b);
 
-    printf("%-30s %3u %10.1f %5.1f%% %8.1f %7.2f %6s %7.1f %6.0f %6.0f %5.2f", c->c->name,
-           c->c->n_threads, c->median_ns * 1e-3, c->spread * 100, r->gflops, r->gbps,
-           judge_peaks_level_name(r->level), b->peaks.read_gbps[row][r->level],
-           b->peaks.f32_gflops[row], b->peaks.int8_gops[row], s.read);
+    printf("%-30s %3u %10.1f %8.1f %7.2f %6s %7.1f %6.0f %6.0f %5.2f", c->c->name, c->c->n_threads,
+           c->median_ns * 1e-3, r->gflops, r->gbps, judge_peaks_level_name(r->level),
+           b->peaks.read_gbps[row][r->level], b->peaks.f32_gflops[row], b->peaks.int8_gops[row],
+           s.read);
     if (!strcmp(c->c->op, "attention"))
         printf(" %5s %5.2f", "", s.f32);
     else
         printf(" %5.2f %5s", s.int8, "");
-    printf(" %5.2f\n", r->utilisation);
+    printf(" %5.2f  %.2f..%.2f\n", r->utilisation, roof_of(&rounds->of[0]),
+           roof_of(&rounds->of[rounds->n - 1]));
     fflush(stdout);
 }
 
-static json_t *row_json(const struct bench *b)
+static json_t *row_json(const struct rounds *rounds)
 {
+    const struct bench *b = &rounds->of[rounds->n / 2];
     struct shares s = shares_of(b);
-    json_t *row = bench_json(b);
+    json_t *row = bench_json(b), *roofs = json_array();
 
     json_object_set_new(row, "of_read", json_real(s.read));
     json_object_set_new(row, "of_int8", json_real(s.int8));
     json_object_set_new(row, "of_f32", json_real(s.f32));
+    for (uint32_t i = 0; i < rounds->n; i++)
+        json_array_append_new(roofs, json_real(roof_of(&rounds->of[i])));
+    json_object_set_new(row, "utilisation_of_units", roofs);
     return row;
 }
 
@@ -70,21 +95,24 @@ static int survey_case(const struct command_line *c, struct judge_build *build,
                        const struct problem_case *timed, json_t *rows)
 {
     struct judge_options o = c->o;
-    struct bench *b = calloc(1, sizeof *b);
-    int rc;
+    struct rounds rounds = {c->n_units, calloc(c->n_units, sizeof *rounds.of)};
+    int rc = rounds.of ? 0 : err_set(ERR_NOMEM, "survey: %u units", c->n_units);
 
-    if (!b)
-        return err_set(ERR_NOMEM, "survey");
     o.timed = timed;
-    rc = bench_run(build, &o, c->n_units, b);
-    command_progress_clear();
-    if (rc == 0 && b->status == UNIT_FAILED)
-        rc = command_refusal(c, b->verdict, b->message);
-    else if (rc == 0 && rows)
-        json_array_append_new(rows, row_json(b));
-    else if (rc == 0)
-        print_row(b);
-    free(b);
+    for (uint32_t i = 0; i < rounds.n && rc == 0; i++) {
+        rc = bench_run(build, &o, 1, &rounds.of[i]);
+        command_progress_clear();
+        if (rc == 0 && rounds.of[i].status == UNIT_FAILED)
+            rc = command_refusal(c, rounds.of[i].verdict, rounds.of[i].message);
+    }
+    if (rc == 0) {
+        qsort(rounds.of, rounds.n, sizeof rounds.of[0], compare_roofs);
+        if (rows)
+            json_array_append_new(rows, row_json(&rounds));
+        else
+            print_row(&rounds);
+    }
+    free(rounds.of);
     return rc;
 }
 
@@ -96,9 +124,9 @@ int command_survey(const struct command_line *c, struct judge_build *build)
     size_t n = 0;
 
     if (rc == 0 && !rows)
-        printf("%-30s %3s %10s %6s %8s %7s %6s %7s %6s %6s %5s %5s %5s %5s\n", "case", "thr",
-               "median us", "spread", "GFLOP/s", "GB/s", "level", "read", "f32", "int8", "/read",
-               "/int8", "/f32", "roof");
+        printf("%-30s %3s %10s %8s %7s %6s %7s %6s %6s %5s %5s %5s %5s  %s\n", "case", "thr",
+               "median us", "GFLOP/s", "GB/s", "level", "read", "f32", "int8", "/read", "/int8",
+               "/f32", "roof", "units");
     for (size_t i = 0; i < problem_shipped.n_survey && rc == 0; i++)
         if (!strncmp(problem_shipped.survey[i].name, prefix, strlen(prefix))) {
             rc = survey_case(c, build, &problem_shipped.survey[i], rows);

@@ -42,7 +42,7 @@ static const char help_text[] =
     "                    a failure names repeats it; 0x... for hexadecimal\n"
     "  --case NAME       this case alone (check), or those whose names begin so (survey)\n"
     "  --replay SEED     --seed, and show the worst region side by side (check)\n"
-    "  --units N         units to measure (bench, roofline, profile; default 3)\n"
+    "  --units N         units to measure (bench, roofline, profile, survey; default 3)\n"
     "  --svg FILE        draw the roofline (roofline)\n"
     "  --out DIR         folder to write to (profile; default profiles/<code key>)\n"
     "  --deep            time every barrier and chunk as well (profile)\n"
