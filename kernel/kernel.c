@@ -202,18 +202,22 @@ static void tiling_panels(const struct kernel_call *call, uint32_t n_threads, en
     buffer_add(out, "decoded block", p.panel_bytes, div_up(p.columns, out->tile_n));
 }
 
-static void tiling_matmul(const struct kernel_call *call, struct kernel_tiling *out)
+static void tiling_matmul(const struct kernel_call *call, enum path path, struct kernel_tiling *out)
 {
     uint32_t type = call->in[1].type;
     size_t k = (size_t)call->in[1].ne[0], n = (size_t)call->in[0].ne[1];
     size_t column = activation_bytes(type, k), block = ((size_t)COLUMN_BLOCK_KIB << 10) / column;
+    bool sweeps = type_is_float(type) && path >= PATH_AVX2;
+    size_t width = sweeps ? FLOAT_SWEEP : tile_columns(type, path);
 
     out->scratch_bytes = type_is_float(type) ? sizeof(struct float_scratch) : 0;
     out->tile_m = GROUP;
-    out->tile_n = n < TILE_N ? (uint32_t)n : TILE_N;
-    out->tile_k = type_is_float(type) ? FLOAT_SUMS : (uint32_t)type_block(type);
-    out->n_vector_regs = 3 * out->tile_n + 4;
-    block = block < TILE_N ? TILE_N : block;
+    out->tile_n = (uint32_t)min_size(n, width);
+    out->tile_k = sweeps                ? FLOAT_BLOCK
+                  : type_is_float(type) ? FLOAT_SUMS
+                                        : (uint32_t)type_block(type);
+    out->n_vector_regs = 3 * (uint32_t)min_size(n, TILE_N) + 4;
+    block = block < width ? width : block;
     buffer_add(out, "weights of a group", group_bytes(type, k), div_up(n, block));
     buffer_add(out, "block of columns", min_size(n, block) * column,
                div_up((size_t)call->in[1].ne[1], GROUP));
@@ -260,7 +264,7 @@ int get_tiling_meta(const struct kernel_call *call, uint32_t n_threads, uint64_t
         if (has_panels(in[1].type, path_of(features)))
             tiling_panels(call, n_threads, path_of(features), out);
         else
-            tiling_matmul(call, out);
+            tiling_matmul(call, path_of(features), out);
         break;
     case KERNEL_ATTENTION:
         tiling_attention(call, n_threads, out);
