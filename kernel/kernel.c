@@ -238,7 +238,7 @@ static void tiling_attention(const struct kernel_call *call, uint32_t n_threads,
     out->scratch_bytes = attention_scratch_carve(&s, NULL, &unused);
     buffer_add(out, "page", s.bytes, p.n_tiles);
     buffer_add(out, "rows of a tile", out->scratch_bytes, 1);
-    out->scratch_bytes += attention_parts_bytes(&p, &s);
+    out->scratch_bytes += attention_parts_room(call, &s, n_threads);
 }
 
 int get_tiling_meta(const struct kernel_call *call, uint32_t n_threads, uint64_t features,

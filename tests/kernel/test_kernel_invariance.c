@@ -264,6 +264,40 @@ Test(kernel_invariance, splits_among_threads_are_added_as_one_thread_does)
     check_attention(&long_q8_0);
 }
 
+static size_t attention_scratch(size_t n, size_t n_kv, uint64_t features, uint32_t n_threads)
+{
+    struct kernel_tiling meta;
+    struct kernel_call call = {
+        .op = KERNEL_ATTENTION,
+        .n_in = 3,
+        .n_out = 1,
+        .in = {{.type = KERNEL_F32, .ne = {64, 8, (int64_t)n, 1}},
+               {.type = KERNEL_F16, .layout = KERNEL_PAGES, .ne = {64, 64, 2, (int64_t)n_kv / 64}},
+               {.type = KERNEL_I32, .ne = {(int64_t)n_kv / 64, 1, 1, 1}}},
+        .out = {{.type = KERNEL_F32, .ne = {64, 8, (int64_t)n, 1}}}};
+
+    call.i[KERNEL_I_POS] = (int64_t)(n_kv - n);
+    call.i[KERNEL_I_N_KV] = (int64_t)n_kv;
+    call.i[KERNEL_I_CAUSAL] = 1;
+    cr_assert(get_tiling_meta(&call, n_threads, features, &meta) == KERNEL_OK);
+    return meta.scratch_bytes;
+}
+
+/* Who runs a model asks once, for one query at the end of the context. */
+Test(kernel_invariance, scratch_of_attention_is_that_of_one_query_on_the_longest_context)
+{
+    const size_t longest = (size_t)8 << 20;
+
+    for (uint32_t threads = 1; threads <= 4; threads++) {
+        size_t most = attention_scratch(1, longest, 0, threads);
+
+        for (size_t n_kv = 64; n_kv <= longest; n_kv *= 2)
+            for (size_t n = 1; n <= 16; n++)
+                cr_expect(attention_scratch(n, n_kv, 0, threads) <= most,
+                          "%zu queries on %zu positions, %u threads", n, n_kv, threads);
+    }
+}
+
 Test(kernel_invariance, a_query_does_not_know_its_neighbours_over_q8_0_pages)
 {
     const struct problem_case prompt =
