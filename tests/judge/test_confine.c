@@ -86,7 +86,7 @@ Test(confine, nothing_is_inherited_and_nothing_can_be_typed)
 Test(confine, resources_are_limited)
 {
     cr_expect_eq(run("ulimit -t; ulimit -v; ulimit -c; ulimit -f"), 0);
-    cr_expect_str_eq(said.data, "60\n2097152\n0\n262144\n");
+    cr_expect_str_eq(said.data, "150\n2097152\n0\n262144\n");
     strbuf_clear(&said);
     cr_expect_eq(run("kill -9 $$"), 128 + 9);
 }
