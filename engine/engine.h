@@ -6,8 +6,8 @@
 #ifndef PAWL_ENGINE_H
 #define PAWL_ENGINE_H
 
-#include "engine/gguf.h"
-#include "engine/tokenizer.h"
+#include "engine/gguf/gguf.h"
+#include "engine/tokenizer/tokenizer.h"
 
 struct engine_model;
 struct engine_session;

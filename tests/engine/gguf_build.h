@@ -5,7 +5,7 @@
 #ifndef PAWL_TESTS_ENGINE_GGUF_BUILD_H
 #define PAWL_TESTS_ENGINE_GGUF_BUILD_H
 
-#include "engine/gguf.h"
+#include "engine/gguf/gguf.h"
 #include "reference/base/strbuf.h"
 
 #include <criterion/criterion.h>

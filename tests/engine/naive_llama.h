@@ -6,7 +6,7 @@
 #ifndef PAWL_TESTS_ENGINE_NAIVE_LLAMA_H
 #define PAWL_TESTS_ENGINE_NAIVE_LLAMA_H
 
-#include "engine/gguf.h"
+#include "engine/gguf/gguf.h"
 
 /* logits: [n][vocab] for ids[0..n-1] from an empty context. Keys and values are rounded to f16, as
  * a cache of that type holds them. */

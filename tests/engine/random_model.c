@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/engine/random_model.h"
 
-#include "engine/gguf.h"
+#include "engine/gguf/gguf.h"
 #include "reference/base/err.h"
 #include "reference/base/half.h"
 #include "reference/base/rng.h"

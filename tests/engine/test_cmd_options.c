@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/cmd_options.h"
+#include "engine/command/cmd_options.h"
 
 #include "reference/base/err.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/graph.h"
+#include "engine/model/graph.h"
 
 #include "reference/base/err.h"
 #include "tests/engine/tiny_model.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/commands.h"
+#include "engine/command/commands.h"
 #include "reference/base/fileio.h"
 #include "tests/engine/gguf_build.h"
 #include "tests/engine/tiny_model.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/kv_cache.h"
+#include "engine/run/kv_cache.h"
 
 #include "reference/base/err.h"
 #include "reference/base/rng.h"

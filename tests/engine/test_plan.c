@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/plan.h"
+#include "engine/run/plan.h"
 
-#include "engine/token_chain.h"
+#include "engine/run/token_chain.h"
 #include "reference/base/err.h"
 #include "reference/base/rng.h"
 #include "tests/engine/tiny_model.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/commands.h"
-#include "engine/encode.h"
-#include "engine/gguf.h"
+#include "engine/command/commands.h"
+#include "engine/quantize/encode.h"
+#include "engine/gguf/gguf.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
 #include "reference/base/half.h"

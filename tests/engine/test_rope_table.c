@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/rope_table.h"
+#include "engine/model/rope_table.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

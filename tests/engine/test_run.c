@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/commands.h"
+#include "engine/command/commands.h"
 
-#include "engine/embedded.h"
+#include "engine/embedded/embedded.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
 #include "reference/base/strbuf.h"

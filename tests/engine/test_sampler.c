@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/sampler.h"
+#include "engine/sample/sampler.h"
 
 #include "reference/base/err.h"
 #include "reference/base/rng.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/text_stream.h"
+#include "engine/tokenizer/text_stream.h"
 
 #include "reference/base/strbuf.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/token_chain.h"
+#include "engine/run/token_chain.h"
 
-#include "engine/team.h"
+#include "engine/run/team.h"
 #include "reference/base/cpu.h"
 #include "reference/base/err.h"
 #include "reference/base/rng.h"

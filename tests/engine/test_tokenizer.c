@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/tokenizer.h"
+#include "engine/tokenizer/tokenizer.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
 #include "reference/base/rng.h"

@@ -5,7 +5,7 @@
 #ifndef PAWL_TESTS_ENGINE_TINY_MODEL_H
 #define PAWL_TESTS_ENGINE_TINY_MODEL_H
 
-#include "engine/gguf.h"
+#include "engine/gguf/gguf.h"
 
 struct tiny_model {
     int64_t embed, heads, kv_heads, ffn, layers, vocab, context;

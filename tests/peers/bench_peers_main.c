@@ -6,8 +6,8 @@
  * after each section. */
 #include "tests/peers/contender.h"
 
-#include "engine/cmd_options.h"
-#include "engine/gguf.h"
+#include "engine/command/cmd_options.h"
+#include "engine/gguf/gguf.h"
 #include "judge/machine/peaks.h"
 #include "reference/base/cpu.h"
 #include "reference/base/err.h"

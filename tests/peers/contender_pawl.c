@@ -5,8 +5,8 @@
 #include "tests/peers/contender.h"
 
 #include "engine/engine.h"
-#include "engine/resident.h"
-#include "engine/team.h"
+#include "engine/model/resident.h"
+#include "engine/run/team.h"
 #include "reference/base/checked.h"
 #include "reference/base/cpu.h"
 #include "reference/base/err.h"

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * engine run: write on from a prompt. stdout carries the generated text alone. */
+#include "engine/command/cmd_options.h"
+#include "engine/command/commands.h"
+#include "engine/sample/sampler.h"
+#include "engine/tokenizer/text_stream.h"
+#include "reference/base/cpu.h"
+#include "reference/base/err.h"
+#include "reference/base/fileio.h"
+#include "reference/base/rng.h"
+#include "reference/base/strbuf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+struct run {
+    struct model_flags flags;
+    const char *prompt, *prompt_file;
+    int64_t n_predict, top_k, seed;
+    double temperature, top_p;
+    bool print_ids, no_bos;
+
+    struct engine_model *model;
+    struct engine_session *session;
+    struct sampler *sampler;
+    struct strbuf prompt_text, piece, text;
+    struct text_stream stream;
+    int32_t *ids; /* the prompt's tokens */
+    size_t n_ids;
+    size_t n_generated, n_decoded; /* chosen; chosen and evaluated */
+    double load_s, prompt_s, first_s, decode_s;
+};
+
+static const char usage[] =
+    "usage: engine run [-m FILE] [-p TEXT | -p - | -f FILE] [OPTION...]\n"
+    "Writes on from a prompt until N tokens, the end of the text, or the end of the context.\n"
+    "stdout carries the generated text alone, stderr everything else.\n";
+
+static int run_parse(struct run *r, int argc, char **argv)
+{
+    const struct option_spec specs[] = {
+        MODEL_OPTION_SPECS(&r->flags),
+        {"--prompt", "-p", OPTION_TEXT, &r->prompt, 0, 0, "TEXT", "the prompt; - reads stdin"},
+        {"--file", "-f", OPTION_TEXT, &r->prompt_file, 0, 0, "FILE", "the prompt is in FILE"},
+        {"--n-predict", "-n", OPTION_INT, &r->n_predict, 0, 1 << 24, "N",
+         "tokens to generate at most (default 128)"},
+        {"--temp", NULL, OPTION_REAL, &r->temperature, 0, 100, "T",
+         "temperature (default 0.8); 0 takes the likeliest token always"},
+        {"--top-k", NULL, OPTION_INT, &r->top_k, 0, 1 << 24, "K",
+         "draw from the K likeliest (default 40; 0: all)"},
+        {"--top-p", NULL, OPTION_REAL, &r->top_p, 1e-9, 1, "P",
+         "and of them from the likeliest that hold the share P (default 0.95)"},
+        {"--seed", NULL, OPTION_INT, &r->seed, 0, 9e15, "S",
+         "of the draws (default: another one each time)"},
+        {"--ids", NULL, OPTION_FLAG, &r->print_ids, 0, 0, NULL,
+         "print token ids instead of their text"},
+        {"--no-bos", NULL, OPTION_FLAG, &r->no_bos, 0, 0, NULL,
+         "do not begin with the BOS token even if the model wants it"},
+    };
+
+    return options_parse(specs, sizeof specs / sizeof *specs, usage, argc, argv);
+}
+
+static double now_s(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + 1e-9 * (double)ts.tv_nsec;
+}
+
+/* --- the prompt --- */
+
+static int read_stdin(struct strbuf *out)
+{
+    char block[4096];
+    ssize_t n;
+
+    while ((n = read(STDIN_FILENO, block, sizeof block)) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_set(ERR_IO, "standard input: %s", strerror(errno));
+        strbuf_add(out, block, (size_t)n);
+    }
+    return 0;
+}
+
+static int prompt_read(struct run *r)
+{
+    if (r->prompt && r->prompt_file)
+        return err_set(ERR_USAGE, "-p and -f both give a prompt: use one");
+    if (r->prompt_file)
+        return file_read(r->prompt_file, &r->prompt_text);
+    if (r->prompt && !strcmp(r->prompt, "-"))
+        return read_stdin(&r->prompt_text);
+    if (r->prompt)
+        strbuf_add(&r->prompt_text, r->prompt, strlen(r->prompt));
+    return 0;
+}
+
+static int prompt_encode(struct run *r)
+{
+    const struct tokenizer *t = engine_model_tokenizer(r->model);
+    bool bos = !r->no_bos && tokenizer_add_bos(t) && tokenizer_bos(t) >= 0;
+    int32_t *ids = NULL;
+    size_t n = 0;
+
+    TRY(tokenizer_encode(t, strbuf_str(&r->prompt_text), r->prompt_text.len, 0, &ids, &n));
+    r->ids = malloc((n + 1) * sizeof *r->ids);
+    if (!r->ids) {
+        free(ids);
+        return err_set(ERR_NOMEM, "no memory for a prompt of %zu tokens", n);
+    }
+    if (bos)
+        r->ids[r->n_ids++] = tokenizer_bos(t);
+    if (n)
+        memcpy(r->ids + r->n_ids, ids, n * sizeof *ids);
+    r->n_ids += n;
+    free(ids);
+    if (r->n_ids == 0)
+        return err_set(ERR_USAGE, "the prompt is empty and the model has no BOS token: give -p");
+    if (r->n_ids > engine_model_n_context(r->model))
+        return err_set(ERR_RANGE,
+                       "the prompt has %zu tokens, the context %u: shorten it or raise --ctx",
+                       r->n_ids, engine_model_n_context(r->model));
+    return 0;
+}
+
+/* --- generation --- */
+
+static int flush_text(struct run *r)
+{
+    size_t n = r->text.len;
+
+    if (n && (fwrite(r->text.data, 1, n, stdout) != n || fflush(stdout)))
+        return err_set(ERR_IO, "standard output: %s", strerror(errno));
+    strbuf_clear(&r->text);
+    return 0;
+}
+
+static int emit(struct run *r, int32_t id)
+{
+    const struct tokenizer *t = engine_model_tokenizer(r->model);
+    size_t skip;
+
+    if (r->print_ids) {
+        strbuf_addf(&r->text, "%d ", id);
+        return flush_text(r);
+    }
+    strbuf_clear(&r->piece);
+    TRY(tokenizer_piece(t, id, &r->piece));
+    /* At the very start of a text SentencePiece's own leading space is not part of it. */
+    skip = r->n_generated == 0 && r->prompt_text.len == 0 && tokenizer_space_prefix(t) &&
+           r->piece.len && r->piece.data[0] == ' ';
+    text_stream_push(&r->stream, strbuf_str(&r->piece) + skip, r->piece.len - skip, &r->text);
+    return flush_text(r);
+}
+
+static int generate(struct run *r)
+{
+    const struct tokenizer *t = engine_model_tokenizer(r->model);
+    double start = now_s(), first = 0;
+
+    TRY(engine_session_eval(r->session, r->ids, r->n_ids, NULL, NULL));
+    r->prompt_s = now_s() - start;
+    while (r->n_generated < (size_t)r->n_predict) {
+        int32_t id = sampler_pick(r->sampler, engine_session_logits(r->session));
+
+        if (tokenizer_is_eog(t, id))
+            break;
+        TRY(emit(r, id));
+        if (r->n_generated++ == 0) {
+            first = now_s();
+            r->first_s = first - start;
+        }
+        if (r->n_generated == (size_t)r->n_predict)
+            break;
+        if (engine_session_position(r->session) == engine_model_n_context(r->model)) {
+            fprintf(stderr, "engine run: the context of %u positions is full (--ctx)\n",
+                    engine_model_n_context(r->model));
+            break;
+        }
+        TRY(engine_session_eval(r->session, &id, 1, NULL, NULL));
+        r->n_decoded++;
+    }
+    r->decode_s = r->n_generated ? now_s() - first : 0;
+    text_stream_finish(&r->stream, &r->text);
+    if (r->print_ids)
+        strbuf_add(&r->text, "\n", 1);
+    return flush_text(r);
+}
+
+/* --- what people want to know --- */
+
+static void report_start(const struct run *r, const struct engine_options *o)
+{
+    struct gguf_string name = {"", 0};
+    char features[128];
+
+    gguf_get_string(engine_model_file(r->model), "general.name", &name);
+    cpu_features_print(o->features, features, sizeof features);
+    fprintf(stderr, "model: %s%s", r->flags.path ? r->flags.path : "built-in",
+            name.len ? ", " : "");
+    print_clean(stderr, name.data, name.len < 80 ? name.len : 80);
+    fprintf(stderr, ", %.1f MiB packed (%.1f on 2 MiB pages), context %u, loaded in %.0f ms\n",
+            (double)engine_model_packed_bytes(r->model) / 1048576,
+            (double)engine_model_huge_bytes(r->model) / 1048576, engine_model_n_context(r->model),
+            1e3 * r->load_s);
+    fprintf(stderr, "kernel: %s, build %s, features %s, threads %u\n", kernel_name,
+            engine_kernel_build_id(), features, engine_model_n_threads(r->model));
+    if (r->temperature > 0)
+        fprintf(stderr, "sampling: temperature %g, top-k %lld, top-p %g, seed %lld\n",
+                r->temperature, (long long)r->top_k, r->top_p, (long long)r->seed);
+}
+
+static double rate(size_t n, double seconds)
+{
+    return seconds > 0 ? (double)n / seconds : 0;
+}
+
+static void report_end(const struct run *r)
+{
+    struct rusage usage_now;
+
+    getrusage(RUSAGE_SELF, &usage_now);
+    fprintf(stderr, "\nprompt: %zu tokens, %.1f tokens/s\n", r->n_ids, rate(r->n_ids, r->prompt_s));
+    fprintf(stderr, "decode: %zu tokens, %.1f tokens/s\n", r->n_decoded,
+            rate(r->n_decoded, r->decode_s));
+    fprintf(stderr, "time to first token: %.1f ms\npeak memory: %.1f MiB\n", 1e3 * r->first_s,
+            (double)usage_now.ru_maxrss / 1024);
+}
+
+static int run_all(struct run *r)
+{
+    struct engine_options o;
+    double start = now_s();
+
+    TRY(model_flags_resolve(&r->flags, &o));
+    TRY(prompt_read(r));
+    TRY(model_flags_open(&r->flags, &r->model, &r->session));
+    r->load_s = now_s() - start;
+    TRY(prompt_encode(r));
+    if (r->seed < 0)
+        r->seed = (int64_t)(rng_seed_system() >> 12);
+    TRY(sampler_open(&(struct sampler_options){.temperature = r->temperature,
+                                               .top_k = (uint32_t)r->top_k,
+                                               .top_p = r->top_p,
+                                               .seed = (uint64_t)r->seed},
+                     engine_model_n_vocab(r->model), &r->sampler));
+    report_start(r, &o);
+    TRY(generate(r));
+    report_end(r);
+    return 0;
+}
+
+int run_main(int argc, char **argv)
+{
+    struct run r = {.n_predict = 128, .temperature = 0.8, .top_k = 40, .top_p = 0.95, .seed = -1};
+    int rc = run_parse(&r, argc, argv);
+
+    if (rc == 0)
+        rc = run_all(&r);
+    sampler_close(&r.sampler);
+    engine_session_close(&r.session);
+    engine_model_close(&r.model);
+    strbuf_deinit(&r.prompt_text);
+    strbuf_deinit(&r.piece);
+    strbuf_deinit(&r.text);
+    free(r.ids);
+    return rc < 0 ? command_fail(argv[0]) : 0;
+}

@@ -1,0 +1,7 @@
+SRC_engine += \
+    engine/command/cmd_bench.c \
+    engine/command/cmd_graph.c \
+    engine/command/cmd_options.c \
+    engine/command/cmd_perplexity.c \
+    engine/command/cmd_run.c \
+    engine/command/inspect.c

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/model/model.h"
+
+#include "engine/embedded/embedded.h"
+#include "engine/run/team.h"
+#include "engine/model/weight_store.h"
+#include "reference/base/err.h"
+
+#include <stdlib.h>
+
+enum {
+    MAX_CONTEXT = 1 << 24,
+    DEFAULT_MICRO_BATCH = 512,
+    OUTPUTS_AT_ONCE = 32, /* rows of logits: a large vocabulary must not make the arena large */
+};
+
+int model_file_open(const char *path, struct gguf_file **out)
+{
+    if (path)
+        return gguf_open(path, out);
+    if (engine_embedded_model_bytes == 0)
+        return err_set(ERR_USAGE, "this build carries no model: name one with -m FILE.gguf");
+    return gguf_open_memory(engine_embedded_model, engine_embedded_model_bytes, "embedded model",
+                            out);
+}
+
+int model_options_resolve(const struct engine_options *o, const struct graph *g,
+                          struct engine_options *out)
+{
+    *out = *o;
+    if (!out->n_context)
+        out->n_context =
+            g->dims[DIM_CONTEXT] < MAX_CONTEXT ? (uint32_t)g->dims[DIM_CONTEXT] : MAX_CONTEXT;
+    if (out->n_context > MAX_CONTEXT)
+        return err_set(ERR_RANGE, "a context of %u positions: at most %d", out->n_context,
+                       MAX_CONTEXT);
+    if (!out->micro_batch)
+        out->micro_batch = DEFAULT_MICRO_BATCH;
+    if (out->micro_batch > out->n_context)
+        out->micro_batch = out->n_context;
+    if (!out->kv_type)
+        out->kv_type = KERNEL_F16;
+    if (out->kv_type != KERNEL_F16 && out->kv_type != KERNEL_Q8_0)
+        return err_set(ERR_USAGE, "KV cache of type %u: say F16 or Q8_0", out->kv_type);
+    if (!out->n_threads)
+        out->n_threads = team_default_threads();
+    return 0;
+}
+
+struct plan_limits model_plan_limits(const struct engine_options *o)
+{
+    return (struct plan_limits){
+        .n_context = o->n_context,
+        .micro_batch = o->micro_batch,
+        .n_outputs = o->micro_batch < OUTPUTS_AT_ONCE ? o->micro_batch : OUTPUTS_AT_ONCE,
+        .n_threads = o->n_threads,
+        .features = o->features,
+        .kv_type = o->kv_type,
+    };
+}
+
+static int model_load(const char *path, const struct engine_options *o, struct engine_model *m)
+{
+    TRY(model_file_open(path, &m->file));
+    TRY(graph_open(m->file, &m->graph));
+    TRY(model_options_resolve(o, m->graph, &m->options));
+    TRY(tokenizer_open(m->file, &m->tokenizer));
+    if (tokenizer_n_vocab(m->tokenizer) != m->graph->dims[DIM_VOCAB])
+        return err_set(ERR_FORMAT,
+                       "tokenizer.ggml.tokens has %d entries, the model's vocabulary %lld",
+                       (int)tokenizer_n_vocab(m->tokenizer), (long long)m->graph->dims[DIM_VOCAB]);
+    return weight_store_open(m->graph, m->options.n_threads, m->options.features, true,
+                             &m->weights);
+}
+
+int engine_model_open(const char *path, const struct engine_options *o, struct engine_model **out)
+{
+    struct engine_model *m = calloc(1, sizeof *m);
+    int rc;
+
+    *out = NULL;
+    if (!m)
+        return err_set(ERR_NOMEM, "no memory for a model");
+    rc = model_load(path, o, m);
+    if (rc < 0) {
+        engine_model_close(&m);
+        return rc;
+    }
+    *out = m;
+    return 0;
+}
+
+void engine_model_close(struct engine_model **m)
+{
+    if (!*m)
+        return;
+    resident_unmap(&(*m)->weights);
+    tokenizer_close(&(*m)->tokenizer);
+    graph_close(&(*m)->graph);
+    gguf_close(&(*m)->file);
+    free(*m);
+    *m = NULL;
+}
+
+const struct gguf_file *engine_model_file(const struct engine_model *m)
+{
+    return m->file;
+}
+
+const struct tokenizer *engine_model_tokenizer(const struct engine_model *m)
+{
+    return m->tokenizer;
+}
+
+int32_t engine_model_n_vocab(const struct engine_model *m)
+{
+    return (int32_t)m->graph->dims[DIM_VOCAB];
+}
+
+uint32_t engine_model_n_context(const struct engine_model *m)
+{
+    return m->options.n_context;
+}
+
+uint32_t engine_model_n_threads(const struct engine_model *m)
+{
+    return m->options.n_threads;
+}
+
+size_t engine_model_packed_bytes(const struct engine_model *m)
+{
+    return m->weights.bytes;
+}
+
+size_t engine_model_huge_bytes(const struct engine_model *m)
+{
+    return resident_huge_bytes(&m->weights);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/model/weight_store.h"
+
+#include "engine/run/team.h"
+#include "reference/base/checked.h"
+#include "reference/base/err.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+static struct kernel_tensor source_tensor(const struct gguf_tensor *s)
+{
+    struct kernel_tensor t = {.type = s->type, .layout = KERNEL_PLAIN, .bytes = s->bytes};
+    int64_t elements = 1;
+
+    gguf_type_block(s->type, &elements, &t.nb[0]);
+    for (int i = 0; i < 4; i++)
+        t.ne[i] = s->ne[i];
+    t.nb[1] = (size_t)(s->ne[0] / elements) * t.nb[0];
+    t.nb[2] = t.nb[1] * (size_t)s->ne[1];
+    t.nb[3] = t.nb[2];
+    t.data = (void *)(uintptr_t)s->data;
+    return t;
+}
+
+static struct kernel_call pack_call(const struct graph_weight *w)
+{
+    return (struct kernel_call){
+        .op = KERNEL_PACK,
+        .n_in = 1,
+        .n_out = 1,
+        .in = {source_tensor(w->source)},
+        .out = {w->tensor},
+    };
+}
+
+/* Set the packed size of w and raise *scratch to what packing wants. */
+static int weight_measure(struct graph_weight *w, uint32_t n_threads, uint64_t features,
+                          size_t *scratch)
+{
+    struct kernel_call call = pack_call(w);
+    struct kernel_tiling tiling;
+
+    if (get_tiling_meta(&call, n_threads, features, &tiling) != KERNEL_OK)
+        return err_set(ERR_UNSUPPORTED, "tensor %s: kernel %s cannot hold type %s of [%lld, %lld]",
+                       w->source->name, kernel_name, gguf_type_name(w->source->type),
+                       (long long)w->source->ne[0], (long long)w->source->ne[1]);
+    w->tensor.bytes = tiling.opaque_bytes;
+    if (tiling.scratch_bytes > *scratch)
+        *scratch = tiling.scratch_bytes;
+    return 0;
+}
+
+static bool is_stored(const struct graph_weight *w)
+{
+    return w->source && w->rule->kind != ARCH_HOST;
+}
+
+/* Packed sizes and their sum, each rounded up to KERNEL_ALIGN as weights_pack lays them out. */
+static int weights_measure(struct graph *g, uint32_t n_threads, uint64_t features, size_t *bytes,
+                           size_t *scratch)
+{
+    *bytes = 0;
+    *scratch = 0;
+    for (uint32_t i = 0; i < g->n_weights; i++) {
+        struct graph_weight *w = &g->weights[i];
+
+        if (!is_stored(w))
+            continue;
+        if (w->rule->kind == ARCH_MATRIX)
+            TRY(weight_measure(w, n_threads, features, scratch));
+        if (!size_add(*bytes, w->tensor.bytes, bytes) || *bytes > SIZE_MAX / 2)
+            return err_set(ERR_RANGE, "tensor %s: the weights are larger than memory can be",
+                           w->source->name);
+        *bytes = size_align(*bytes, KERNEL_ALIGN);
+    }
+    return 0;
+}
+
+/* Whole pages inside the tensor: the edges may belong to a neighbour that is still to be packed. */
+static void source_drop(const struct gguf_tensor *s)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = size_align((uintptr_t)s->data, page);
+    uintptr_t to = ((uintptr_t)s->data + s->bytes) & ~(page - 1);
+
+    if (from < to)
+        madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
+static int weight_pack(struct graph_weight *w, struct team *team)
+{
+    const struct kernel_call call = pack_call(w);
+    const struct kernel_call *list[] = {&call};
+    int rc;
+
+    if (w->rule->kind == ARCH_VECTOR) {
+        graph_vector_read(w, w->tensor.data);
+        return 0;
+    }
+    rc = team_run(team, list, 1);
+    return rc < 0 ? err_wrap("packing tensor %s", w->source->name) : 0;
+}
+
+static int weights_pack(struct graph *g, struct team *team, bool drop_source, unsigned char *at)
+{
+    for (uint32_t i = 0; i < g->n_weights; i++) {
+        struct graph_weight *w = &g->weights[i];
+
+        if (!is_stored(w))
+            continue;
+        w->tensor.data = at;
+        at += size_align(w->tensor.bytes, KERNEL_ALIGN);
+        TRY(weight_pack(w, team));
+        if (drop_source)
+            source_drop(w->source);
+    }
+    return 0;
+}
+
+int weight_store_open(struct graph *g, uint32_t n_threads, uint64_t features, bool drop_source,
+                      struct resident *out)
+{
+    size_t bytes, scratch;
+    struct team *team = NULL;
+    int rc;
+
+    *out = (struct resident){0};
+    TRY(weights_measure(g, n_threads, features, &bytes, &scratch));
+    rc = team_open(n_threads, features, scratch, &team);
+    if (rc == 0)
+        rc = resident_map(bytes, "weights", out);
+    if (rc == 0)
+        rc = weights_pack(g, team, drop_source, out->data);
+    team_close(&team);
+    if (rc < 0)
+        resident_unmap(out);
+    return rc;
+}

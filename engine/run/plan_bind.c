@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Giving a plan's calls their memory once, and the batch they run on every time. */
+#include "engine/run/plan.h"
+
+#include "engine/model/rope_table.h"
+#include "reference/base/err.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+void *plan_buffer_data(const struct plan *p, uint32_t buffer)
+{
+    return p->arena + p->buffers[buffer].offset;
+}
+
+/* The frequencies are divided by them. */
+static int factors_check(const char *name, const float *factors, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!(factors[i] > 0) || !isfinite(factors[i]))
+            return err_set(ERR_FORMAT, "tensor %s: element %zu is %g, not positive and finite",
+                           name, i, (double)factors[i]);
+    return 0;
+}
+
+static int plan_fill_rope(struct plan *p)
+{
+    const struct graph *g = p->graph;
+    struct rope_frequencies f = {
+        .pairs = (size_t)g->dims[DIM_ROPE_PAIRS], .base = g->rope_base, .scale = g->rope_scale};
+    float *factors = NULL;
+    int rc = 0;
+
+    if (g->rope_factors >= 0) {
+        factors = calloc(f.pairs, sizeof *factors);
+        if (!factors)
+            return err_set(ERR_NOMEM, "no memory for %zu rotary factors", f.pairs);
+        graph_vector_read(&g->weights[g->rope_factors], factors);
+        rc = factors_check(g->weights[g->rope_factors].source->name, factors, f.pairs);
+        f.factors = factors;
+    }
+    if (!rc)
+        rope_table_fill(&f, p->limits.n_context, plan_buffer_data(p, p->rope));
+    free(factors);
+    return rc;
+}
+
+static void arg_attach(const struct plan *p, const struct kv_cache *kv, int32_t layer,
+                       const struct plan_arg *arg, struct kernel_tensor *t)
+{
+    if (arg->buffer >= 0)
+        t->data = plan_buffer_data(p, (uint32_t)arg->buffer);
+    else if (arg->weight >= 0)
+        *t = p->graph->weights[arg->weight].tensor;
+    else if (arg->role == PLAN_TABLE)
+        t->data = (void *)(uintptr_t)kv_cache_table(kv);
+    else
+        *t = kv_cache_layer(kv, (uint32_t)layer);
+}
+
+int plan_attach(struct plan *p, void *arena, struct kv_cache *kv)
+{
+    p->arena = arena;
+    for (uint32_t i = 0; i < p->n_calls; i++) {
+        struct plan_call *c = &p->calls[i];
+
+        for (uint32_t j = 0; j < c->call.n_in; j++)
+            arg_attach(p, kv, c->layer, &c->in[j], &c->call.in[j]);
+        for (uint32_t j = 0; j < c->call.n_out; j++)
+            arg_attach(p, kv, c->layer, &c->out[j], &c->call.out[j]);
+    }
+    return plan_fill_rope(p);
+}
+
+/* What bind tells every call. */
+struct batch {
+    uint32_t n;     /* tokens, or outputs */
+    uint32_t start; /* position of the first token; in the head: first token of the chunk */
+};
+
+static void arg_bind(const struct plan *p, const struct plan_arg *arg, const struct batch *batch,
+                     struct kernel_tensor *t)
+{
+    int64_t n = batch->n;
+
+    if (arg->role == PLAN_FIXED)
+        return;
+    if (arg->role == PLAN_TABLE)
+        n = (batch->start + batch->n + KERNEL_PAGE_POSITIONS - 1) / KERNEL_PAGE_POSITIONS;
+    t->ne[arg->axis] = n;
+    t->bytes = (size_t)n * t->nb[arg->axis];
+    if (p->arena && (arg->role == PLAN_ROPE || arg->role == PLAN_SLICE))
+        t->data = (unsigned char *)plan_buffer_data(p, (uint32_t)arg->buffer) +
+                  batch->start * t->nb[arg->axis];
+}
+
+static void call_bind(const struct plan *p, struct plan_call *c, const struct batch *batch)
+{
+    struct kernel_call *call = &c->call;
+
+    for (uint32_t i = 0; i < call->n_in; i++)
+        arg_bind(p, &c->in[i], batch, &call->in[i]);
+    for (uint32_t i = 0; i < call->n_out; i++)
+        arg_bind(p, &c->out[i], batch, &call->out[i]);
+    if (call->op == KERNEL_GEMV || call->op == KERNEL_GEMM)
+        call->op = batch->n == 1 ? KERNEL_GEMV : KERNEL_GEMM;
+    if (call->op == KERNEL_KV_STORE || call->op == KERNEL_ATTENTION)
+        call->i[KERNEL_I_POS] = batch->start;
+    if (call->op == KERNEL_ATTENTION)
+        call->i[KERNEL_I_N_KV] = batch->start + batch->n;
+}
+
+void plan_bind_tokens(struct plan *p, uint32_t position, uint32_t n)
+{
+    const struct batch batch = {n, position};
+
+    assert(n >= 1 && n <= p->limits.micro_batch && position + n <= p->limits.n_context);
+    for (uint32_t i = 0; i < p->n_body; i++)
+        call_bind(p, &p->calls[i], &batch);
+}
+
+void plan_bind_outputs(struct plan *p, uint32_t first, uint32_t n)
+{
+    const struct batch batch = {n, first};
+
+    assert(n >= 1 && n <= p->limits.n_outputs && first + n <= p->limits.micro_batch);
+    for (uint32_t i = p->n_body; i < p->n_calls; i++)
+        call_bind(p, &p->calls[i], &batch);
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/model/model.h"
+#include "engine/run/team.h"
+#include "reference/base/err.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct engine_session {
+    struct engine_model *model;
+    struct plan *plan;
+    struct kv_cache *kv;
+    struct team *team;
+    struct resident arena;
+    uint32_t position;   /* tokens on the timeline */
+    const float *logits; /* of the last token, in the arena; NULL: none yet */
+};
+
+static int session_make(struct engine_session *s)
+{
+    const struct engine_options *o = &s->model->options;
+    struct plan_limits limits = model_plan_limits(o);
+
+    TRY(plan_open(s->model->graph, &limits, &s->plan));
+    TRY(kv_cache_open(&s->plan->kv, &s->kv));
+    TRY(resident_map(s->plan->arena_bytes, "arena (--ctx and --micro-batch set its size)",
+                     &s->arena));
+    TRY(plan_attach(s->plan, s->arena.data, s->kv));
+    return team_open(o->n_threads, o->features, s->plan->scratch_bytes, &s->team);
+}
+
+int engine_session_open(struct engine_model *m, struct engine_session **out)
+{
+    struct engine_session *s = calloc(1, sizeof *s);
+    int rc;
+
+    *out = NULL;
+    if (!s)
+        return err_set(ERR_NOMEM, "no memory for a session");
+    s->model = m;
+    rc = session_make(s);
+    if (rc < 0) {
+        engine_session_close(&s);
+        return rc;
+    }
+    *out = s;
+    return 0;
+}
+
+void engine_session_close(struct engine_session **s)
+{
+    if (!*s)
+        return;
+    team_close(&(*s)->team);
+    resident_unmap(&(*s)->arena);
+    kv_cache_close(&(*s)->kv);
+    plan_close(&(*s)->plan);
+    free(*s);
+    *s = NULL;
+}
+
+/* --- evaluation --- */
+
+static int ids_check(const struct engine_session *s, const int32_t *ids, size_t n)
+{
+    uint32_t n_context = s->model->options.n_context;
+
+    if (n > n_context - s->position)
+        return err_set(ERR_RANGE,
+                       "%zu tokens after %u do not fit a context of %u: shorten the text or raise "
+                       "the context (--ctx)",
+                       n, s->position, n_context);
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] < 0 || ids[i] >= engine_model_n_vocab(s->model))
+            return err_set(ERR_RANGE, "token id %d at index %zu is outside the vocabulary 0..%d",
+                           ids[i], i, engine_model_n_vocab(s->model) - 1);
+    return 0;
+}
+
+static int session_body(struct engine_session *s, const int32_t *ids, uint32_t n)
+{
+    struct plan *p = s->plan;
+
+    TRY(kv_cache_reserve(s->kv, s->position + n));
+    memcpy(plan_buffer_data(p, p->ids), ids, n * sizeof *ids);
+    plan_bind_tokens(p, s->position, n);
+    TRY(team_run(s->team, p->list, p->n_body));
+    s->position += n;
+    return 0;
+}
+
+/* Whether a choice can be made from x: the contract leaves NaN and Inf to the engine. x - x is 0
+ * for what is finite and NaN for the rest, and NaN stays in a sum: no comparison stands in the way
+ * of four independent chains of additions. */
+static bool all_finite(const float *x, size_t n)
+{
+    float sum[4] = {0};
+
+    for (size_t i = 0; i + 4 <= n; i += 4)
+        for (size_t k = 0; k < 4; k++)
+            sum[k] += x[i + k] - x[i + k];
+    for (size_t i = n & ~(size_t)3; i < n; i++)
+        sum[0] += x[i] - x[i];
+    return sum[0] + sum[1] + sum[2] + sum[3] == 0;
+}
+
+/* Logits of n tokens of the last body run from `first` on; the last row stays as s->logits. */
+static int session_head(struct engine_session *s, uint32_t first, uint32_t n)
+{
+    struct plan *p = s->plan;
+    const float *logits = plan_buffer_data(p, p->logits);
+    size_t n_vocab = (size_t)engine_model_n_vocab(s->model);
+
+    plan_bind_outputs(p, first, n);
+    TRY(team_run(s->team, p->list + p->n_body, p->n_calls - p->n_body));
+    if (!all_finite(logits, n * n_vocab))
+        return err_set(ERR_FORMAT, "the logits are not finite: the weights hold NaN or Inf, or "
+                                   "their products overflow");
+    s->logits = logits + (n - 1) * n_vocab;
+    return 0;
+}
+
+/* Every token's logits of the last body run, `index` of the first, chunk by chunk. */
+static int session_each(struct engine_session *s, uint32_t n_tokens, size_t index,
+                        engine_logits_fn each, void *ctx)
+{
+    uint32_t chunk = s->plan->limits.n_outputs;
+    size_t n_vocab = (size_t)engine_model_n_vocab(s->model);
+    const float *logits = plan_buffer_data(s->plan, s->plan->logits);
+
+    for (uint32_t first = 0; first < n_tokens; first += chunk) {
+        uint32_t n = n_tokens - first < chunk ? n_tokens - first : chunk;
+
+        TRY(session_head(s, first, n));
+        for (uint32_t i = 0; i < n; i++)
+            TRY(each(ctx, index + first + i, logits + i * n_vocab));
+    }
+    return 0;
+}
+
+static int session_run(struct engine_session *s, const int32_t *ids, size_t n,
+                       engine_logits_fn each, void *ctx)
+{
+    for (size_t done = 0; done < n;) {
+        uint32_t limit = s->plan->limits.micro_batch;
+        uint32_t batch = n - done < limit ? (uint32_t)(n - done) : limit;
+
+        TRY(session_body(s, ids + done, batch));
+        if (each)
+            TRY(session_each(s, batch, done, each, ctx));
+        else if (done + batch == n)
+            TRY(session_head(s, batch - 1, 1));
+        done += batch;
+    }
+    return 0;
+}
+
+int engine_session_eval(struct engine_session *s, const int32_t *ids, size_t n,
+                        engine_logits_fn each, void *ctx)
+{
+    uint32_t start = s->position;
+    int rc;
+
+    TRY(ids_check(s, ids, n));
+    rc = session_run(s, ids, n, each, ctx);
+    if (rc < 0)
+        TRY(engine_session_truncate(s, start));
+    return rc;
+}
+
+const float *engine_session_logits(const struct engine_session *s)
+{
+    return s->logits;
+}
+
+uint32_t engine_session_position(const struct engine_session *s)
+{
+    return s->position;
+}
+
+int engine_session_truncate(struct engine_session *s, uint32_t position)
+{
+    if (position > s->position)
+        return err_set(ERR_RANGE, "cannot truncate %u tokens to %u", s->position, position);
+    kv_cache_truncate(s->kv, position);
+    s->position = position;
+    return 0;
+}
+
+void engine_session_op_ns(const struct engine_session *s, uint64_t out[KERNEL_N_OPS])
+{
+    memcpy(out, team_op_ns(s->team), KERNEL_N_OPS * sizeof *out);
+}
+
+void engine_session_op_calls(const struct engine_session *s, uint64_t out[KERNEL_N_OPS])
+{
+    memcpy(out, team_op_calls(s->team), KERNEL_N_OPS * sizeof *out);
+}

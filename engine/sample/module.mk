@@ -1,0 +1,2 @@
+SRC_engine += \
+    engine/sample/sampler.c

@@ -1,0 +1,6 @@
+SRC_engine += \
+    engine/tokenizer/text_stream.c \
+    engine/tokenizer/tokenizer.c \
+    engine/tokenizer/tokenizer_bpe.c \
+    engine/tokenizer/tokenizer_merge.c \
+    engine/tokenizer/tokenizer_spm.c
