@@ -91,6 +91,26 @@ struct q6_k_block {
     uint16_t d;        /* 208 */
 };                     /* 210 */
 
+/* Q2_K: x[j] = d * (scales[j/16] & 15) * q[j] - dmin * (scales[j/16] >> 4), q in 0..3. For half h (128
+ * weights), l in 0..31: bit pair p of qs[32h + l], lowest first, is weight 128h + 32p + l. */
+struct q2_k_block {
+    uint8_t scales[16]; /*  0 */
+    uint8_t qs[64];     /* 16 */
+    uint16_t d;         /* 80 */
+    uint16_t dmin;      /* 82 */
+};                      /* 84 */
+
+/* Q3_K: x[j] = d * (sc[j/16] - 32) * (q[j] - 4), sc in 0..63, q in 0..7. Low two bits of q as in Q2_K;
+ * bit 4h + p of hmask[l] is the third bit of weight 128h + 32p + l. sc[s]: low four bits are the low
+ * nibble of scales[s] for s < 8, the high nibble of scales[s - 8] otherwise; high two bits the pair at
+ * bit 2 * (s / 4) of scales[8 + s % 4]. */
+struct q3_k_block {
+    uint8_t hmask[32];  /*   0 */
+    uint8_t qs[64];     /*  32 */
+    uint8_t scales[12]; /*  96 */
+    uint16_t d;         /* 108 */
+};                      /* 110 */
+
 /* IQ4_XS: x[j] = d * (sc[j/32] - 32) * v[q[j]], sc in 0..63, q in 0..15, v the values of IQ4_NL;
  * 8 sub-blocks of 32. sc[s]: low four bits are nibble s & 1 of scales_l[s/2], high two bits the pair
  * at bit 2s of scales_h. Sub-block s lies in qs[16s .. 16s+15], its nibbles as those of Q4_0. */
@@ -107,6 +127,16 @@ struct tq2_0_block {
     uint8_t qs[64]; /*  0 */
     uint16_t d;     /* 64 */
 };                  /* 66 */
+
+/* TQ1_0: x[j] = d * (t - 1), t in 0..2. A byte b holds ternary digits; digit i, first the most
+ * significant, is (uint8_t)(b * 3^i) * 3 >> 8. Digit i of qs[l] is weight 32i + l for l in 0..31 and
+ * weight 160 + 16i + (l - 32) for l in 32..47, i in 0..4; digit i of qh[l] is weight 240 + 4i + l, i in
+ * 0..3. */
+struct tq1_0_block {
+    uint8_t qs[48]; /*  0 */
+    uint8_t qh[4];  /* 48 */
+    uint16_t d;     /* 52 */
+};                  /* 54 */
 
 /* Blocks of 32 with 4-bit codes: the low nibble of qs[l] is q[l], the high one q[l + 16], l in 0..15.
  * Q4_0: x[j] = d * (q[j] - 8). Q4_1: x[j] = d * q[j] + m.
@@ -164,6 +194,9 @@ struct q8_32_block {
     int8_t qs[32]; /*  8 */
 };                 /* 40 */
 
+_Static_assert(sizeof(struct q2_k_block) == 84, "Q2_K is 84 bytes");
+_Static_assert(sizeof(struct q3_k_block) == 110, "Q3_K is 110 bytes");
+_Static_assert(sizeof(struct tq1_0_block) == 54, "TQ1_0 is 54 bytes");
 _Static_assert(sizeof(struct q4_k_block) == 144, "Q4_K is 144 bytes");
 _Static_assert(sizeof(struct q5_k_block) == 176, "Q5_K is 176 bytes");
 _Static_assert(sizeof(struct q6_k_block) == 210, "Q6_K is 210 bytes");
@@ -211,7 +244,9 @@ struct kernel_tensor {
  *
  * PACK       in: W [k, m] plain weights, k a multiple of the type's block. out: the same tensor,
  *            layout PACKED, 64-byte aligned, bytes = opaque_bytes <= 1.125 x the canonical bytes of
- *            m rounded up to 16 rows. Offline; its time is reported, not scored.
+ *            m rounded up to 16 rows. W [k, m, experts]: every expert alike, one after the other, each
+ *            in an equal part of opaque_bytes that is a multiple of 64. Offline; its time is reported,
+ *            not scored.
  * GET_ROWS   in: W [k, m] packed; ids i32 [n], each in 0..m-1. out: f32 [k, n]. Bit-exact.
  * QUANTIZE   in: x f32 [k, n]. out: [k, n] Q8_K (k % 256 == 0) or Q8_32 (k % 32 == 0). Per block:
  *            amax = max|x|, in f32; amax < 2^-100: a block of zeros; else d = amax / 127, and
@@ -223,8 +258,10 @@ struct kernel_tensor {
  *            integer inside a block, f32 across blocks.
  * GEMM       as GEMV with X [k, n] (column stride nb[1]) and out f32 [m_l, n] (column stride nb[1]).
  *            Column j is bit-identical to GEMV of column j, for every n, position and team size.
- * GEMM_IDS   reserved for mixtures of experts: in[0]: X [k, n]; in[1]: W packed [k, m, experts];
- *            in[2]: i32 [used, n] expert ids; out: f32 [m, used, n].
+ * GEMM_IDS   mixtures of experts. in[0]: X [k, 1 or used, n], of the type GEMV reads; in[1..L]: W_l
+ *            packed [k, m_l, experts], all of one type; in[L+1]: ids i32 [used, n], each in
+ *            0..experts-1, those of one token distinct; out[l-1]: f32 [m_l, used, n]. Entry (u, j) is
+ *            bit-identical to GEMV of expert ids[u, j] and column X[., u or 0, j].
  * KV_STORE   in: K f32 [head_dim, kv_heads, n], V alike, page table i32. out: pages, positions
  *            POS .. POS+n-1 of every head; other slots keep their meaning. head_dim % 8 == 0.
  *            F16: round to nearest even. Q8_0: blocks of 32 along the head, the last may be short;
@@ -245,11 +282,17 @@ struct kernel_tensor {
  * ROPE       in: x f32 [head_dim, heads, n]; table f32 [2 * pairs, n]: cos and sin of pair i of token
  *            j at [2i], [2i+1]. out may equal x. STYLE 0 ("norm"): rotates elements (2i, 2i+1);
  *            STYLE 1 ("neox"): (i, i + pairs). Elements past 2 * pairs are copied.
- * GLU        in: gate f32 [k, n], up f32 [k, n]. out: act(gate) * up. ACT 0: SiLU, 1: GELU (tanh).
- *            out may equal gate or up.
+ * GLU        in: gate f32 [k, n], and up f32 [k, n] or nothing. out: act(gate) * up, or act(gate).
+ *            ACT 0: SiLU, 1: GELU (tanh), 2: GELU (erf), 3: ReLU, 4: sigmoid, 5: c * tanh(x / c),
+ *            6: c * x, with c = GAIN. out may equal gate or up.
  * SOFTMAX    in: x f32 [k, n]. out: softmax over ne[0] of SCALE * x. out may equal x.
  * ADD        in: a f32 [k, n], b f32 [k, n] or [k, 1] (broadcast). out may equal a or b.
- * ARGMAX     in: x f32 [k, n]. out: i32 [n], index of the largest, the first of equals. */
+ * ARGMAX     in: x f32 [k, n]. out: i32 [n], index of the largest, the first of equals.
+ * TOP_K      in: x f32 [k, n]. out: ids i32 [used, n], w f32 [used, n], used <= k: the largest of each
+ *            column in falling order, of equals the lower index first, and their values; with
+ *            NORMALIZE divided by their sum.
+ * MIX        in: x f32 [k, used, n], w f32 [used, n]. out: f32 [k, n], the sum over u of
+ *            w[u, j] * x[., u, j]. out may equal x where used is 1. */
 enum kernel_op {
     KERNEL_PACK = 0,
     KERNEL_GET_ROWS,
@@ -267,22 +310,26 @@ enum kernel_op {
     KERNEL_SOFTMAX,
     KERNEL_ADD,
     KERNEL_ARGMAX,
+    KERNEL_TOP_K,
+    KERNEL_MIX,
     KERNEL_N_OPS,
 };
 
 /* Indices into kernel_call.i and kernel_call.f. */
 enum {
-    KERNEL_I_POS = 0,    /* KV_STORE, KV_LOAD, ATTENTION: position of the first token */
-    KERNEL_I_N_KV = 1,   /* ATTENTION: positions stored */
-    KERNEL_I_CAUSAL = 2, /* ATTENTION: 0 or 1 */
-    KERNEL_I_WINDOW = 3, /* ATTENTION: 0 = none */
-    KERNEL_I_STYLE = 0,  /* ROPE */
-    KERNEL_I_ACT = 0,    /* GLU */
+    KERNEL_I_POS = 0,       /* KV_STORE, KV_LOAD, ATTENTION: position of the first token */
+    KERNEL_I_N_KV = 1,      /* ATTENTION: positions stored */
+    KERNEL_I_CAUSAL = 2,    /* ATTENTION: 0 or 1 */
+    KERNEL_I_WINDOW = 3,    /* ATTENTION: 0 = none */
+    KERNEL_I_STYLE = 0,     /* ROPE */
+    KERNEL_I_ACT = 0,       /* GLU */
+    KERNEL_I_NORMALIZE = 0, /* TOP_K: 0 or 1 */
 };
 enum {
     KERNEL_F_SCALE = 0,   /* ATTENTION, SOFTMAX */
     KERNEL_F_SOFTCAP = 1, /* ATTENTION: 0 = none */
     KERNEL_F_EPS = 0,     /* RMS_NORM, LAYER_NORM */
+    KERNEL_F_GAIN = 0,    /* GLU: c of activations 5 and 6 */
 };
 
 struct kernel_call {

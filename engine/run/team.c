@@ -432,6 +432,8 @@ const char *team_op_name(uint32_t op)
         [KERNEL_SOFTMAX] = "softmax",
         [KERNEL_ADD] = "add",
         [KERNEL_ARGMAX] = "argmax",
+        [KERNEL_TOP_K] = "top_k",
+        [KERNEL_MIX] = "mix",
     };
 
     return op < KERNEL_N_OPS ? names[op] : "?";
