@@ -243,6 +243,20 @@ static void tq2_0_dequantize(const unsigned char *b, float *y)
     }
 }
 
+/* TQ1_0: qs[48], qh[4], d. Five ternary digits a byte, four in those of qh (struct tq1_0_block). */
+static void tq1_0_dequantize(const unsigned char *b, float *y)
+{
+    static const uint8_t power[5] = {1, 3, 9, 27, 81};
+    float d = load_f16(b + 52);
+
+    for (int j = 0; j < 256; j++) {
+        int byte = j < 160 ? j % 32 : j < 240 ? 32 + j % 16 : 48 + j % 4;
+        int digit = j < 160 ? j / 32 : j < 240 ? (j - 160) / 16 : (j - 240) / 4;
+        uint8_t rest = (uint8_t)(b[byte] * power[digit]);
+        y[j] = (float)((rest * 3 >> 8) - 1) * d;
+    }
+}
+
 static void q8_k_dequantize(const unsigned char *b, float *y)
 {
     struct q8_k_block q;
@@ -270,6 +284,7 @@ static const struct format formats[] = {
     {KERNEL_Q5_K, KERNEL_Q8_K, "Q5_K", 256, 176, 0, 2, q5_k_dequantize},
     {KERNEL_Q6_K, KERNEL_Q8_K, "Q6_K", 256, 210, 208, 0, q6_k_dequantize},
     {KERNEL_IQ4_XS, KERNEL_Q8_K, "IQ4_XS", 256, 136, 0, 0, iq4_xs_dequantize},
+    {KERNEL_TQ1_0, KERNEL_Q8_K, "TQ1_0", 256, 54, 52, 0, tq1_0_dequantize},
     {KERNEL_TQ2_0, KERNEL_Q8_K, "TQ2_0", 256, 66, 64, 0, tq2_0_dequantize},
     {KERNEL_Q8_K, KERNEL_F32, "Q8_K", 256, 292, 0, 0, q8_k_dequantize},
     {KERNEL_Q8_32, KERNEL_F32, "Q8_32", 32, 40, 0, 0, q8_32_dequantize},

@@ -139,6 +139,33 @@ Test(formats, q8_0_knows_minus_128)
     cr_expect_eq(y[3], -0.5f);
 }
 
+/* A byte holds ceil(v * 256 / 243), v = the number that its ternary digits spell. */
+Test(formats, tq1_0_by_hand)
+{
+    struct tq1_0_block b = {.d = half_from_float(-0.5f)};
+    float y[256];
+
+    memset(b.qs, 128, sizeof b.qs); /* digits 1, 1, 1, 1, 1 */
+    memset(b.qh, 128, sizeof b.qh);
+    b.qs[3] = 226; /* 214 = 2, 1, 2, 2, 1 */
+    b.qs[33] = 1;  /* 0, 0, 0, 0, 0 */
+    b.qh[2] = 80;  /* 75 = 0, 2, 2, 1, 0 */
+    format_row_dequantize(format_find(KERNEL_TQ1_0), &b, 256, y);
+    for (int j = 0; j < 256; j++) {
+        static const float third[5] = {-0.5f, 0, -0.5f, -0.5f, 0},
+                           last[4] = {0.5f, -0.5f, -0.5f, 0};
+        float want = 0;
+
+        if (j < 160 && j % 32 == 3)
+            want = third[j / 32];
+        else if (j >= 160 && j < 240 && j % 16 == 1)
+            want = 0.5f;
+        else if (j >= 240 && j % 4 == 2)
+            want = last[(j - 240) / 4];
+        cr_expect(y[j] == want, "%d: %g", j, (double)y[j]);
+    }
+}
+
 Test(formats, tq2_0_by_hand)
 {
     struct tq2_0_block b = {.d = half_from_float(-0.5f)};
