@@ -20,6 +20,8 @@ WARN = -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wu
        -Wpointer-arith -Wcast-qual $(WERROR)
 SAN_release =
 SAN_asan = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SAN_fuzz = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SAN_coverage = --coverage
 SAN = $(SAN_$(CONFIG))
 PKGS = libgit2 sqlite3 hwloc jansson libpcre2-8 libelf libcrypto libseccomp
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
@@ -27,7 +29,8 @@ PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpapi
 CFLAGS_BASE      = -std=c11 -D_GNU_SOURCE -O2 -g -I. -pthread $(WARN) $(PKG_CFLAGS) $(SAN)
 CFLAGS_REFERENCE = $(CFLAGS_BASE) -ffp-contract=off
 CFLAGS_JUDGE     = $(CFLAGS_BASE) -ffp-contract=off
-CFLAGS_KERNEL    = $(shell cat judge/kernel.flags) -I. $(WERROR) $(SAN)
+CFLAGS_KERNEL    = $(shell cat judge/kernel.flags) -I. $(WERROR) $(SAN_KERNEL)
+SAN_KERNEL = $(if $(filter asan,$(CONFIG)),$(SAN)) # fuzzing and coverage are about the engine
 LIBS = -Wl,--as-needed $(PKG_LIBS) -lm -ldl -pthread
 
 FLAG_HASH := $(shell echo '$(CC) $(CFLAGS_BASE) $(CFLAGS_KERNEL)' | cksum | cut -d' ' -f1)
@@ -84,6 +87,7 @@ NEEDS_ledger    = $(LIB_ledger) $(LIB_reference)
 NEEDS_judge     = $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 NEEDS_ratchet   = $(LIB_ratchet) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 NEEDS_engine    = $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
+NEEDS_fuzz      = $(FUZZ_HELPERS) $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
 NEEDS_peers     = $(B)/tests/engine/random_model.o $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
 define test_program
 $(B)/bin/test-$(1): $$(call objs,$$(filter-out %_peers_main.c,$$(wildcard tests/$(1)/*.c))) $(NEEDS_$(1))
@@ -99,6 +103,37 @@ test: deps-quiet
 	$(Q)PAWL_SHARED=$(PAWL_SHARED) PAWL_BIN=$(B)/bin sh tests/run.sh $(B)/bin $(or $(T),$(TEST_SUITES))
 
 test-programs: $(TEST_BINS)
+
+# --- fuzzing: tests/fuzz/fuzz_NAME.c and its corpus, for libFuzzer here, replayed by `make test` ------
+FUZZ_TARGETS = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_HELPERS = $(call objs,tests/engine/random_model.c)
+$(B)/bin/fuzz-%: $(B)/tests/fuzz/fuzz_%.o $(NEEDS_fuzz)
+	@mkdir -p $(@D)
+	@echo "  LD    $(@F)"
+	$(Q)$(CC) $(SAN) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+fuzz-programs: $(FUZZ_TARGETS:%=$(B)/bin/fuzz-%)
+
+# In a test all targets are in one program: each is called by its file's name there.
+ifneq ($(CONFIG),fuzz)
+$(FUZZ_TARGETS:%=$(B)/tests/fuzz/fuzz_%.o): private CFLAGS_BASE += -DLLVMFuzzerTestOneInput=$(@F:.o=)
+endif
+
+## fuzz: every target under sanitizers for FUZZ_S seconds (60), two at a time (F="name ..." runs some)
+fuzz: deps-quiet
+	$(Q)sh tests/deps.sh --quiet $(DEBS_FUZZ)
+	$(Q)$(MAKE) --no-print-directory CONFIG=fuzz CC=clang fuzz-programs
+	$(Q)$(MAKE) --no-print-directory CONFIG=fuzz CC=clang fuzz-run
+fuzz-run:
+	$(Q)sh tests/fuzz/fuzz.sh $(B) $(or $(FUZZ_S),60) $(or $(F),$(FUZZ_TARGETS))
+
+## coverage: lines of engine/ that its tests reach
+coverage: deps-quiet
+	$(Q)sh tests/deps.sh --quiet $(DEBS_COVERAGE)
+	$(Q)$(MAKE) --no-print-directory CONFIG=coverage coverage-run
+coverage-run: all test-programs
+	$(Q)find $(B) -name '*.gcda' -delete
+	$(Q)PAWL_SHARED=$(PAWL_SHARED) PAWL_BIN=$(B)/bin sh tests/run.sh $(B)/bin $(filter engine fuzz,$(TEST_SUITES))
+	$(Q)gcovr --root . --filter '^engine/' --object-directory $(B) --sort-percentage --print-summary
 
 # --- the zoo: cheats with the verdicts that must catch them, and their honest twins -----------------
 $(B)/bin/zoo: $(call objs,$(wildcard tests/zoo/*.c)) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
@@ -152,6 +187,8 @@ DEBS = gcc binutils make pkg-config git libgit2-dev libcriterion-dev libpapi-dev
        libjansson-dev libpcre2-dev libseccomp-dev libelf-dev libssl-dev
 DEBS_LINT = clang-format clang-tidy cppcheck universal-ctags
 DEBS_PROFILE = gnuplot-nox llvm
+DEBS_FUZZ = clang
+DEBS_COVERAGE = gcovr
 
 ## deps: install what is missing with apt-get, sudo when not root (LINT=1, PROFILE=1: their tools too)
 deps:
@@ -192,4 +229,4 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
-.PHONY: all test test-programs controls deps deps-quiet check-deps demo asan lint format clean help zoo bench-peers
+.PHONY: all test test-programs controls deps deps-quiet check-deps demo asan lint format clean help zoo bench-peers fuzz fuzz-programs fuzz-run coverage coverage-run
