@@ -18,6 +18,9 @@ struct engine_options {
     uint32_t n_context;   /* positions; 0 = what the model was trained for */
     uint32_t micro_batch; /* tokens computed at once in prefill; 0 = 512 */
     uint32_t kv_type;     /* KERNEL_F16 (default when 0 is given too) or KERNEL_Q8_0 */
+    uint32_t n_sessions;  /* of a family that can be full at once, sharing nothing; 0 = 1. What a
+                           * session and its forks hold together must fit n_sessions contexts;
+                           * memory is taken when a page is first used. */
 };
 
 /* Load the model in `path` (NULL: the embedded one): map, check, resolve the graph, pack the
@@ -40,25 +43,52 @@ size_t engine_model_huge_bytes(const struct engine_model *m); /* of these, on 2 
 int engine_session_open(struct engine_model *m, struct engine_session **out);
 void engine_session_close(struct engine_session **s);
 
+/* A session like `parent`, with the same tokens and logits, that goes its own way from there. The
+ * two are a family: they share the KV pages of the tokens they have in common, and either may be
+ * driven, forked again or closed without the other, by another thread too; only while one forks or
+ * adopts, the session it reads must be at rest. No page is copied before one of them writes on in a
+ * page that both hold. A fork answers bit for bit as a fresh session given the same tokens.
+ * Errors: as engine_session_open. */
+int engine_session_fork(const struct engine_session *parent, struct engine_session **out);
+
+/* Forget s's tokens and hold the first n_tokens of `from`, of the same family: a fork without
+ * opening anything, for beams that change places and prompts that many share. Logits come along
+ * when it is all of them. Errors: ERR_USAGE for another family, ERR_RANGE. */
+int engine_session_adopt(struct engine_session *s, const struct engine_session *from,
+                         uint32_t n_tokens);
+
 /* Append n tokens to the timeline, micro-batch by micro-batch. Logits are kept for the last token,
  * or with `each` also handed out for every token (index in this call, logits f32 [n_vocab],
  * borrowed until it returns; a negative answer stops the evaluation). Logits depend on the tokens
  * alone: not on the micro-batch, the chunks a text is given in, or the number of threads. Errors:
- * ERR_RANGE when the context is full or an id is outside the vocabulary; ERR_FORMAT when the logits
- * are not finite; and what `each` answered. After an error the timeline is as it was before. */
+ * ERR_RANGE when the context or the family's KV cache is full or an id is outside the vocabulary;
+ * ERR_FORMAT when the logits are not finite; and what `each` answered. After an error the timeline
+ * is as it was before. */
 typedef int (*engine_logits_fn)(void *ctx, size_t index, const float *logits);
 int engine_session_eval(struct engine_session *s, const int32_t *ids, size_t n,
                         engine_logits_fn each, void *ctx);
 
 /* Logits of the last token of the last evaluation: f32 [n_vocab], borrowed until the next one; NULL
- * before the first. */
+ * before the first, and after one that failed on its way. */
 const float *engine_session_logits(const struct engine_session *s);
 
 /* Tokens on the timeline. */
 uint32_t engine_session_position(const struct engine_session *s);
 
-/* Forget everything from `position` on (0 = start again). */
+/* The tokens on the timeline: i32 [engine_session_position], borrowed, the same address always. */
+const int32_t *engine_session_tokens(const struct engine_session *s);
+
+/* Forget everything from `position` on (0 = start again). Error: ERR_RANGE. */
 int engine_session_truncate(struct engine_session *s, uint32_t position);
+
+/* Make room in a full context: drop the n_drop tokens after the first n_keep. What follows them is
+ * evaluated again at its new place, so that the session answers as a fresh one given the tokens
+ * that are left. (Keys that are rotated anew where they lie would save that work, but every layer
+ * above the first has also read the dropped tokens through attention: the timeline would depend on
+ * its past, and on a kernel's rounding, and could not be saved as tokens.) With half of the context
+ * dropped at a time, a token generated costs one more in prefill. Errors: ERR_RANGE; those of
+ * engine_session_eval, after which the first n_keep tokens are left. */
+int engine_session_shift(struct engine_session *s, uint32_t n_keep, uint32_t n_drop);
 
 /* Of each operation (enum kernel_op) so far: wall-clock nanoseconds, waiting for the other threads
  * included, and kernel calls. What a caller's clock shows beyond their sum is the engine's own. */

@@ -42,6 +42,11 @@ int model_options_resolve(const struct engine_options *o, const struct graph *g,
         out->kv_type = KERNEL_F16;
     if (out->kv_type != KERNEL_F16 && out->kv_type != KERNEL_Q8_0)
         return err_set(ERR_USAGE, "KV cache of type %u: say F16 or Q8_0", out->kv_type);
+    if (!out->n_sessions)
+        out->n_sessions = 1;
+    if (out->n_sessions > INT32_MAX / out->n_context)
+        return err_set(ERR_RANGE, "%u sessions of %u positions are too many", out->n_sessions,
+                       out->n_context);
     if (!out->n_threads)
         out->n_threads = team_default_threads();
     return 0;

@@ -2,6 +2,7 @@ SRC_engine += \
     engine/run/cores.c \
     engine/run/kernel_id.c \
     engine/run/kv_cache.c \
+    engine/run/kv_pool.c \
     engine/run/plan.c \
     engine/run/plan_arena.c \
     engine/run/plan_bind.c \

@@ -57,7 +57,7 @@ static void arg_attach(const struct plan *p, const struct kv_cache *kv, int32_t 
     else if (arg->role == PLAN_TABLE)
         t->data = (void *)(uintptr_t)kv_cache_table(kv);
     else
-        *t = kv_cache_layer(kv, (uint32_t)layer);
+        *t = kv_pool_layer(kv_cache_pool(kv), (uint32_t)layer);
 }
 
 int plan_attach(struct plan *p, void *arena, struct kv_cache *kv)

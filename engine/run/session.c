@@ -13,24 +13,45 @@ struct engine_session {
     struct kv_cache *kv;
     struct team *team;
     struct resident arena;
+    int32_t *ids;        /* [n_context]: the timeline, `position` of them valid */
     uint32_t position;   /* tokens on the timeline */
     const float *logits; /* of the last token, in the arena; NULL: none yet */
 };
 
-static int session_make(struct engine_session *s)
+/* The pool is the family's, or a new one when it is NULL. */
+static int session_pages(struct engine_session *s, struct kv_pool *family)
+{
+    const struct engine_options *o = &s->model->options;
+    struct kv_shape shape = s->plan->kv;
+    struct kv_pool *pool = family;
+    int rc;
+
+    shape.n_pages *= o->n_sessions;
+    if (!family)
+        TRY(kv_pool_open(&shape, &pool));
+    rc = kv_cache_open(pool, o->n_context, &s->kv);
+    if (!family)
+        kv_pool_release(&pool);
+    return rc;
+}
+
+static int session_make(struct engine_session *s, struct kv_pool *family)
 {
     const struct engine_options *o = &s->model->options;
     struct plan_limits limits = model_plan_limits(o);
 
     TRY(plan_open(s->model->graph, &limits, &s->plan));
-    TRY(kv_cache_open(&s->plan->kv, &s->kv));
+    TRY(session_pages(s, family));
     TRY(resident_map(s->plan->arena_bytes, "arena (--ctx and --micro-batch set its size)",
                      &s->arena));
     TRY(plan_attach(s->plan, s->arena.data, s->kv));
+    s->ids = calloc(o->n_context, sizeof *s->ids);
+    if (!s->ids)
+        return err_set(ERR_NOMEM, "no memory for %u tokens", o->n_context);
     return team_open(o->n_threads, o->features, s->plan->scratch_bytes, &s->team);
 }
 
-int engine_session_open(struct engine_model *m, struct engine_session **out)
+static int session_open(struct engine_model *m, struct kv_pool *family, struct engine_session **out)
 {
     struct engine_session *s = calloc(1, sizeof *s);
     int rc;
@@ -39,13 +60,24 @@ int engine_session_open(struct engine_model *m, struct engine_session **out)
     if (!s)
         return err_set(ERR_NOMEM, "no memory for a session");
     s->model = m;
-    rc = session_make(s);
+    rc = session_make(s, family);
     if (rc < 0) {
         engine_session_close(&s);
         return rc;
     }
     *out = s;
     return 0;
+}
+
+int engine_session_open(struct engine_model *m, struct engine_session **out)
+{
+    return session_open(m, NULL, out);
+}
+
+int engine_session_fork(const struct engine_session *parent, struct engine_session **out)
+{
+    TRY(session_open(parent->model, kv_cache_pool(parent->kv), out));
+    return engine_session_adopt(*out, parent, parent->position);
 }
 
 void engine_session_close(struct engine_session **s)
@@ -56,6 +88,7 @@ void engine_session_close(struct engine_session **s)
     resident_unmap(&(*s)->arena);
     kv_cache_close(&(*s)->kv);
     plan_close(&(*s)->plan);
+    free((*s)->ids);
     free(*s);
     *s = NULL;
 }
@@ -86,6 +119,7 @@ static int session_body(struct engine_session *s, const int32_t *ids, uint32_t n
     memcpy(plan_buffer_data(p, p->ids), ids, n * sizeof *ids);
     plan_bind_tokens(p, s->position, n);
     TRY(team_run(s->team, p->list, p->n_body));
+    memmove(s->ids + s->position, ids, n * sizeof *ids);
     s->position += n;
     return 0;
 }
@@ -139,6 +173,12 @@ static int session_each(struct engine_session *s, uint32_t n_tokens, size_t inde
     return 0;
 }
 
+static void session_cut(struct engine_session *s, uint32_t position)
+{
+    kv_cache_truncate(s->kv, position);
+    s->position = position;
+}
+
 static int session_run(struct engine_session *s, const int32_t *ids, size_t n,
                        engine_logits_fn each, void *ctx)
 {
@@ -164,8 +204,10 @@ int engine_session_eval(struct engine_session *s, const int32_t *ids, size_t n,
 
     TRY(ids_check(s, ids, n));
     rc = session_run(s, ids, n, each, ctx);
-    if (rc < 0)
-        TRY(engine_session_truncate(s, start));
+    if (rc < 0) {
+        session_cut(s, start);
+        s->logits = NULL;
+    }
     return rc;
 }
 
@@ -179,13 +221,53 @@ uint32_t engine_session_position(const struct engine_session *s)
     return s->position;
 }
 
+const int32_t *engine_session_tokens(const struct engine_session *s)
+{
+    return s->ids;
+}
+
 int engine_session_truncate(struct engine_session *s, uint32_t position)
 {
     if (position > s->position)
         return err_set(ERR_RANGE, "cannot truncate %u tokens to %u", s->position, position);
-    kv_cache_truncate(s->kv, position);
-    s->position = position;
+    session_cut(s, position);
     return 0;
+}
+
+int engine_session_adopt(struct engine_session *s, const struct engine_session *from,
+                         uint32_t n_tokens)
+{
+    size_t n_vocab = (size_t)engine_model_n_vocab(s->model);
+    float *logits = plan_buffer_data(s->plan, s->plan->logits);
+
+    if (kv_cache_pool(s->kv) != kv_cache_pool(from->kv))
+        return err_set(ERR_USAGE, "a session can take over tokens of its own family alone: fork it "
+                                  "from the session that has them");
+    if (n_tokens > from->position)
+        return err_set(ERR_RANGE, "cannot take over %u tokens of %u", n_tokens, from->position);
+    kv_cache_share(s->kv, from->kv, n_tokens);
+    memmove(s->ids, from->ids, n_tokens * sizeof *s->ids);
+    s->position = n_tokens;
+    if (s == from)
+        return 0;
+    s->logits = n_tokens == from->position && from->logits ? logits : NULL;
+    if (s->logits)
+        memcpy(logits, from->logits, n_vocab * sizeof *logits);
+    return 0;
+}
+
+int engine_session_shift(struct engine_session *s, uint32_t n_keep, uint32_t n_drop)
+{
+    int32_t *tail = s->ids + n_keep;
+    uint32_t n_tail;
+
+    if (n_drop == 0 || n_keep > s->position || n_drop > s->position - n_keep)
+        return err_set(ERR_RANGE, "cannot drop %u tokens after the first %u of %u", n_drop, n_keep,
+                       s->position);
+    n_tail = s->position - n_keep - n_drop;
+    memmove(tail, tail + n_drop, n_tail * sizeof *tail);
+    session_cut(s, n_keep);
+    return n_tail ? engine_session_eval(s, tail, n_tail, NULL, NULL) : 0;
 }
 
 void engine_session_op_ns(const struct engine_session *s, uint64_t out[KERNEL_N_OPS])
