@@ -26,7 +26,10 @@ static void options_help(const struct option_spec *specs, size_t n, const char *
                      o->value ? o->value : "");
         else
             snprintf(left, sizeof left, "%s", o->value);
-        printf("  %-24s %s\n", left, o->help);
+        printf("  %-24s ", left);
+        for (const char *c = o->help; *c; c++)
+            *c == '\n' ? printf("\n%27s", "") : putchar(*c);
+        putchar('\n');
     }
 }
 

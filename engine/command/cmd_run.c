@@ -3,12 +3,11 @@
  * engine run: write on from a prompt. stdout carries the generated text alone. */
 #include "engine/command/cmd_options.h"
 #include "engine/command/commands.h"
-#include "engine/sample/sampler.h"
+#include "engine/command/sampler_flags.h"
 #include "engine/tokenizer/text_stream.h"
 #include "reference/base/cpu.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
-#include "reference/base/rng.h"
 #include "reference/base/strbuf.h"
 
 #include <errno.h>
@@ -21,14 +20,13 @@
 
 struct run {
     struct model_flags flags;
+    struct sampler_flags sampling;
     const char *prompt, *prompt_file;
-    int64_t n_predict, top_k, seed;
-    double temperature, top_p;
+    int64_t n_predict;
     bool print_ids, no_bos;
 
     struct engine_model *model;
     struct engine_session *session;
-    struct sampler *sampler;
     struct strbuf prompt_text, piece, text;
     struct text_stream stream;
     int32_t *ids; /* the prompt's tokens */
@@ -50,14 +48,7 @@ static int run_parse(struct run *r, int argc, char **argv)
         {"--file", "-f", OPTION_TEXT, &r->prompt_file, 0, 0, "FILE", "the prompt is in FILE"},
         {"--n-predict", "-n", OPTION_INT, &r->n_predict, 0, 1 << 24, "N",
          "tokens to generate at most (default 128)"},
-        {"--temp", NULL, OPTION_REAL, &r->temperature, 0, 100, "T",
-         "temperature (default 0.8); 0 takes the likeliest token always"},
-        {"--top-k", NULL, OPTION_INT, &r->top_k, 0, 1 << 24, "K",
-         "draw from the K likeliest (default 40; 0: all)"},
-        {"--top-p", NULL, OPTION_REAL, &r->top_p, 1e-9, 1, "P",
-         "and of them from the likeliest that hold the share P (default 0.95)"},
-        {"--seed", NULL, OPTION_INT, &r->seed, 0, 9e15, "S",
-         "of the draws (default: another one each time)"},
+        SAMPLER_OPTION_SPECS(&r->sampling),
         {"--ids", NULL, OPTION_FLAG, &r->print_ids, 0, 0, NULL,
          "print token ids instead of their text"},
         {"--no-bos", NULL, OPTION_FLAG, &r->no_bos, 0, 0, NULL,
@@ -166,15 +157,19 @@ static int emit(struct run *r, int32_t id)
 static int generate(struct run *r)
 {
     const struct tokenizer *t = engine_model_tokenizer(r->model);
+    struct sampler *sampler = r->sampling.sampler;
     double start = now_s(), first = 0;
 
+    sampler_prompt(sampler, r->ids, r->n_ids);
     TRY(engine_session_eval(r->session, r->ids, r->n_ids, NULL, NULL));
     r->prompt_s = now_s() - start;
     while (r->n_generated < (size_t)r->n_predict) {
-        int32_t id = sampler_pick(r->sampler, engine_session_logits(r->session));
+        int32_t id;
 
+        TRY(sampler_pick(sampler, engine_session_logits(r->session), &id));
         if (tokenizer_is_eog(t, id))
             break;
+        TRY(sampler_accept(sampler, id));
         TRY(emit(r, id));
         if (r->n_generated++ == 0) {
             first = now_s();
@@ -215,9 +210,7 @@ static void report_start(const struct run *r, const struct engine_options *o)
             1e3 * r->load_s);
     fprintf(stderr, "kernel: %s, build %s, features %s, threads %u\n", kernel_name,
             engine_kernel_build_id(), features, engine_model_n_threads(r->model));
-    if (r->temperature > 0)
-        fprintf(stderr, "sampling: temperature %g, top-k %lld, top-p %g, seed %lld\n",
-                r->temperature, (long long)r->top_k, r->top_p, (long long)r->seed);
+    sampler_flags_print(&r->sampling, stderr);
 }
 
 static double rate(size_t n, double seconds)
@@ -247,13 +240,7 @@ static int run_all(struct run *r)
     TRY(model_flags_open(&r->flags, &r->model, &r->session));
     r->load_s = now_s() - start;
     TRY(prompt_encode(r));
-    if (r->seed < 0)
-        r->seed = (int64_t)(rng_seed_system() >> 12);
-    TRY(sampler_open(&(struct sampler_options){.temperature = r->temperature,
-                                               .top_k = (uint32_t)r->top_k,
-                                               .top_p = r->top_p,
-                                               .seed = (uint64_t)r->seed},
-                     engine_model_n_vocab(r->model), &r->sampler));
+    TRY(sampler_flags_open(&r->sampling, r->model));
     report_start(r, &o);
     TRY(generate(r));
     report_end(r);
@@ -262,12 +249,14 @@ static int run_all(struct run *r)
 
 int run_main(int argc, char **argv)
 {
-    struct run r = {.n_predict = 128, .temperature = 0.8, .top_k = 40, .top_p = 0.95, .seed = -1};
-    int rc = run_parse(&r, argc, argv);
+    struct run r = {.n_predict = 128};
+    int rc;
 
+    sampler_flags_init(&r.sampling);
+    rc = run_parse(&r, argc, argv);
     if (rc == 0)
         rc = run_all(&r);
-    sampler_close(&r.sampler);
+    sampler_flags_deinit(&r.sampling);
     engine_session_close(&r.session);
     engine_model_close(&r.model);
     strbuf_deinit(&r.prompt_text);

@@ -4,4 +4,5 @@ SRC_engine += \
     engine/command/cmd_options.c \
     engine/command/cmd_perplexity.c \
     engine/command/cmd_run.c \
-    engine/command/inspect.c
+    engine/command/inspect.c \
+    engine/command/sampler_flags.c

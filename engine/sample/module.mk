@@ -1,2 +1,9 @@
 SRC_engine += \
-    engine/sample/sampler.c
+    engine/sample/candidates.c \
+    engine/sample/sampler.c \
+    engine/sample/stage_dry.c \
+    engine/sample/stage_mirostat.c \
+    engine/sample/stage_penalties.c \
+    engine/sample/stage_temperature.c \
+    engine/sample/stage_truncation.c \
+    engine/sample/vocabulary.c
