@@ -126,11 +126,9 @@ static bool supported(const struct kernel_call *call)
         return block && call->in[1].ne[0] % (int64_t)block == 0 &&
                call->in[0].type == activation_type(call->in[1].type);
     case KERNEL_GEMM_IDS:
-    case KERNEL_TOP_K:
-    case KERNEL_MIX:
         return false;
     case KERNEL_GLU:
-        return call->n_in == 2 && call->i[KERNEL_I_ACT] <= 1;
+        return call->i[KERNEL_I_ACT] >= 0 && call->i[KERNEL_I_ACT] < KERNEL_N_ACTS;
     case KERNEL_KV_STORE:
     case KERNEL_KV_LOAD:
     case KERNEL_ATTENTION:
@@ -170,6 +168,7 @@ int kernel_fn(const struct kernel_call *call, const struct kernel_team *team)
         break;
     case KERNEL_GLU:
     case KERNEL_ADD:
+    case KERNEL_MIX:
         element_wise(call, team, path);
         break;
     default:

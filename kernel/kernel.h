@@ -283,8 +283,7 @@ struct kernel_tensor {
  *            j at [2i], [2i+1]. out may equal x. STYLE 0 ("norm"): rotates elements (2i, 2i+1);
  *            STYLE 1 ("neox"): (i, i + pairs). Elements past 2 * pairs are copied.
  * GLU        in: gate f32 [k, n], and up f32 [k, n] or nothing. out: act(gate) * up, or act(gate).
- *            ACT 0: SiLU, 1: GELU (tanh), 2: GELU (erf), 3: ReLU, 4: sigmoid, 5: c * tanh(x / c),
- *            6: c * x, with c = GAIN. out may equal gate or up.
+ *            ACT one of enum kernel_act, c = GAIN. out may equal gate or up.
  * SOFTMAX    in: x f32 [k, n]. out: softmax over ne[0] of SCALE * x. out may equal x.
  * ADD        in: a f32 [k, n], b f32 [k, n] or [k, 1] (broadcast). out may equal a or b.
  * ARGMAX     in: x f32 [k, n]. out: i32 [n], index of the largest, the first of equals.
@@ -324,6 +323,16 @@ enum {
     KERNEL_I_STYLE = 0,     /* ROPE */
     KERNEL_I_ACT = 0,       /* GLU */
     KERNEL_I_NORMALIZE = 0, /* TOP_K: 0 or 1 */
+};
+enum kernel_act {
+    KERNEL_ACT_SILU = 0,
+    KERNEL_ACT_GELU = 1,     /* 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) */
+    KERNEL_ACT_GELU_ERF = 2, /* 0.5 x (1 + erf(x / sqrt(2))) */
+    KERNEL_ACT_RELU = 3,
+    KERNEL_ACT_SIGMOID = 4,
+    KERNEL_ACT_SOFTCAP = 5, /* c * tanh(x / c) */
+    KERNEL_ACT_SCALE = 6,   /* c * x */
+    KERNEL_N_ACTS,
 };
 enum {
     KERNEL_F_SCALE = 0,   /* ATTENTION, SOFTMAX */

@@ -286,9 +286,18 @@ static void draw_row_flags(struct drawing *d, const char *op, int64_t k)
         set(d, "style", style);
         say(d, style ? "-neox-pairs%d" : "-norm-pairs%d", (int)pairs);
     } else if (!strcmp(op, "glu")) {
-        int64_t act = between(d, 0, 1);
+        static const char *const names[KERNEL_N_ACTS] = {"silu",    "gelu",    "gelu-erf", "relu",
+                                                         "sigmoid", "softcap", "scale"};
+        int64_t act = between(d, 0, KERNEL_N_ACTS - 1), single = between(d, 0, 1);
         set(d, "act", act);
-        say(d, act ? "-gelu" : "-silu");
+        set(d, "single", single);
+        set(d, "gain_milli", between(d, 100, 60000));
+        say(d, single ? "-%s-single" : "-%s", names[act]);
+    } else if (!strcmp(op, "top_k") || !strcmp(op, "mix")) {
+        int64_t used = between(d, 1, *op == 't' ? smaller(k, 20) : 16);
+        set(d, "used", used);
+        set(d, "normalize", between(d, 0, 1));
+        say(d, "-%d", (int)used);
     } else if (!strcmp(op, "softmax")) {
         set(d, "scale_milli", between(d, 50, 3000));
     } else if (!strcmp(op, "add")) {
@@ -300,8 +309,8 @@ static void draw_row_flags(struct drawing *d, const char *op, int64_t k)
 
 static void draw_rows_op(struct drawing *d)
 {
-    static const char *const ops[] = {"rms_norm", "layer_norm", "rope",  "glu",
-                                      "softmax",  "add",        "argmax"};
+    static const char *const ops[] = {"rms_norm", "layer_norm", "rope",  "glu", "softmax",
+                                      "add",      "argmax",     "top_k", "mix"};
     const char *op = PICK(d, ops);
     int64_t k = once_in(d, 6) ? between(d, 1000, 5000) : between(d, 1, 300);
     int64_t n = once_in(d, 3) ? 1 : draw_columns(d);

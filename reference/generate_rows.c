@@ -15,7 +15,7 @@ enum kernel_op problem__rows_op(const char *op)
     } ops[] = {
         {"rms_norm", KERNEL_RMS_NORM}, {"layer_norm", KERNEL_LAYER_NORM}, {"rope", KERNEL_ROPE},
         {"glu", KERNEL_GLU},           {"softmax", KERNEL_SOFTMAX},       {"add", KERNEL_ADD},
-        {"argmax", KERNEL_ARGMAX},
+        {"argmax", KERNEL_ARGMAX},     {"top_k", KERNEL_TOP_K},           {"mix", KERNEL_MIX},
     };
 
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
@@ -54,19 +54,23 @@ static void plant_ties(struct problem_instance *in, struct rng *r, uint32_t buff
     }
 }
 
-/* The second operand by operation: weights, table, up, addend; and an optional third. */
+/* The second operand by operation: weights, table, up, addend; and an optional third. Of an `up`
+ * there may be none. */
 static void rows_operands(struct problem_instance *in, enum kernel_op op, uint32_t operand[3],
                           uint32_t *n_operands)
 {
     const struct problem_case *c = in->c;
     int64_t k = problem_param(c, "k", 0), n = problem_param(c, "n", 1);
-    int64_t heads = problem_param(c, "heads", 1);
+    int64_t heads = problem_param(c, "heads", 1), used = problem_param(c, "used", 1);
 
-    operand[0] = op == KERNEL_ROPE
-                     ? problem__buffer_add(in, "x", PROBLEM_INPUT, KERNEL_F32, k, heads, n)
-                     : problem__buffer_add(in, "x", PROBLEM_INPUT, KERNEL_F32, k, n, 1);
+    if (op == KERNEL_ROPE || op == KERNEL_MIX)
+        operand[0] = problem__buffer_add(in, "x", PROBLEM_INPUT, KERNEL_F32, k,
+                                         op == KERNEL_MIX ? used : heads, n);
+    else
+        operand[0] = problem__buffer_add(in, "x", PROBLEM_INPUT, KERNEL_F32, k, n, 1);
     *n_operands = 1;
-    if (op == KERNEL_SOFTMAX || op == KERNEL_ARGMAX)
+    if (op == KERNEL_SOFTMAX || op == KERNEL_ARGMAX || op == KERNEL_TOP_K ||
+        problem_param(c, "single", 0))
         return;
     *n_operands = 2;
     if (op == KERNEL_RMS_NORM || op == KERNEL_LAYER_NORM)
@@ -76,6 +80,8 @@ static void rows_operands(struct problem_instance *in, enum kernel_op op, uint32
                                          2 * problem_param(c, "pairs", k / 2), n, 1);
     else if (op == KERNEL_GLU)
         operand[1] = problem__buffer_add(in, "up", PROBLEM_INPUT, KERNEL_F32, k, n, 1);
+    else if (op == KERNEL_MIX)
+        operand[1] = problem__buffer_add(in, "w", PROBLEM_INPUT, KERNEL_F32, used, n, 1);
     else
         operand[1] = problem__buffer_add(in, "b", PROBLEM_INPUT, KERNEL_F32, k,
                                          problem_param(c, "broadcast", 0) ? 1 : n, 1);
@@ -85,16 +91,25 @@ static void rows_operands(struct problem_instance *in, enum kernel_op op, uint32
     }
 }
 
-static uint32_t rows_output(struct problem_instance *in, enum kernel_op op)
+/* One output; two of TOP_K. Returns how many. */
+static uint32_t rows_outputs(struct problem_instance *in, enum kernel_op op, uint32_t y[2])
 {
     int64_t k = problem_param(in->c, "k", 0), n = problem_param(in->c, "n", 1);
+    int64_t used = problem_param(in->c, "used", 1);
 
+    if (op == KERNEL_TOP_K) {
+        y[0] = problem__buffer_add(in, "ids", PROBLEM_OUTPUT, KERNEL_I32, used, n, 1);
+        y[1] = problem__buffer_add(in, "w", PROBLEM_OUTPUT, KERNEL_F32, used, n, 1);
+        return 2;
+    }
     if (op == KERNEL_ARGMAX)
-        return problem__buffer_add(in, "y", PROBLEM_OUTPUT, KERNEL_I32, n, 1, 1);
-    if (op == KERNEL_ROPE)
-        return problem__buffer_add(in, "y", PROBLEM_OUTPUT, KERNEL_F32, k,
+        y[0] = problem__buffer_add(in, "y", PROBLEM_OUTPUT, KERNEL_I32, n, 1, 1);
+    else if (op == KERNEL_ROPE)
+        y[0] = problem__buffer_add(in, "y", PROBLEM_OUTPUT, KERNEL_F32, k,
                                    problem_param(in->c, "heads", 1), n);
-    return problem__buffer_add(in, "y", PROBLEM_OUTPUT, KERNEL_F32, k, n, 1);
+    else
+        y[0] = problem__buffer_add(in, "y", PROBLEM_OUTPUT, KERNEL_F32, k, n, 1);
+    return 1;
 }
 
 /* Under the smallest normal number in every other row, where adding is exact still and the largest
@@ -126,8 +141,12 @@ static void rows_params(const struct problem_case *c, enum kernel_op op, struct 
 {
     if (op == KERNEL_ROPE)
         call->i[KERNEL_I_STYLE] = problem_param(c, "style", 0);
-    if (op == KERNEL_GLU)
+    if (op == KERNEL_GLU) {
         call->i[KERNEL_I_ACT] = problem_param(c, "act", 0);
+        call->f[KERNEL_F_GAIN] = (float)problem_param(c, "gain_milli", 0) / 1000.0f;
+    }
+    if (op == KERNEL_TOP_K)
+        call->i[KERNEL_I_NORMALIZE] = problem_param(c, "normalize", 0);
     if (op == KERNEL_SOFTMAX)
         call->f[KERNEL_F_SCALE] = (float)problem_param(c, "scale_milli", 1000) / 1000.0f;
     if (op == KERNEL_RMS_NORM || op == KERNEL_LAYER_NORM)
@@ -138,22 +157,24 @@ int problem__rows_generate(struct problem_instance *in, struct rng *r)
 {
     enum kernel_op op = problem__rows_op(in->c->op);
     int64_t k = problem_param(in->c, "k", 0), pairs = problem_param(in->c, "pairs", k / 2);
-    uint32_t operand[3], n_operands, y;
+    int64_t used = problem_param(in->c, "used", 1);
+    uint32_t operand[3], n_operands, y[2], n_y;
     struct problem_step *s;
 
-    if (k < 1 || problem_param(in->c, "n", 1) < 1 ||
-        (op == KERNEL_ROPE && (pairs < 1 || 2 * pairs > k)))
-        return err_set(ERR_USAGE, "case %s: k, n or pairs out of range", in->c->name);
+    if (k < 1 || problem_param(in->c, "n", 1) < 1 || used < 1 ||
+        (op == KERNEL_ROPE && (pairs < 1 || 2 * pairs > k)) || (op == KERNEL_TOP_K && used > k))
+        return err_set(ERR_USAGE, "case %s: k, n, pairs or used out of range", in->c->name);
     rows_operands(in, op, operand, &n_operands);
-    y = rows_output(in, op);
+    n_y = rows_outputs(in, op, y);
     TRY(problem__instance_allocate(in));
     problem__fill_rows(in, r, operand[0], in->pattern);
     if (op == KERNEL_LAYER_NORM && in->pattern == PROBLEM_CANCEL)
         shift_rows(in, operand[0], 64.0f);
     if (in->pattern == PROBLEM_TINY &&
-        (op == KERNEL_ADD || op == KERNEL_ROPE || op == KERNEL_ARGMAX))
+        (op == KERNEL_ADD || op == KERNEL_ROPE || op == KERNEL_ARGMAX ||
+         (op == KERNEL_TOP_K && !problem_param(in->c, "normalize", 0))))
         shrink_rows(in, operand[0]);
-    if (op == KERNEL_ARGMAX)
+    if (op == KERNEL_ARGMAX || op == KERNEL_TOP_K)
         plant_ties(in, r, operand[0]);
     for (uint32_t i = 1; i < n_operands; i++) {
         if (op == KERNEL_ROPE)
@@ -169,7 +190,8 @@ int problem__rows_generate(struct problem_instance *in, struct rng *r)
     s = problem__step_add(in, op);
     for (uint32_t i = 0; i < n_operands; i++)
         problem__step_in(s, operand[i]);
-    problem__step_out(s, y);
+    for (uint32_t i = 0; i < n_y; i++)
+        problem__step_out(s, y[i]);
     rows_params(in->c, op, &s->call);
     return 0;
 }

@@ -116,7 +116,7 @@ problem__generate_fn problem__matmul_generate, problem__get_rows_generate,
     problem__quantize_generate, problem__kv_generate, problem__attention_generate,
     problem__rows_generate;
 problem__expect_fn problem__matmul_expect, problem__get_rows_expect, problem__quantize_expect,
-    problem__kv_expect, problem__attention_expect, problem__rows_expect;
+    problem__kv_expect, problem__attention_expect, problem__rows_expect, problem__rank_expect;
 problem__work_fn problem__matmul_work, problem__get_rows_work, problem__quantize_work,
     problem__kv_work, problem__attention_work, problem__rows_work;
 problem__pool_fn problem__matmul_pool, problem__get_rows_pool, problem__quantize_pool,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * oracle_rows.c: norms, RoPE, GLU, softmax, add and argmax in double, row by row. A row function
- * fills elements [lo, hi) of one row; magnitudes are those of reference/tolerance.h. */
+ * oracle_rows.c: norms, RoPE, GLU, softmax, add and mix in double, row by row. A row
+ * function fills elements [lo, hi) of one row; magnitudes are those of reference/tolerance.h. */
 #include "reference/operators.h"
 
 #include "reference/tolerance.h"
@@ -106,22 +106,67 @@ static void rope_row(struct row_span *s)
     }
 }
 
+/* act(g) and the magnitude its error is measured by. */
+static double activation(enum kernel_act act, double g, double c, double *magnitude)
+{
+    double steep = 1.0 + TOLERANCE_ROWS_EXP_SLOPE * fabs(g), t, y;
+
+    switch (act) {
+    case KERNEL_ACT_GELU:
+    case KERNEL_ACT_GELU_ERF:
+        t = act == KERNEL_ACT_GELU_ERF
+                ? erf(g * sqrt(0.5))
+                : tanh(sqrt(2.0 / 3.14159265358979323846) * (g + 0.044715 * g * g * g));
+        *magnitude = 0.5 * fabs(g) * (1.0 + fabs(t));
+        return 0.5 * g * (1.0 + t);
+    case KERNEL_ACT_SILU:
+    case KERNEL_ACT_SIGMOID:
+        y = (act == KERNEL_ACT_SILU ? g : 1.0) / (1.0 + exp(-g));
+        *magnitude = fabs(y) * steep;
+        return y;
+    case KERNEL_ACT_RELU:
+        y = fmax(g, 0.0);
+        break;
+    case KERNEL_ACT_SOFTCAP:
+        y = c * tanh(g / c);
+        break;
+    default:
+        y = c * g;
+    }
+    *magnitude = fabs(y);
+    return y;
+}
+
 static void glu_row(struct row_span *s)
 {
-    const float *up = operand(s, 1, s->row);
-    bool gelu = s->step->call.i[KERNEL_I_ACT];
+    const float *up = s->step->call.n_in > 1 ? operand(s, 1, s->row) : NULL;
+    enum kernel_act act = (enum kernel_act)s->step->call.i[KERNEL_I_ACT];
 
     for (size_t j = s->lo; j < s->hi; j++) {
-        double g = s->x[j], u = up[j];
+        double g = s->x[j], u = up ? up[j] : 1.0, magnitude;
         double flush = TOLERANCE_EXP_FLUSH * (1.0 + fabs(g)) * (1.0 + fabs(u));
-        if (gelu) {
-            double t = tanh(sqrt(2.0 / 3.14159265358979323846) * (g + 0.044715 * g * g * g));
-            expect_relative(s, j, 0.5 * g * (1.0 + t) * u, 0.5 * fabs(g * u) * (1.0 + fabs(t)),
-                            flush);
-        } else {
-            double y = g / (1.0 + exp(-g)) * u;
-            expect_relative(s, j, y, fabs(y) * (1.0 + TOLERANCE_ROWS_EXP_SLOPE * fabs(g)), flush);
+        double y = activation(act, g, s->step->call.f[KERNEL_F_GAIN], &magnitude);
+
+        expect_relative(s, j, y * u, magnitude * fabs(u), flush);
+    }
+}
+
+/* x: the first of `used` rows that follow each other. */
+static void mix_row(struct row_span *s)
+{
+    size_t used = (size_t)s->in->buffers[s->step->in[0]].tensor.ne[1];
+    const float *w = operand(s, 1, s->row);
+
+    for (size_t j = s->lo; j < s->hi; j++) {
+        double sum = 0.0, magnitude = 0.0;
+
+        for (size_t u = 0; u < used; u++) {
+            double term = (double)w[u] * operand(s, 0, s->row * used + u)[j];
+
+            sum += term;
+            magnitude += fabs(term);
         }
+        expect_ulp(s, j, sum, magnitude, TOLERANCE_MIX(used));
     }
 }
 
@@ -161,6 +206,7 @@ static bool depends_on_spoiled(const struct row_span *s, size_t j)
     switch (s->step->call.op) {
     case KERNEL_GLU:
     case KERNEL_ADD:
+    case KERNEL_MIX:
         return !isfinite(s->x[j]);
     case KERNEL_ROPE:
         pairs = (size_t)s->in->buffers[s->step->in[1]].tensor.ne[0] / 2;
@@ -168,26 +214,6 @@ static bool depends_on_spoiled(const struct row_span *s, size_t j)
         return !isfinite(s->x[j]) || (j < 2 * pairs && !isfinite(s->x[partner]));
     default: /* on all of the row */
         return true;
-    }
-}
-
-/* Elements are rows here: one index each. */
-static void argmax_expect(const struct problem_instance *in, const struct problem__range *range,
-                          struct problem_expect *out)
-{
-    uint32_t buffer = problem__last_step(in)->in[0];
-    size_t k = (size_t)in->buffers[buffer].tensor.ne[0];
-
-    out->exact = true;
-    for (size_t i = 0; i < range->count; i++) {
-        const float *x = problem__row(in, buffer, range->first + i);
-        int32_t best = 0;
-        for (size_t j = 1; j < k; j++)
-            if (x[j] > x[best])
-                best = (int32_t)j;
-        memcpy(out->bytes + i * sizeof best, &best, sizeof best);
-        if (problem__row_spoiled(in, buffer, range->first + i, 0, k))
-            problem__expect_anything(out, i);
     }
 }
 
@@ -204,6 +230,8 @@ static void (*row_function(enum kernel_op op))(struct row_span *)
         return glu_row;
     case KERNEL_SOFTMAX:
         return softmax_row;
+    case KERNEL_MIX:
+        return mix_row;
     default:
         return add_row;
     }
@@ -213,28 +241,29 @@ int problem__rows_expect(struct problem_instance *in, const struct problem__rang
                          struct problem_expect *out)
 {
     struct row_span s = {.in = in, .step = problem__last_step(in)};
+    const struct kernel_tensor *x = &in->buffers[s.step->in[0]].tensor;
     enum kernel_op op = s.step->call.op;
     size_t end = range->first + range->count;
+    size_t rows_of_one = op == KERNEL_MIX ? (size_t)x->ne[1] : 1; /* that make one of the output */
 
-    if (op == KERNEL_ARGMAX) {
-        argmax_expect(in, range, out);
-        return 0;
-    }
-    s.k = (size_t)in->buffers[s.step->in[0]].tensor.ne[0];
+    s.k = (size_t)x->ne[0];
     for (size_t i = range->first; i < end; i += s.hi - s.lo) {
         s.row = i / s.k;
         s.lo = i % s.k;
         s.hi = end - i < s.k - s.lo ? s.lo + (end - i) : s.k;
-        s.x = operand(&s, 0, s.row);
+        s.x = operand(&s, 0, s.row * rows_of_one);
         s.want = out->want + (i - range->first);
         s.bound = out->bound + (i - range->first);
         s.unit = out->unit + (i - range->first);
         row_function(op)(&s);
-        if (!problem__row_spoiled(in, s.step->in[0], s.row, 0, s.k))
-            continue;
-        for (size_t j = s.lo; j < s.hi; j++)
-            if (depends_on_spoiled(&s, j))
-                problem__expect_anything(out, i + j - s.lo - range->first);
+        for (size_t u = 0; u < rows_of_one; u++) {
+            s.x = operand(&s, 0, s.row * rows_of_one + u);
+            if (!problem__row_spoiled(in, s.step->in[0], s.row * rows_of_one + u, 0, s.k))
+                continue;
+            for (size_t j = s.lo; j < s.hi; j++)
+                if (depends_on_spoiled(&s, j))
+                    problem__expect_anything(out, i + j - s.lo - range->first);
+        }
     }
     return 0;
 }

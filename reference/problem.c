@@ -22,12 +22,28 @@ struct family {
             problem__##name##_pool                                                                 \
     }
 
+/* Row operations whose results are places. */
+#define RANKS(op)                                                                                  \
+    {                                                                                              \
+        op, problem__rows_generate, problem__rank_expect, problem__rows_work, problem__rows_pool   \
+    }
+
 static const struct family families[] = {
-    FAMILY("gemv", matmul),       FAMILY("gemm", matmul),     FAMILY("get_rows", get_rows),
-    FAMILY("quantize", quantize), FAMILY("kv", kv),           FAMILY("attention", attention),
-    FAMILY("rms_norm", rows),     FAMILY("layer_norm", rows), FAMILY("rope", rows),
-    FAMILY("glu", rows),          FAMILY("softmax", rows),    FAMILY("add", rows),
-    FAMILY("argmax", rows),
+    FAMILY("gemv", matmul),
+    FAMILY("gemm", matmul),
+    FAMILY("get_rows", get_rows),
+    FAMILY("quantize", quantize),
+    FAMILY("kv", kv),
+    FAMILY("attention", attention),
+    FAMILY("rms_norm", rows),
+    FAMILY("layer_norm", rows),
+    FAMILY("rope", rows),
+    FAMILY("glu", rows),
+    FAMILY("softmax", rows),
+    FAMILY("add", rows),
+    FAMILY("mix", rows),
+    RANKS("argmax"),
+    RANKS("top_k"),
 };
 
 static const struct family *family_find(const struct problem_case *c)

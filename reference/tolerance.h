@@ -7,7 +7,8 @@
  * x) and min terms (dmin * min * x) of a weight count as two terms, so that their cancellation
  * costs nobody.
  *
- * Exact, byte for byte: QUANTIZE, GET_ROWS, KV_LOAD of KV_STORE, ARGMAX. Their arithmetic is fixed
+ * Exact, byte for byte: QUANTIZE, GET_ROWS, KV_LOAD of KV_STORE, ARGMAX, the places of TOP_K; as
+ * numbers its weights without NORMALIZE. Their arithmetic is fixed
  * by kernel.h down to the last rounding, and everything after them depends on it. */
 #ifndef PAWL_TOLERANCE_H
 #define PAWL_TOLERANCE_H
@@ -53,13 +54,15 @@ static inline double tolerance_matmul_additions(const struct format *f, double k
  * in bf16 or f16 misses it by far. */
 #define TOLERANCE_ATTENTION_NMSE 1e-10
 
-/* RMS_NORM, LAYER_NORM, SOFTMAX, GLU: |y - ref| <= 1e-5 M. Some hundred f32 roundings or a
+/* RMS_NORM, LAYER_NORM, SOFTMAX, GLU, TOP_K with NORMALIZE: |y - ref| <= 1e-5 M. Some hundred f32 roundings or a
  * polynomial exp stay well below. The magnitude M:
  *   RMS_NORM    |ref|: a sum of squares cannot cancel.
  *   LAYER_NORM  (|x| + mean|x|) |w| / sd + |b|: the mean may cancel, and x - mean does.
  *   SOFTMAX     ref (1 + max|s| / 16), s = SCALE x: exp makes the rounding of s a relative error.
- *   GLU SiLU    |ref| (1 + |gate| / 16): the same reason.
- *   GLU GELU    |gate| (1 + |tanh|) |up| / 2: 1 + tanh cancels for negative gates. */
+ *   GLU SiLU    |ref| (1 + |gate| / 16): the same reason; sigmoid likewise.
+ *   GLU GELU    |gate| (1 + |tanh|) |up| / 2: 1 + tanh cancels for negative gates; 1 + erf likewise.
+ *   GLU others  |ref|.
+ *   TOP_K       |ref| sum|w| / |sum w|: weights of both signs may cancel. */
 #define TOLERANCE_ROWS           1e-5
 #define TOLERANCE_ROWS_EXP_SLOPE (1.0 / 16.0)
 
@@ -70,6 +73,10 @@ static inline double tolerance_matmul_additions(const struct format *f, double k
 /* ROPE: |y - ref| <= 4 ulp(S), S = |x cos| + |x' sin|: two products and an addition round three
  * times by half an ulp. Elements past the rotated pairs are copies: exact. */
 #define TOLERANCE_ROPE 4.0
+
+/* MIX: |y - ref| <= (1 + u/2) ulp(S), S = sum of |w x| over the u rows: u products, whose half ulps
+ * make one of S, and u - 1 sums. */
+#define TOLERANCE_MIX(used) (1.0 + (double)(used) / 2.0)
 
 /* ADD: one ulp(|a| + |b|); it is a single rounding. */
 #define TOLERANCE_ADD 1.0

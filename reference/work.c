@@ -166,13 +166,17 @@ int problem__attention_work(const struct problem_case *c, struct problem_work *o
 
 size_t problem__rows_pool(const struct problem_case *c)
 {
+    int64_t used = strcmp(c->op, "mix") ? 1 : problem_param(c, "used", 1);
+
     return (size_t)(4 * problem_param(c, "k", 0) * problem_param(c, "n", 1) *
-                    problem_param(c, "heads", 1));
+                    problem_param(c, "heads", 1) * used);
 }
 
 int problem__rows_work(const struct problem_case *c, struct problem_work *out)
 {
+    static const double act_flops[KERNEL_N_ACTS] = {3.0, 8.0, 5.0, 0.0, 3.0, 3.0, 1.0};
     double k = param(c, "k", 0), n = param(c, "n", 1), values = k * n * param(c, "heads", 1);
+    double used = param(c, "used", 1), two = param(c, "single", 0) > 0.0 ? 0.0 : 1.0;
     double pairs = param(c, "pairs", problem_param(c, "k", 0) / 2);
 
     out->bytes_read = out->bytes_written = 4.0 * values;
@@ -189,10 +193,18 @@ int problem__rows_work(const struct problem_case *c, struct problem_work *out)
         out->flops_f32 = 6.0 * pairs * n * param(c, "heads", 1);
         out->bytes_read += 8.0 * pairs * n;
         break;
-    case KERNEL_GLU: /* SiLU: exp, add, divide, multiply; GELU: a cubic, tanh, add, two multiplies
-                      */
-        out->flops_f32 = (problem_param(c, "act", 0) ? 9.0 : 4.0) * values;
-        out->bytes_read *= 2.0;
+    case KERNEL_GLU: /* SiLU: exp, add, divide; GELU: a cubic, tanh, add, two multiplies; and one for
+                      * what is gated */
+        out->flops_f32 = (act_flops[problem_param(c, "act", 0)] + two) * values;
+        out->bytes_read *= 1.0 + two;
+        break;
+    case KERNEL_MIX: /* a multiply and an add for each row but the first */
+        out->flops_f32 = (2.0 * used - 1.0) * values;
+        out->bytes_read = 4.0 * used * (values + n);
+        break;
+    case KERNEL_TOP_K: /* compares; and a sum and its quotients */
+        out->flops_f32 = param(c, "normalize", 0) > 0.0 ? (2.0 * used - 1.0) * n : 0.0;
+        out->bytes_written = 8.0 * used * n;
         break;
     case KERNEL_SOFTMAX: /* scale, subtract, exp, add, divide */
         out->flops_f32 = 5.0 * values;

@@ -323,8 +323,7 @@ static void in_place_agrees(struct run *r, uint64_t path, uint32_t which)
     memcpy(copy, t->data, t->bytes);
     cr_assert_eq(t->bytes, call.out[0].bytes);
     t->data = copy;
-    for (size_t i = 0; i < 4; i++)
-        cr_assert_eq(t->nb[i], call.out[0].nb[i]);
+    cr_assert_eq(t->nb[1], call.out[0].nb[1]);
     call.out[0].data = copy;
     cr_assert(run_call(&call, path, 2) == KERNEL_OK);
     cr_expect(!memcmp(copy, r->tensor[r->in->steps[r->in->n_steps - 1].out[0]].data, t->bytes),
@@ -336,8 +335,9 @@ static void in_place_agrees(struct run *r, uint64_t path, uint32_t which)
 static void columns_alone_agree(struct run *r, uint64_t path)
 {
     struct kernel_call all = run_last_call(r), one;
-    uint32_t d = all.op == KERNEL_ROPE ? 2 : 1;
-    char *y = malloc(all.out[0].nb[d]);
+    uint32_t d = all.op == KERNEL_ROPE || all.op == KERNEL_MIX ? 2 : 1;
+    uint32_t dy = all.op == KERNEL_ROPE ? 2 : 1;
+    char *y = malloc(all.out[0].nb[dy]);
 
     for (size_t j = 0; j < (size_t)all.in[0].ne[d]; j++) {
         one = all;
@@ -349,10 +349,10 @@ static void columns_alone_agree(struct run *r, uint64_t path)
             one.in[i].ne[di] = 1;
             one.in[i].data = (char *)all.in[i].data + j * all.in[i].nb[di];
         }
-        one.out[0].ne[d] = 1;
+        one.out[0].ne[dy] = 1;
         one.out[0].data = y;
         cr_assert(run_call(&one, path, 1) == KERNEL_OK);
-        cr_expect(!memcmp(y, (char *)all.out[0].data + j * all.out[0].nb[d], all.out[0].nb[d]),
+        cr_expect(!memcmp(y, (char *)all.out[0].data + j * all.out[0].nb[dy], all.out[0].nb[dy]),
                   "%s: column %zu, features %#lx", r->in->c->name, j, (unsigned long)path);
     }
     free(y);
@@ -391,6 +391,8 @@ Test(kernel_invariance, rows_are_independent_and_work_in_place)
         {ROWS_CASE("layer_norm", {"bias", 1}), 1},
         {ROWS_CASE("glu", {"act", 0}), 2},
         {ROWS_CASE("glu", {"act", 1}), 2},
+        {ROWS_CASE("glu", {"act", KERNEL_ACT_GELU_ERF}, {"single", 1}), 1},
+        {ROWS_CASE("glu", {"act", KERNEL_ACT_SOFTCAP}, {"gain_milli", 2000}), 2},
         {ROWS_CASE("softmax", {"scale_milli", 500}), 1},
         {ROWS_CASE("add", {"broadcast", 0}), 2},
         {ROWS_CASE("add", {"broadcast", 1}), 1},
@@ -403,6 +405,10 @@ Test(kernel_invariance, rows_are_independent_and_work_in_place)
          .op = "rope",
          .params = {{"k", 72}, {"n", 5}, {"heads", 3}, {"pairs", 27}, {"style", 1}}},
     };
+    const struct problem_case mix[] = {
+        {.name = "mix 1", .op = "mix", .params = {{"k", 1101}, {"n", 5}, {"used", 1}}},
+        {.name = "mix 5", .op = "mix", .params = {{"k", 1101}, {"n", 5}, {"used", 5}}},
+    };
     const struct problem_case quantize = {
         .name = "quantize",
         .op = "quantize",
@@ -414,4 +420,6 @@ Test(kernel_invariance, rows_are_independent_and_work_in_place)
     check_rows(&rope[0], 1);
     check_rows(&rope[1], 1);
     check_rows(&quantize, 0);
+    check_rows(&mix[0], 1);
+    check_rows(&mix[1], 0);
 }

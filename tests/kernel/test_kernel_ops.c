@@ -74,12 +74,14 @@ AGREES(glu)
 AGREES(softmax)
 AGREES(add)
 AGREES(argmax)
+AGREES(top_k)
+AGREES(mix)
 
 Test(kernel_ops, every_operation_of_the_table_has_a_test_here)
 {
     static const char *const tested[] = {"gemv",      "gemm",     "get_rows",   "quantize", "kv",
                                          "attention", "rms_norm", "layer_norm", "rope",     "glu",
-                                         "softmax",   "add",      "argmax"};
+                                         "softmax",   "add",      "argmax",     "top_k",    "mix"};
 
     for (size_t i = 0; i < problem_shipped.n_cases; i++) {
         bool found = false;
@@ -105,6 +107,9 @@ Test(kernel_ops, refuses_what_it_cannot_do_before_writing)
     cr_expect(run_call(&call, 0, 1) == KERNEL_UNSUPPORTED);
     call.op = KERNEL_GEMM_IDS;
     cr_expect(run_call(&call, KERNEL_CPU_AVX2, 2) == KERNEL_UNSUPPORTED);
+    call.op = KERNEL_GLU;
+    call.i[KERNEL_I_ACT] = KERNEL_N_ACTS;
+    cr_expect(run_call(&call, 0, 1) == KERNEL_UNSUPPORTED);
     call.op = KERNEL_N_OPS;
     cr_expect(run_call(&call, 0, 1) == KERNEL_UNSUPPORTED);
 }

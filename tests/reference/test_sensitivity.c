@@ -28,6 +28,8 @@ static void pair_open(struct pair *p, const struct problem_case *c, uint64_t see
     oracle_generate(c, seed, PROBLEM_RANDOM, &p->good);
     oracle_generate(c, seed, PROBLEM_RANDOM, &p->bad);
     p->buffer = oracle_output_buffer(&p->good);
+    while (p->good.buffers[p->buffer].tensor.type == KERNEL_I32) /* exact: see the last test */
+        p->buffer++;
     oracle_output_open(&p->good, p->buffer, &p->want);
     p->got = malloc(p->want.count * sizeof *p->got);
     oracle_output_values(&p->want, p->got);
@@ -458,6 +460,49 @@ Test(sensitivity, style_and_activation_matter)
     expect_parameter_matters("rope-80x3-norm-part", KERNEL_I_STYLE, 1, "the other style");
     expect_parameter_matters("glu-172x3-silu", KERNEL_I_ACT, 1, "GELU");
     expect_parameter_matters("glu-768x2-gelu", KERNEL_I_ACT, 0, "SiLU");
+    expect_parameter_matters("glu-172x3-gelu-erf", KERNEL_I_ACT, KERNEL_ACT_GELU,
+                             "GELU by its tanh");
+    expect_parameter_matters("glu-77x3-relu", KERNEL_I_ACT, KERNEL_ACT_SILU, "SiLU");
+    expect_parameter_matters("glu-33x2-sigmoid-single", KERNEL_I_ACT, KERNEL_ACT_SILU, "SiLU");
+    expect_parameter_matters("glu-4099x2-softcap-single", KERNEL_I_ACT, KERNEL_ACT_RELU, "ReLU");
+    expect_parameter_matters("top_k-128x7-8", KERNEL_I_NORMALIZE, 0, "plain weights");
+}
+
+/* A cap that is left out of small values, a gain that went through f16. */
+Test(sensitivity, gains_matter_in_every_element)
+{
+    struct pair p;
+    const float *g;
+
+    pair_open(&p, oracle_case("glu-4099x2-softcap-single"), 1);
+    g = p.good.buffers[0].tensor.data;
+    for (size_t i = 0; i < p.want.count; i++)
+        p.got[i] = fabsf(g[i]) < 0.5f ? g[i] : p.got[i];
+    expect_rejected(&p, "no softcap below 0.5");
+    pair_close(&p);
+    pair_open(&p, oracle_case("glu-640x3-scale-single"), 1);
+    call(&p)->f[KERNEL_F_GAIN] = half_to_float(half_from_float(call(&p)->f[KERNEL_F_GAIN]));
+    take_and_expect_rejected(&p, "a gain in f16");
+    pair_close(&p);
+}
+
+Test(sensitivity, a_dropped_or_swapped_row_of_a_mixture_fails)
+{
+    static const char *const names[] = {"mix-2048x2-2", "mix-1101x5-8", "mix-5x1-16"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct pair p;
+        float *w, first;
+        pair_open(&p, oracle_case(names[i]), 1);
+        w = p.bad.buffers[1].tensor.data;
+        first = w[0];
+        w[0] = 0.0f;
+        take_and_expect_rejected(&p, "a row left out");
+        w[0] = w[1];
+        w[1] = first;
+        take_and_expect_rejected(&p, "weights swapped");
+        pair_close(&p);
+    }
 }
 
 /* sigmoid(1.702 g) is near enough to GELU for some programs, not here. */
@@ -477,8 +522,8 @@ Test(sensitivity, quick_gelu_fails)
 
 Test(sensitivity, softmax_add_and_rope_catch_small_errors)
 {
-    static const char *const names[] = {"softmax-4000x1", "softmax-33x3", "add-77x3",
-                                        "add-256x5-broadcast", "rope-128x33-norm"};
+    static const char *const names[] = {"softmax-4000x1",      "softmax-33x3",     "add-77x3",
+                                        "add-256x5-broadcast", "rope-128x33-norm", "mix-1101x5-8"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct pair p;
@@ -498,7 +543,7 @@ Test(sensitivity, softmax_add_and_rope_catch_small_errors)
 Test(sensitivity, one_flipped_bit_fails_where_bytes_are_exact)
 {
     static const char *const names[] = {"quantize-q8_k-768x5", "get_rows-q4_k-33x512",
-                                        "kv-q8_0-h80-three-stores", "argmax-77x3"};
+                                        "kv-q8_0-h80-three-stores", "argmax-77x3", "top_k-60x3-4"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct problem_instance in;

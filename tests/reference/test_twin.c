@@ -74,8 +74,8 @@ Test(twin, quantize_by_another_hand_is_equal)
 
 Test(twin, row_operations_in_f32_pass)
 {
-    static const char *const ops[] = {"rms_norm", "layer_norm", "rope",  "glu",
-                                      "softmax",  "add",        "argmax"};
+    static const char *const ops[] = {"rms_norm", "layer_norm", "rope",  "glu", "softmax",
+                                      "add",      "argmax",     "top_k", "mix"};
 
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
         cr_expect_gt(run_cases(ops[i]), 10, "%s", ops[i]);

@@ -431,11 +431,43 @@ static void softmax_row(const float *x, size_t k, float scale, float *y)
         y[i] /= total;
 }
 
-static float activation(int64_t act, float g)
+static float activation(const struct kernel_call *call, float g)
 {
-    if (act)
+    float c = call->f[KERNEL_F_GAIN];
+
+    switch (call->i[KERNEL_I_ACT]) {
+    case KERNEL_ACT_SILU:
+        return g / (1.0f + expf(-g));
+    case KERNEL_ACT_GELU:
         return 0.5f * g * (1.0f + tanhf(0.79788456f * (g + 0.044715f * g * g * g)));
-    return g / (1.0f + expf(-g));
+    case KERNEL_ACT_GELU_ERF:
+        return 0.5f * g * (1.0f + erff(g * 0.70710678f));
+    case KERNEL_ACT_RELU:
+        return fmaxf(g, 0.0f);
+    case KERNEL_ACT_SIGMOID:
+        return 1.0f / (1.0f + expf(-g));
+    case KERNEL_ACT_SOFTCAP:
+        return c * tanhf(g / c);
+    default:
+        return c * g;
+    }
+}
+
+static void mix_run(const struct problem_instance *in, float *y)
+{
+    const struct problem_step *s = last_step(in);
+    const struct kernel_tensor *x = &in->buffers[s->in[0]].tensor;
+    size_t k = (size_t)x->ne[0], used = (size_t)x->ne[1];
+
+    for (size_t j = 0; j < (size_t)x->ne[2]; j++, y += k) {
+        const float *w = row_of(in, s->in[1], j);
+        memset(y, 0, k * sizeof *y);
+        for (size_t u = 0; u < used; u++) {
+            const float *row = row_of(in, s->in[0], j * used + u);
+            for (size_t i = 0; i < k; i++)
+                y[i] += w[u] * row[i];
+        }
+    }
 }
 
 static void rows_run(const struct problem_instance *in, uint32_t buffer, float *y)
@@ -454,10 +486,12 @@ static void rows_run(const struct problem_instance *in, uint32_t buffer, float *
         } else if (s->call.op == KERNEL_SOFTMAX) {
             softmax_row(a, k, s->call.f[KERNEL_F_SCALE], y);
         } else {
-            b = row_of(in, s->in[1], in->buffers[s->in[1]].tensor.ne[1] == 1 ? 0 : r);
+            b = s->call.n_in == 1
+                    ? NULL
+                    : row_of(in, s->in[1], in->buffers[s->in[1]].tensor.ne[1] == 1 ? 0 : r);
             for (size_t i = 0; i < k; i++)
                 y[i] = s->call.op == KERNEL_ADD ? a[i] + b[i]
-                                                : activation(s->call.i[KERNEL_I_ACT], a[i]) * b[i];
+                                                : activation(&s->call, a[i]) * (b ? b[i] : 1.0f);
         }
     }
 }
@@ -472,6 +506,44 @@ static void argmax_run(const struct problem_instance *in, int32_t *y)
         for (int32_t i = 0; i < (int32_t)x->ne[0]; i++)
             y[r] = a[i] > a[y[r]] ? i : y[r];
     }
+}
+
+/* Places by sorting: a stable order keeps the first of equals first. */
+static const float *ranked;
+
+static int rank_compare(const void *a, const void *b)
+{
+    int32_t i = *(const int32_t *)a, j = *(const int32_t *)b;
+
+    if (ranked[i] != ranked[j])
+        return ranked[i] > ranked[j] ? -1 : 1;
+    return i < j ? -1 : 1;
+}
+
+static void top_k_run(const struct problem_instance *in, uint32_t buffer, void *y)
+{
+    const struct problem_step *s = last_step(in);
+    const struct kernel_tensor *x = &in->buffers[s->in[0]].tensor;
+    size_t k = (size_t)x->ne[0], used = (size_t)in->buffers[buffer].tensor.ne[0];
+    int32_t *order = malloc(k * sizeof *order);
+
+    for (size_t r = 0; r < (size_t)x->ne[1]; r++) {
+        float sum = 0.0f, value;
+        ranked = row_of(in, s->in[0], r);
+        for (size_t i = 0; i < k; i++)
+            order[i] = (int32_t)i;
+        qsort(order, k, sizeof *order, rank_compare);
+        for (size_t u = 0; u < used; u++)
+            sum += ranked[order[u]];
+        for (size_t u = 0; u < used; u++) {
+            value = s->call.i[KERNEL_I_NORMALIZE] ? ranked[order[u]] / sum : ranked[order[u]];
+            if (buffer == s->out[0])
+                ((int32_t *)y)[r * used + u] = order[u];
+            else
+                ((float *)y)[r * used + u] = value;
+        }
+    }
+    free(order);
 }
 
 bool twin_run(const struct problem_instance *in, uint32_t buffer, void *out)
@@ -492,6 +564,12 @@ bool twin_run(const struct problem_instance *in, uint32_t buffer, void *out)
         return true;
     case KERNEL_ARGMAX:
         argmax_run(in, out);
+        return true;
+    case KERNEL_TOP_K:
+        top_k_run(in, buffer, out);
+        return true;
+    case KERNEL_MIX:
+        mix_run(in, out);
         return true;
     default:
         rows_run(in, buffer, out);
