@@ -46,8 +46,8 @@ static int file_map(struct gguf_file *f, const char *path)
             rc = err_set(ERR_IO, "%s: mmap: %s", path, strerror(errno));
         } else {
             f->base = p;
-            f->bytes = (size_t)st.st_size;
-            f->mapped = true;
+            f->bytes = f->file_bytes = (size_t)st.st_size;
+            gguf_own_map(f, p, f->bytes);
         }
     }
     close(fd);
@@ -73,6 +73,12 @@ int gguf_open(const char *path, struct gguf_file **out)
 
 int gguf_open_memory(const void *data, size_t bytes, const char *name, struct gguf_file **out)
 {
+    return gguf_open_head(data, bytes, bytes, name, out);
+}
+
+int gguf_open_head(const void *data, size_t bytes, size_t file_bytes, const char *name,
+                   struct gguf_file **out)
+{
     struct gguf_file *f = file_new(name);
     int rc;
 
@@ -81,11 +87,18 @@ int gguf_open_memory(const void *data, size_t bytes, const char *name, struct gg
         return ERR_NOMEM;
     f->base = data;
     f->bytes = bytes;
+    f->file_bytes = file_bytes;
     rc = gguf__parse(f);
     if (rc)
         gguf_close(&f);
     *out = f;
     return rc;
+}
+
+void gguf_own_map(struct gguf_file *f, void *map, size_t bytes)
+{
+    f->map = map;
+    f->map_bytes = bytes;
 }
 
 void gguf_close(struct gguf_file **f)
@@ -94,8 +107,8 @@ void gguf_close(struct gguf_file **f)
 
     if (!g)
         return;
-    if (g->mapped)
-        munmap((void *)(uintptr_t)g->base, g->bytes);
+    if (g->map)
+        munmap(g->map, g->map_bytes);
     free(g->kvs);
     free(g->tensors);
     free(g->kvs_by_key);
@@ -112,7 +125,13 @@ uint32_t gguf_version(const struct gguf_file *f)
 
 size_t gguf_file_bytes(const struct gguf_file *f)
 {
-    return f->bytes;
+    return f->file_bytes;
+}
+
+const void *gguf_head(const struct gguf_file *f, size_t *bytes)
+{
+    *bytes = f->head_bytes;
+    return f->base;
 }
 
 size_t gguf_n_kv(const struct gguf_file *f)

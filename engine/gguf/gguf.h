@@ -52,7 +52,7 @@ struct gguf_tensor {
     uint32_t type; /* enum kernel_type: one that gguf_type_block knows */
     uint32_t n_dims;
     int64_t ne[4];    /* ne[0] fastest; unused = 1 */
-    const void *data; /* borrowed, inside the mapping */
+    const void *data; /* borrowed, inside the mapping; NULL: see gguf_open_head */
     size_t bytes;
 };
 
@@ -67,10 +67,21 @@ int gguf_open(const char *path, struct gguf_file **out);
 
 /* The same over caller's memory (kept by the caller until close), e.g. the embedded model. */
 int gguf_open_memory(const void *data, size_t bytes, const char *name, struct gguf_file **out);
+
+/* The same when only the first `bytes` of a file of file_bytes are at hand: its head, and nothing
+ * of the tensors, whose data is then NULL. */
+int gguf_open_head(const void *data, size_t bytes, size_t file_bytes, const char *name,
+                   struct gguf_file **out);
+
+/* Have close unmap this mapping, in which the caller's memory lies. */
+void gguf_own_map(struct gguf_file *f, void *map, size_t bytes);
+
 void gguf_close(struct gguf_file **f);
 
 uint32_t gguf_version(const struct gguf_file *f);
 size_t gguf_file_bytes(const struct gguf_file *f);
+/* Magic, metadata and tensor table as they stand in the file: all that is not tensor data. */
+const void *gguf_head(const struct gguf_file *f, size_t *bytes);
 size_t gguf_n_kv(const struct gguf_file *f);
 const struct gguf_kv *gguf_kv_at(const struct gguf_file *f, size_t i);
 const struct gguf_kv *gguf_kv_find(const struct gguf_file *f, const char *key); /* NULL: absent */

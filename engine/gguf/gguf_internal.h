@@ -17,9 +17,12 @@ enum {
 
 struct gguf_file {
     const unsigned char *base;
-    size_t bytes;
-    bool mapped; /* base is ours to unmap */
-    char *name;  /* of the file, for messages */
+    size_t bytes;      /* at hand */
+    size_t file_bytes; /* of the whole file, of which only the head may be at hand */
+    size_t head_bytes; /* magic, metadata and tensor table, padded */
+    void *map;         /* ours to unmap, NULL: none */
+    size_t map_bytes;
+    char *name; /* of the file, for messages */
     uint32_t version;
     struct gguf_kv *kvs;
     struct gguf_tensor *tensors;

@@ -237,19 +237,21 @@ static int tensors_place(struct reader *r, const uint64_t *offsets)
 
     TRY(alignment_get(f, &alignment));
     start = size_align(r->at, alignment);
+    f->head_bytes = start < f->bytes ? start : f->bytes;
     for (size_t i = 0; i < f->n_tensors; i++) {
         struct gguf_tensor *t = &f->tensors[i];
 
         if (offsets[i] % alignment)
             return err_set(ERR_FORMAT, "%s: tensor %s: offset %" PRIu64 " is no multiple of %zu",
                            f->name, t->name, offsets[i], alignment);
-        if (start > f->bytes || offsets[i] > f->bytes - start ||
-            t->bytes > f->bytes - start - offsets[i])
+        if (start > f->file_bytes || offsets[i] > f->file_bytes - start ||
+            t->bytes > f->file_bytes - start - offsets[i])
             return err_set(ERR_FORMAT,
                            "%s: tensor %s: its %zu bytes at offset %" PRIu64
                            " of the data reach past the end of the file (%zu bytes)",
-                           f->name, t->name, t->bytes, offsets[i], f->bytes);
-        t->data = f->base + start + offsets[i];
+                           f->name, t->name, t->bytes, offsets[i], f->file_bytes);
+        if (start + offsets[i] + t->bytes <= f->bytes)
+            t->data = f->base + start + offsets[i];
     }
     return 0;
 }

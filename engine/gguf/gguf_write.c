@@ -2,19 +2,17 @@
  *
  * gguf_write.c: a GGUF v3 file in one pass. Metadata and tensor headers wait in memory until the
  * first data arrives, because only then all offsets are known; data goes straight to the file. */
+#include "engine/gguf/file_writer.h"
 #include "engine/gguf/gguf_internal.h"
 
 #include "reference/base/checked.h"
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 struct kv_entry {
     char *key;
@@ -29,49 +27,31 @@ struct tensor_entry {
 };
 
 struct gguf_writer {
-    char path[PATH_MAX], tmp[PATH_MAX];
-    FILE *f; /* on tmp */
+    char path[PATH_MAX]; /* for messages */
+    struct file_writer *out;
     struct kv_entry *kvs;
     struct tensor_entry *tensors;
     size_t n_kvs, n_tensors;
     size_t n_written; /* tensors whose data was given */
     size_t alignment;
-    size_t at;  /* bytes written so far */
     bool begun; /* the header is out */
 };
 
 int gguf_writer_open(const char *path, struct gguf_writer **out)
 {
-    struct gguf_writer *w;
-    struct stat st;
-    int fd;
+    struct gguf_writer *w = calloc(1, sizeof *w);
+    int rc;
 
     *out = NULL;
-    /* Finishing renames: it would put a file where a device or a pipe was. */
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-        return err_set(ERR_IO, "%s: not a regular file", path);
-    w = calloc(1, sizeof *w);
     if (!w)
         return err_set(ERR_NOMEM, "%s: no memory", path);
-    if (snprintf(w->path, sizeof w->path, "%s", path) >= (int)sizeof w->path ||
-        snprintf(w->tmp, sizeof w->tmp, "%s.XXXXXX", path) >= (int)sizeof w->tmp) {
-        free(w);
-        return err_set(ERR_RANGE, "the output path is too long");
-    }
-    w->alignment = GGUF_DEFAULT_ALIGNMENT;
-    fd = mkstemp(w->tmp);
-    if (fd >= 0)
-        w->f = fdopen(fd, "wb");
-    if (!w->f) {
-        int rc = err_set(ERR_IO, "%s: %s", path, strerror(errno));
-
-        if (fd >= 0) {
-            close(fd);
-            unlink(w->tmp);
-        }
+    rc = file_writer_open(path, 0644, &w->out);
+    if (rc < 0) {
         free(w);
         return rc;
     }
+    snprintf(w->path, sizeof w->path, "%s", path);
+    w->alignment = GGUF_DEFAULT_ALIGNMENT;
     *out = w;
     return 0;
 }
@@ -91,8 +71,7 @@ void gguf_writer_abandon(struct gguf_writer **w)
 {
     if (!*w)
         return;
-    fclose((*w)->f);
-    unlink((*w)->tmp);
+    file_writer_abandon(&(*w)->out);
     writer_free(*w);
     *w = NULL;
 }
@@ -212,28 +191,6 @@ int gguf_writer_declare(struct gguf_writer *w, const char *name, uint32_t type, 
     return 0;
 }
 
-static int put(struct gguf_writer *w, const void *data, size_t bytes)
-{
-    if (bytes && fwrite(data, 1, bytes, w->f) != bytes)
-        return err_set(ERR_IO, "%s: %s", w->path, strerror(errno));
-    w->at += bytes;
-    return 0;
-}
-
-static int pad(struct gguf_writer *w)
-{
-    static const char zeros[64];
-    size_t left = size_align(w->at, w->alignment) - w->at;
-
-    while (left) {
-        size_t n = left < sizeof zeros ? left : sizeof zeros;
-
-        TRY(put(w, zeros, n));
-        left -= n;
-    }
-    return 0;
-}
-
 /* Write magic, counts, metadata and tensor headers; pad to the data section. */
 static int begin(struct gguf_writer *w)
 {
@@ -261,9 +218,9 @@ static int begin(struct gguf_writer *w)
         offset = size_align(offset + t->bytes, w->alignment);
     }
     w->begun = true;
-    rc = put(w, head.data, head.len);
+    rc = file_writer_add(w->out, head.data, head.len);
     strbuf_deinit(&head);
-    return rc ? rc : pad(w);
+    return rc ? rc : file_writer_align(w->out, w->alignment);
 }
 
 int gguf_writer_data(struct gguf_writer *w, const void *data, size_t bytes)
@@ -276,8 +233,8 @@ int gguf_writer_data(struct gguf_writer *w, const void *data, size_t bytes)
     if (!w->begun)
         TRY(begin(w));
     w->n_written++;
-    TRY(put(w, data, bytes));
-    return pad(w);
+    TRY(file_writer_add(w->out, data, bytes));
+    return file_writer_align(w->out, w->alignment);
 }
 
 int gguf_writer_finish(struct gguf_writer **out)
@@ -289,10 +246,7 @@ int gguf_writer_finish(struct gguf_writer **out)
                        w->tensors[w->n_written].name);
     if (!w->begun)
         TRY(begin(w));
-    if (fflush(w->f) || fchmod(fileno(w->f), 0644) || fsync(fileno(w->f)) ||
-        rename(w->tmp, w->path))
-        return err_set(ERR_IO, "%s: %s", w->path, strerror(errno));
-    fclose(w->f);
+    TRY(file_writer_finish(&w->out));
     writer_free(w);
     *out = NULL;
     return 0;

@@ -51,11 +51,6 @@ static int weight_measure(struct graph_weight *w, uint32_t n_threads, uint64_t f
     return 0;
 }
 
-static bool is_stored(const struct graph_weight *w)
-{
-    return w->source && w->rule->kind != ARCH_HOST;
-}
-
 /* Packed sizes and their sum, each rounded up to KERNEL_ALIGN as weights_pack lays them out. */
 static int weights_measure(struct graph *g, uint32_t n_threads, uint64_t features, size_t *bytes,
                            size_t *scratch)
@@ -65,7 +60,7 @@ static int weights_measure(struct graph *g, uint32_t n_threads, uint64_t feature
     for (uint32_t i = 0; i < g->n_weights; i++) {
         struct graph_weight *w = &g->weights[i];
 
-        if (!is_stored(w))
+        if (!w->source)
             continue;
         if (w->rule->kind == ARCH_MATRIX)
             TRY(weight_measure(w, n_threads, features, scratch));
@@ -94,7 +89,7 @@ static int weight_pack(struct graph_weight *w, struct team *team)
     const struct kernel_call *list[] = {&call};
     int rc;
 
-    if (w->rule->kind == ARCH_VECTOR) {
+    if (w->rule->kind != ARCH_MATRIX) {
         graph_vector_read(w, w->tensor.data);
         return 0;
     }
@@ -107,7 +102,7 @@ static int weights_pack(struct graph *g, struct team *team, bool drop_source, un
     for (uint32_t i = 0; i < g->n_weights; i++) {
         struct graph_weight *w = &g->weights[i];
 
-        if (!is_stored(w))
+        if (!w->source)
             continue;
         w->tensor.data = at;
         at += size_align(w->tensor.bytes, KERNEL_ALIGN);

@@ -79,7 +79,7 @@ int plan_open(const struct graph *g, const struct plan_limits *limits, struct pl
 void plan_close(struct plan **p);
 
 /* Give the calls their memory: arena [arena_bytes], 64-byte aligned, and the pages of `kv`, both
- * borrowed. The graph's weights must be packed. Fills the rotary table. Errors: ERR_NOMEM;
+ * borrowed. The graph's weights must be packed. Fills the rotary table. Error:
  * ERR_FORMAT for rotary factors that are not positive and finite. */
 int plan_attach(struct plan *p, void *arena, struct kv_cache *kv);
 

@@ -8,7 +8,6 @@
 
 #include <assert.h>
 #include <math.h>
-#include <stdlib.h>
 
 void *plan_buffer_data(const struct plan *p, uint32_t buffer)
 {
@@ -30,21 +29,15 @@ static int plan_fill_rope(struct plan *p)
     const struct graph *g = p->graph;
     struct rope_frequencies f = {
         .pairs = (size_t)g->dims[DIM_ROPE_PAIRS], .base = g->rope_base, .scale = g->rope_scale};
-    float *factors = NULL;
-    int rc = 0;
 
     if (g->rope_factors >= 0) {
-        factors = calloc(f.pairs, sizeof *factors);
-        if (!factors)
-            return err_set(ERR_NOMEM, "no memory for %zu rotary factors", f.pairs);
-        graph_vector_read(&g->weights[g->rope_factors], factors);
-        rc = factors_check(g->weights[g->rope_factors].source->name, factors, f.pairs);
-        f.factors = factors;
+        const struct graph_weight *w = &g->weights[g->rope_factors];
+
+        f.factors = w->tensor.data;
+        TRY(factors_check(w->source->name, f.factors, f.pairs));
     }
-    if (!rc)
-        rope_table_fill(&f, p->limits.n_context, plan_buffer_data(p, p->rope));
-    free(factors);
-    return rc;
+    rope_table_fill(&f, p->limits.n_context, plan_buffer_data(p, p->rope));
+    return 0;
 }
 
 static void arg_attach(const struct plan *p, const struct kv_cache *kv, int32_t layer,
