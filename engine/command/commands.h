@@ -7,6 +7,7 @@
 #define PAWL_ENGINE_COMMANDS_H
 
 int run_main(int argc, char **argv);
+int speculate_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
 int perplexity_main(int argc, char **argv);
 int graph_main(int argc, char **argv);

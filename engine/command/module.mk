@@ -1,8 +1,10 @@
+MAIN_engine = engine/command/engine_main.c
 SRC_engine += \
     engine/command/cmd_bench.c \
     engine/command/cmd_graph.c \
     engine/command/cmd_options.c \
     engine/command/cmd_perplexity.c \
     engine/command/cmd_run.c \
+    engine/command/cmd_speculate.c \
     engine/command/inspect.c \
     engine/command/sampler_flags.c
