@@ -1,4 +1,5 @@
 SRC_engine += \
+    engine/tokenizer/pre_tokenizer.c \
     engine/tokenizer/text_stream.c \
     engine/tokenizer/tokenizer.c \
     engine/tokenizer/tokenizer_bpe.c \

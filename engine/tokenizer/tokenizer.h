@@ -22,7 +22,7 @@ enum tokenizer_flags {
 
 /* Token ids of text[0..len). *ids is malloc'ed for the caller, *n set; any bytes are accepted. The
  * pieces of the ids are the text again (after the space prefix) whenever the vocabulary has tokens
- * for all its bytes; a byte without one becomes the unknown token. User-defined tokens are found in
+ * for all its bytes; a byte without one becomes U+FFFD, or the unknown token. User-defined tokens are found in
  * any text. The space prefix stands before the text and after each parsed control token.
  * Errors: ERR_RANGE (text too long, or PCRE2's limits), ERR_NOMEM. */
 int tokenizer_encode(const struct tokenizer *t, const char *text, size_t len, unsigned flags,

@@ -3,46 +3,16 @@
  * tokenizer_bpe.c: byte-level BPE (Radford et al. 2019). A regular expression cuts the text into
  * words; inside a word every byte is a symbol and the adjacent pair of least rank in the list of
  * merges joins first. The vocabulary writes each byte as one printable character. */
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include "engine/tokenizer/tokenizer_internal.h"
 
+#include "engine/tokenizer/pre_tokenizer.h"
 #include "engine/tokenizer/utf8.h"
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
 
 #include <inttypes.h>
-#include <pcre2.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* --- pre-tokenisers --- */
-
-/* The published patterns. A file's pre-tokeniser may apply two in turn: the second cuts the pieces
- * that the first left, each seen alone (so its end is an end of text to the look-ahead). */
-#define PATTERN_GPT2                                                                               \
-    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
-#define PATTERN_WORDS(digits)                                                                      \
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits                           \
-    "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-
-enum { MAX_STAGES = 2 };
-
-struct pre_tokenizer {
-    const char *name; /* tokenizer.ggml.pre */
-    const char *patterns[MAX_STAGES];
-    bool whole_words; /* a word that is a token stays whole, whatever the merges say */
-    bool add_bos;     /* unless the file says otherwise */
-};
-
-static const struct pre_tokenizer pre_tokenizers[] = {
-    {"default", {PATTERN_GPT2}, false, false},
-    {"gpt-2", {PATTERN_GPT2}, false, false},
-    {"gpt2", {PATTERN_GPT2}, false, false},
-    {"llama-bpe", {PATTERN_WORDS("\\p{N}{1,3}")}, true, true},
-    {"qwen2", {PATTERN_WORDS("\\p{N}")}, false, false},
-    {"starcoder", {"\\p{N}", PATTERN_GPT2}, false, false},
-    {"smollm", {"\\p{N}", PATTERN_GPT2}, false, false},
-};
 
 /* Rank and result of joining two tokens; left < 0 marks a free place. */
 struct merge_rule {
@@ -51,10 +21,11 @@ struct merge_rule {
 };
 
 struct bpe {
-    const struct pre_tokenizer *pre;
-    pcre2_code *stages[MAX_STAGES];
+    struct pre_tokenizer *pre;
+    struct pre_traits traits;
     struct merge_rule *rules; /* open addressing */
     size_t rules_mask;
+    struct id_list no_byte; /* what stands for a byte without a token */
 };
 
 /* --- bytes as characters --- */
@@ -123,50 +94,6 @@ void tokenizer__bpe_piece(const struct token *token, struct strbuf *out)
 }
 
 /* --- opening --- */
-
-static int pre_unknown(struct gguf_string name)
-{
-    struct strbuf known = {0};
-    int rc;
-
-    for (size_t i = 0; i < sizeof pre_tokenizers / sizeof *pre_tokenizers; i++)
-        strbuf_addf(&known, "%s%s", i ? ", " : "", pre_tokenizers[i].name);
-    rc = err_set(ERR_UNSUPPORTED, "tokenizer.ggml.pre %.*s: known are %s",
-                 (int)(name.len < 64 ? name.len : 64), name.data, strbuf_str(&known));
-    strbuf_deinit(&known);
-    return rc;
-}
-
-static int pre_find(const struct gguf_file *f, const struct pre_tokenizer **out)
-{
-    struct gguf_string name = {"default", 7};
-
-    TRY(gguf_get_string(f, "tokenizer.ggml.pre", &name));
-    for (size_t i = 0; i < sizeof pre_tokenizers / sizeof *pre_tokenizers; i++)
-        if (strlen(pre_tokenizers[i].name) == name.len &&
-            !memcmp(pre_tokenizers[i].name, name.data, name.len)) {
-            *out = &pre_tokenizers[i];
-            return 0;
-        }
-    return pre_unknown(name);
-}
-
-static int stages_compile(struct bpe *bpe)
-{
-    for (int i = 0; i < MAX_STAGES && bpe->pre->patterns[i]; i++) {
-        PCRE2_SIZE at;
-        int code;
-
-        bpe->stages[i] = pcre2_compile((PCRE2_SPTR)bpe->pre->patterns[i], PCRE2_ZERO_TERMINATED,
-                                       PCRE2_UTF | PCRE2_UCP, &code, &at, NULL);
-        if (!bpe->stages[i])
-            return err_set(ERR_UNSUPPORTED,
-                           "tokenizer: this PCRE2 (error %d) cannot compile pre-tokeniser %s", code,
-                           bpe->pre->name);
-        pcre2_jit_compile(bpe->stages[i], PCRE2_JIT_COMPLETE); /* without JIT it is only slower */
-    }
-    return 0;
-}
 
 static struct merge_rule *rule_slot(const struct bpe *bpe, int32_t left, int32_t right)
 {
@@ -250,44 +177,6 @@ static int merges_load(const struct tokenizer *t, const struct gguf_file *f)
     return rc;
 }
 
-int tokenizer__bpe_open(struct tokenizer *t, const struct gguf_file *f)
-{
-    struct bpe *bpe = calloc(1, sizeof *bpe);
-
-    if (!bpe)
-        return err_set(ERR_NOMEM, "tokenizer: no memory");
-    t->bpe = bpe;
-    TRY(pre_find(f, &bpe->pre));
-    TRY(stages_compile(bpe));
-    TRY(merges_load(t, f));
-    t->add_bos = bpe->pre->add_bos;
-    TRY(gguf_get_bool(f, "tokenizer.ggml.add_space_prefix", &t->space_prefix));
-    for (unsigned b = 0; b < 256; b++) {
-        char s[2];
-
-        t->byte_id[b] = tokenizer__find(t, s, byte_to_utf8(b, s));
-        if (t->byte_id[b] < 0)
-            t->byte_id[b] = t->unk;
-        if (t->byte_id[b] < 0)
-            return err_set(ERR_FORMAT,
-                           "tokenizer.ggml.tokens: neither a token for byte 0x%02x nor "
-                           "an unknown token",
-                           b);
-    }
-    return 0;
-}
-
-void tokenizer__bpe_close(struct tokenizer *t)
-{
-    if (!t->bpe)
-        return;
-    for (int i = 0; i < MAX_STAGES; i++)
-        pcre2_code_free(t->bpe->stages[i]);
-    free(t->bpe->rules);
-    free(t->bpe);
-    t->bpe = NULL;
-}
-
 /* --- encoding --- */
 
 static bool bpe_merge(const struct tokenizer *t, const char *text, const struct symbol *a,
@@ -318,13 +207,20 @@ static int32_t word_find(const struct tokenizer *t, const char *word, size_t len
     return id;
 }
 
-static int word_encode(const struct tokenizer *t, const char *word, size_t len, struct id_list *out)
+struct encoding {
+    const struct tokenizer *t;
+    struct id_list *out;
+};
+
+static int word_encode(void *context, const char *word, size_t len)
 {
-    int32_t whole = t->bpe->pre->whole_words ? word_find(t, word, len) : -1;
+    const struct encoding *e = context;
+    const struct bpe *bpe = e->t->bpe;
+    int32_t whole = bpe->traits.whole_words ? word_find(e->t, word, len) : -1;
     struct symbol *symbols;
 
     if (whole >= 0) {
-        tokenizer__id_add(out, whole);
+        tokenizer__id_add(e->out, whole);
         return 0;
     }
     symbols = malloc(len * sizeof *symbols);
@@ -332,50 +228,16 @@ static int word_encode(const struct tokenizer *t, const char *word, size_t len, 
         return err_set(ERR_NOMEM, "tokenizer: no memory for a word of %zu bytes", len);
     for (size_t i = 0; i < len; i++)
         symbols[i] = (struct symbol){
-            .start = (uint32_t)i, .len = 1, .id = t->byte_id[(unsigned char)word[i]]};
-    tokenizer__merge(t, word, symbols, len, bpe_merge);
+            .start = (uint32_t)i, .len = 1, .id = e->t->byte_id[(unsigned char)word[i]]};
+    tokenizer__merge(e->t, word, symbols, len, bpe_merge);
     for (size_t i = 0; i < len; i++)
-        if (symbols[i].len)
-            tokenizer__id_add(out, symbols[i].id);
+        if (symbols[i].len && symbols[i].id >= 0)
+            tokenizer__id_add(e->out, symbols[i].id);
+        else if (symbols[i].len)
+            for (size_t k = 0; k < bpe->no_byte.n; k++)
+                tokenizer__id_add(e->out, bpe->no_byte.ids[k]);
     free(symbols);
     return 0;
-}
-
-/* Cut text[0..len), well-formed UTF-8, at stage `stage`; what lies between two matches is a piece
- * as well. */
-static int stage_encode(const struct tokenizer *t, int stage, const char *text, size_t len,
-                        struct id_list *out)
-{
-    const pcre2_code *code = stage < MAX_STAGES ? t->bpe->stages[stage] : NULL;
-    pcre2_match_data *match;
-    int rc = 0;
-
-    if (!code)
-        return word_encode(t, text, len, out);
-    match = pcre2_match_data_create_from_pattern(code, NULL);
-    if (!match)
-        return err_set(ERR_NOMEM, "tokenizer: no memory");
-    for (size_t at = 0; at < len && !rc;) {
-        int found = pcre2_match(code, (PCRE2_SPTR)text, len, at, PCRE2_NO_UTF_CHECK, match, NULL);
-        const PCRE2_SIZE *range = pcre2_get_ovector_pointer(match);
-
-        if (found < 0 && found != PCRE2_ERROR_NOMATCH) {
-            rc = err_set(ERR_RANGE, "tokenizer: PCRE2 gave up at byte %zu of a text (error %d)", at,
-                         found);
-            break;
-        }
-        if (found < 0) {
-            rc = stage_encode(t, stage + 1, text + at, len - at, out);
-            break;
-        }
-        if (range[0] > at)
-            rc = stage_encode(t, stage + 1, text + at, range[0] - at, out);
-        if (!rc)
-            rc = stage_encode(t, stage + 1, text + range[0], range[1] - range[0], out);
-        at = range[1];
-    }
-    pcre2_match_data_free(match);
-    return rc;
 }
 
 /* Bytes from s on that are, all of them, characters (or that are, all of them, none). */
@@ -397,14 +259,67 @@ static size_t run_length(const char *s, size_t len, bool characters)
 int tokenizer__bpe_encode(const struct tokenizer *t, const char *text, size_t len,
                           struct id_list *out)
 {
+    struct encoding e = {t, out};
+
     for (size_t at = 0, n; at < len; at += n) {
         n = run_length(text + at, len - at, true);
         if (n) {
-            TRY(stage_encode(t, 0, text + at, n, out));
+            TRY(pre_tokenizer_split(t->bpe->pre, text + at, n, word_encode, &e));
         } else {
             n = run_length(text + at, len - at, false);
-            TRY(word_encode(t, text + at, n, out));
+            TRY(word_encode(&e, text + at, n));
         }
     }
     return 0;
+}
+
+/* --- opening and closing --- */
+
+/* U+FFFD stands for a byte without a token (vocabularies made from text lack those that UTF-8 never
+ * uses); without tokens for that either it is the unknown token, or nothing. */
+static int no_byte_set(struct tokenizer *t)
+{
+    static const char replacement[] = "\xef\xbf\xbd";
+    struct encoding e = {t, &t->bpe->no_byte};
+
+    for (size_t i = 0; i < 3; i++)
+        if (t->byte_id[(unsigned char)replacement[i]] < 0) {
+            if (t->unk >= 0)
+                tokenizer__id_add(&t->bpe->no_byte, t->unk);
+            return 0;
+        }
+    return word_encode(&e, replacement, 3);
+}
+
+int tokenizer__bpe_open(struct tokenizer *t, const struct gguf_file *f)
+{
+    struct gguf_string pre = {"default", 7};
+    struct bpe *bpe = calloc(1, sizeof *bpe);
+
+    if (!bpe)
+        return err_set(ERR_NOMEM, "tokenizer: no memory");
+    t->bpe = bpe;
+    TRY(gguf_get_string(f, "tokenizer.ggml.pre", &pre));
+    TRY(pre_tokenizer_open(pre, &bpe->pre, &bpe->traits));
+    TRY(merges_load(t, f));
+    t->add_bos = bpe->traits.add_bos;
+    for (unsigned b = 0; b < 256; b++) {
+        char s[2];
+        int32_t id = tokenizer__find(t, s, byte_to_utf8(b, s));
+
+        /* an added token with this text is a character of text, not a byte */
+        t->byte_id[b] = id >= 0 && t->tokens[id].type == TOKEN_NORMAL ? id : -1;
+    }
+    return no_byte_set(t);
+}
+
+void tokenizer__bpe_close(struct tokenizer *t)
+{
+    if (!t->bpe)
+        return;
+    pre_tokenizer_close(&t->bpe->pre);
+    free(t->bpe->rules);
+    free(t->bpe->no_byte.ids);
+    free(t->bpe);
+    t->bpe = NULL;
 }
