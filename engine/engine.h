@@ -53,7 +53,7 @@ int engine_session_fork(const struct engine_session *parent, struct engine_sessi
 
 /* Forget s's tokens and hold the first n_tokens of `from`, of the same family: a fork without
  * opening anything, for beams that change places and prompts that many share. Logits come along
- * when it is all of them. Errors: ERR_USAGE for another family, ERR_RANGE. */
+ * when `from` has those of the last of them. Errors: ERR_USAGE for another family, ERR_RANGE. */
 int engine_session_adopt(struct engine_session *s, const struct engine_session *from,
                          uint32_t n_tokens);
 
@@ -89,6 +89,18 @@ int engine_session_truncate(struct engine_session *s, uint32_t position);
  * dropped at a time, a token generated costs one more in prefill. Errors: ERR_RANGE; those of
  * engine_session_eval, after which the first n_keep tokens are left. */
 int engine_session_shift(struct engine_session *s, uint32_t n_keep, uint32_t n_drop);
+
+/* Write the timeline to `path` (readable by its owner alone): tokens, KV pages as the kernel lays
+ * them out, the logits if they are those of the last token, a checksum over all of it. Pages are
+ * stored as they are because restoring them is then a copy; a kernel with another layout of pages
+ * refuses the file. The same tokens give the same bytes. Errors: ERR_IO, ERR_NOMEM. */
+int engine_session_save(struct engine_session *s, const char *path);
+
+/* Put the timeline of such a file in the place of s's: bit for bit what was saved. Errors: ERR_IO;
+ * ERR_FORMAT and ERR_INTEGRITY for what is no whole session file; ERR_CONFLICT for one of another
+ * model, KV type or layout of pages; ERR_RANGE for one longer than the context. After any of these
+ * s is as it was. Only when the family's KV cache is full s is left empty. */
+int engine_session_load(struct engine_session *s, const char *path);
 
 /* Of each operation (enum kernel_op) so far: wall-clock nanoseconds, waiting for the other threads
  * included, and kernel calls. What a caller's clock shows beyond their sum is the engine's own. */

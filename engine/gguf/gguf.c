@@ -3,13 +3,8 @@
 
 #include "reference/base/err.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static struct gguf_file *file_new(const char *name)
 {
@@ -26,48 +21,18 @@ static struct gguf_file *file_new(const char *name)
     return f;
 }
 
-/* Map the whole of `path` read-only into f. */
-static int file_map(struct gguf_file *f, const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    void *p;
-    int rc = 0;
-
-    if (fd < 0)
-        return err_set(ERR_IO, "%s: %s", path, strerror(errno));
-    if (fstat(fd, &st)) {
-        rc = err_set(ERR_IO, "%s: %s", path, strerror(errno));
-    } else if (!S_ISREG(st.st_mode)) {
-        rc = err_set(ERR_IO, "%s: not a regular file", path);
-    } else if (st.st_size > 0) {
-        p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (p == MAP_FAILED) {
-            rc = err_set(ERR_IO, "%s: mmap: %s", path, strerror(errno));
-        } else {
-            f->base = p;
-            f->bytes = f->file_bytes = (size_t)st.st_size;
-            gguf_own_map(f, p, f->bytes);
-        }
-    }
-    close(fd);
-    return rc;
-}
-
 int gguf_open(const char *path, struct gguf_file **out)
 {
-    struct gguf_file *f = file_new(path);
+    struct file_map map;
     int rc;
 
     *out = NULL;
-    if (!f)
-        return ERR_NOMEM;
-    rc = file_map(f, path);
-    if (!rc)
-        rc = gguf__parse(f);
+    TRY(file_map_open(path, &map));
+    rc = gguf_open_memory(map.data, map.bytes, path, out);
     if (rc)
-        gguf_close(&f);
-    *out = f;
+        file_map_close(&map);
+    else
+        gguf_own_map(*out, &map);
     return rc;
 }
 
@@ -95,10 +60,9 @@ int gguf_open_head(const void *data, size_t bytes, size_t file_bytes, const char
     return rc;
 }
 
-void gguf_own_map(struct gguf_file *f, void *map, size_t bytes)
+void gguf_own_map(struct gguf_file *f, const struct file_map *map)
 {
-    f->map = map;
-    f->map_bytes = bytes;
+    f->map = *map;
 }
 
 void gguf_close(struct gguf_file **f)
@@ -107,8 +71,7 @@ void gguf_close(struct gguf_file **f)
 
     if (!g)
         return;
-    if (g->map)
-        munmap(g->map, g->map_bytes);
+    file_map_close(&g->map);
     free(g->kvs);
     free(g->tensors);
     free(g->kvs_by_key);

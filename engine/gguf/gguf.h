@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct file_map;
 struct strbuf;
 
 enum gguf_type {
@@ -73,8 +74,8 @@ int gguf_open_memory(const void *data, size_t bytes, const char *name, struct gg
 int gguf_open_head(const void *data, size_t bytes, size_t file_bytes, const char *name,
                    struct gguf_file **out);
 
-/* Have close unmap this mapping, in which the caller's memory lies. */
-void gguf_own_map(struct gguf_file *f, void *map, size_t bytes);
+/* Have close also close this mapping, in which the caller's memory lies. */
+void gguf_own_map(struct gguf_file *f, const struct file_map *map);
 
 void gguf_close(struct gguf_file **f);
 

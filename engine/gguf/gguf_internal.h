@@ -5,6 +5,7 @@
 #ifndef PAWL_GGUF_INTERNAL_H
 #define PAWL_GGUF_INTERNAL_H
 
+#include "engine/gguf/file_map.h"
 #include "engine/gguf/gguf.h"
 
 #include <string.h>
@@ -17,12 +18,11 @@ enum {
 
 struct gguf_file {
     const unsigned char *base;
-    size_t bytes;      /* at hand */
-    size_t file_bytes; /* of the whole file, of which only the head may be at hand */
-    size_t head_bytes; /* magic, metadata and tensor table, padded */
-    void *map;         /* ours to unmap, NULL: none */
-    size_t map_bytes;
-    char *name; /* of the file, for messages */
+    size_t bytes;        /* at hand */
+    size_t file_bytes;   /* of the whole file, of which only the head may be at hand */
+    size_t head_bytes;   /* magic, metadata and tensor table, padded */
+    struct file_map map; /* ours to close */
+    char *name;          /* of the file, for messages */
     uint32_t version;
     struct gguf_kv *kvs;
     struct gguf_tensor *tensors;

@@ -1,4 +1,5 @@
 SRC_engine += \
+    engine/gguf/file_map.c \
     engine/gguf/file_writer.c \
     engine/gguf/gguf.c \
     engine/gguf/gguf_parse.c \

@@ -11,6 +11,7 @@
 enum {
     MAX_CONTEXT = 1 << 24,
     DEFAULT_MICRO_BATCH = 512,
+    ID_BYTES = 256,       /* of each tensor */
     OUTPUTS_AT_ONCE = 32, /* rows of logits: a large vocabulary must not make the arena large */
 };
 
@@ -105,6 +106,24 @@ void engine_model_close(struct engine_model **m)
     gguf_close(&(*m)->file);
     free(*m);
     *m = NULL;
+}
+
+int model_id(const struct engine_model *m, char hex[SHA256_HEX])
+{
+    struct sha256 *id;
+    const void *head;
+    size_t bytes;
+
+    TRY(sha256_open(&id));
+    head = gguf_head(m->file, &bytes);
+    sha256_add(id, head, bytes);
+    for (size_t i = 0; i < gguf_n_tensors(m->file); i++) {
+        const struct gguf_tensor *t = gguf_tensor_at(m->file, i);
+
+        sha256_add(id, t->data, t->bytes < ID_BYTES ? t->bytes : ID_BYTES);
+    }
+    sha256_close(&id, hex);
+    return 0;
 }
 
 const struct gguf_file *engine_model_file(const struct engine_model *m)

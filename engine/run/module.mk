@@ -8,5 +8,6 @@ SRC_engine += \
     engine/run/plan_bind.c \
     engine/run/plan_print.c \
     engine/run/session.c \
+    engine/run/session_file.c \
     engine/run/team.c \
     engine/run/token_chain.c

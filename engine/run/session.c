@@ -1,22 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/model/model.h"
-#include "engine/run/team.h"
+#include "engine/run/session_internal.h"
+
 #include "reference/base/err.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct engine_session {
-    struct engine_model *model;
-    struct plan *plan;
-    struct kv_cache *kv;
-    struct team *team;
-    struct resident arena;
-    int32_t *ids;        /* [n_context]: the timeline, `position` of them valid */
-    uint32_t position;   /* tokens on the timeline */
-    const float *logits; /* of the last token, in the arena; NULL: none yet */
-};
 
 /* The pool is the family's, or a new one when it is NULL. */
 static int session_pages(struct engine_session *s, struct kv_pool *family)
@@ -127,7 +115,7 @@ static int session_body(struct engine_session *s, const int32_t *ids, uint32_t n
 /* Whether a choice can be made from x: the contract leaves NaN and Inf to the engine. x - x is 0
  * for what is finite and NaN for the rest, and NaN stays in a sum: no comparison stands in the way
  * of four independent chains of additions. */
-static bool all_finite(const float *x, size_t n)
+bool session__all_finite(const float *x, size_t n)
 {
     float sum[4] = {0};
 
@@ -148,7 +136,7 @@ static int session_head(struct engine_session *s, uint32_t first, uint32_t n)
 
     plan_bind_outputs(p, first, n);
     TRY(team_run(s->team, p->list + p->n_body, p->n_calls - p->n_body));
-    if (!all_finite(logits, n * n_vocab))
+    if (!session__all_finite(logits, n * n_vocab))
         return err_set(ERR_FORMAT, "the logits are not finite: the weights hold NaN or Inf, or "
                                    "their products overflow");
     s->logits = logits + (n - 1) * n_vocab;
@@ -208,7 +196,13 @@ int engine_session_eval(struct engine_session *s, const int32_t *ids, size_t n,
         session_cut(s, start);
         s->logits = NULL;
     }
+    s->logits_from = s->position;
     return rc;
+}
+
+float *session__logits_room(const struct engine_session *s)
+{
+    return plan_buffer_data(s->plan, s->plan->logits);
 }
 
 const float *engine_session_logits(const struct engine_session *s)
@@ -238,7 +232,7 @@ int engine_session_adopt(struct engine_session *s, const struct engine_session *
                          uint32_t n_tokens)
 {
     size_t n_vocab = (size_t)engine_model_n_vocab(s->model);
-    float *logits = plan_buffer_data(s->plan, s->plan->logits);
+    float *logits = session__logits_room(s);
 
     if (kv_cache_pool(s->kv) != kv_cache_pool(from->kv))
         return err_set(ERR_USAGE, "a session can take over tokens of its own family alone: fork it "
@@ -250,7 +244,8 @@ int engine_session_adopt(struct engine_session *s, const struct engine_session *
     s->position = n_tokens;
     if (s == from)
         return 0;
-    s->logits = n_tokens == from->position && from->logits ? logits : NULL;
+    s->logits = from->logits_from == n_tokens && from->logits ? logits : NULL;
+    s->logits_from = n_tokens;
     if (s->logits)
         memcpy(logits, from->logits, n_vocab * sizeof *logits);
     return 0;
