@@ -58,6 +58,7 @@ LIB_judge     = $(call objs,$(SRC_judge)) $(B)/judge/hash.o
 LIB_ratchet   = $(call objs,$(SRC_ratchet))
 LIB_engine    = $(call objs,$(SRC_engine))
 KERNEL_OBJ    = $(B)/kernel/kernel.o
+LIB_models    = $(call objs,$(addprefix tests/engine/,metadata.c random_blocks.c random_model.c arch_models.c arch_tables.c))
 
 $(B)/bin/judge: $(call objs,$(MAIN_judge)) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 $(B)/bin/judge-worker: $(call objs,$(MAIN_judge_worker)) $(LIB_reference)
@@ -87,8 +88,8 @@ NEEDS_ledger    = $(LIB_ledger) $(LIB_reference)
 NEEDS_judge     = $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 NEEDS_ratchet   = $(LIB_ratchet) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 NEEDS_engine    = $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
-NEEDS_fuzz      = $(FUZZ_HELPERS) $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
-NEEDS_peers     = $(B)/tests/engine/random_model.o $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
+NEEDS_fuzz      = $(LIB_models) $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
+NEEDS_peers     = $(LIB_models) $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
 define test_program
 $(B)/bin/test-$(1): $$(call objs,$$(filter-out %_peers_main.c,$$(wildcard tests/$(1)/*.c))) $(NEEDS_$(1))
 	@mkdir -p $$(@D)
@@ -106,7 +107,6 @@ test-programs: $(TEST_BINS)
 
 # --- fuzzing: tests/fuzz/fuzz_NAME.c and its corpus, for libFuzzer here, replayed by `make test` ------
 FUZZ_TARGETS = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_HELPERS = $(call objs,tests/engine/random_model.c)
 $(B)/bin/fuzz-%: $(B)/tests/fuzz/fuzz_%.o $(NEEDS_fuzz)
 	@mkdir -p $(@D)
 	@echo "  LD    $(@F)"
@@ -147,8 +147,9 @@ zoo: deps-quiet
 	$(Q)$(B)/bin/zoo $(Z)
 
 # --- peers: the engine beside llama.cpp as npm ships it ----------------------------------------------
-$(B)/bin/bench-peers: $(call objs,$(filter-out tests/peers/test_%,$(wildcard tests/peers/*.c))) \
-    $(NEEDS_peers) $(LIB_judge) $(LIB_ledger)
+PEERS = $(call objs,$(filter-out tests/peers/test_% %_main.c,$(wildcard tests/peers/*.c)))
+$(B)/bin/bench-peers $(B)/bin/compare-peers: $(B)/bin/%-peers: $(B)/tests/peers/%_peers_main.o \
+    $(PEERS) $(NEEDS_peers) $(LIB_judge) $(LIB_ledger)
 	@mkdir -p $(@D)
 	@echo "  LD    $(@F)"
 	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) $(LIBS)
@@ -158,6 +159,13 @@ bench-peers: deps-quiet
 	$(Q)$(MAKE) --no-print-directory all $(B)/bin/bench-peers
 	$(Q)OUT=$(OUT) sh tests/peers/bench_peers.sh $(B)/bin/bench-peers --rounds $(or $(ROUNDS),3) \
 	    $(if $(THREADS),--threads $(THREADS)) $(if $(SECTIONS),--sections $(SECTIONS))
+
+## compare: token ids, logits and perplexity beside npm's llama.cpp (ROWS=a,b TYPES=F32 SECTIONS=tokens,models,perplexity OUT=file)
+compare: deps-quiet
+	$(Q)$(MAKE) --no-print-directory all $(B)/bin/compare-peers
+	$(Q)OUT=$(OUT) PAWL_SHARED=$(PAWL_SHARED) sh tests/peers/compare_peers.sh $(B)/bin/compare-peers \
+	    $(B)/bin/engine $(if $(ROWS),--rows $(ROWS)) $(if $(TYPES),--types $(TYPES)) \
+	    $(if $(SECTIONS),--sections $(SECTIONS))
 
 # --- compiling -------------------------------------------------------------------------------------
 cflags_for = $(if $(filter kernel/%,$(1)),$(CFLAGS_KERNEL),$(if $(filter \
@@ -229,4 +237,4 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
-.PHONY: all test test-programs controls deps deps-quiet check-deps demo asan lint format clean help zoo bench-peers fuzz fuzz-programs fuzz-run coverage coverage-run
+.PHONY: all test test-programs controls deps deps-quiet check-deps demo asan lint format clean help zoo bench-peers fuzz fuzz-programs fuzz-run coverage coverage-run compare

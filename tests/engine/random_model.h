@@ -7,7 +7,6 @@
 #ifndef PAWL_TESTS_ENGINE_RANDOM_MODEL_H
 #define PAWL_TESTS_ENGINE_RANDOM_MODEL_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 struct random_model {
@@ -24,9 +23,5 @@ extern const struct random_model random_model_tinyllama;
  * description. About a second per GB. Errors: ERR_USAGE for impossible extents; those of
  * gguf_writer. */
 int random_model_write(const struct random_model *m, const char *path);
-
-/* n blocks of KERNEL_Q4_K or KERNEL_Q6_K whose weights have mean 0 and standard deviation `sigma`.
- * The same blocks for the same seed. */
-void random_blocks_fill(uint64_t seed, uint32_t type, double sigma, void *blocks, size_t n);
 
 #endif

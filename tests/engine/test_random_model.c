@@ -5,10 +5,7 @@
 #include "reference/base/cpu.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
-#include "reference/formats.h"
 #include "tests/engine/gguf_build.h"
-
-#include <math.h>
 
 static const struct random_model small = {.embed = 256,
                                           .ffn = 512,
@@ -104,32 +101,6 @@ Test(random_model, runs_in_the_engine)
     engine_session_close(&s);
     engine_model_close(&m);
     file_remove_tree(folder);
-}
-
-static void spread_check(uint32_t type, size_t bytes, double sigma)
-{
-    enum { N = 64 };
-    char *blocks = malloc(N * bytes);
-    float *x = malloc(N * KERNEL_QK_K * sizeof *x);
-    double sum = 0, squares = 0;
-
-    random_blocks_fill(3, type, sigma, blocks, N);
-    format_row_dequantize(format_find(type), blocks, N * KERNEL_QK_K, x);
-    for (size_t i = 0; i < N * KERNEL_QK_K; i++) {
-        sum += x[i];
-        squares += (double)x[i] * x[i];
-    }
-    squares = sqrt(squares / (N * KERNEL_QK_K));
-    cr_assert(fabs(sum / (N * KERNEL_QK_K)) < 0.1 * sigma);
-    cr_assert(fabs(squares / sigma - 1) < 0.15, "%g of %g", squares, sigma);
-    free(blocks);
-    free(x);
-}
-
-Test(random_model, fills_blocks_with_the_spread_asked_for)
-{
-    spread_check(KERNEL_Q4_K, sizeof(struct q4_k_block), 0.02);
-    spread_check(KERNEL_Q6_K, sizeof(struct q6_k_block), 0.5);
 }
 
 Test(random_model, refuses_what_no_block_can_hold)

@@ -13,6 +13,7 @@
 #include "reference/base/err.h"
 #include "reference/base/rng.h"
 #include "tests/engine/random_model.h"
+#include "tests/peers/name_list.h"
 #include "tests/peers/paired_ratio.h"
 
 #include <math.h>
@@ -92,19 +93,6 @@ static int threads_parse(struct bench *b)
             return 0;
         at = end + 1;
     }
-}
-
-/* Is `name` in the comma-separated list? */
-static bool list_has(const char *list, const char *name)
-{
-    size_t n = strlen(name);
-
-    for (const char *at = list; at; at = strchr(at, ',')) {
-        at += *at == ',';
-        if (!strncmp(at, name, n) && (!at[n] || at[n] == ','))
-            return true;
-    }
-    return !list;
 }
 
 /* --- the model --- */
@@ -371,7 +359,7 @@ static int bench_run(struct bench *b)
     head_print(b);
     for (size_t i = 0; i < N_SECTIONS; i++)
         for (size_t t = 0; t < b->n_thread_counts; t++)
-            if (list_has(b->sections, sections[i].name))
+            if (name_list_has(b->sections, sections[i].name))
                 TRY(section_run(b, &sections[i], b->thread_counts[t]));
     return 0;
 }

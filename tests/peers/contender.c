@@ -4,7 +4,7 @@
 #include "kernel/kernel.h"
 #include "reference/base/err.h"
 #include "reference/base/rng.h"
-#include "tests/engine/random_model.h"
+#include "tests/engine/random_blocks.h"
 
 #include <errno.h>
 #include <math.h>

@@ -4,7 +4,7 @@
  * 3.22.1 ships it, opened at run time. The declarations are our own and belong to exactly that
  * release: structures grow and shift between releases without a new symbol name, so opening
  * compares versions and every default against what this release answers, and refuses any other.
- * Used by bench-peers alone. */
+ * Used by bench-peers and compare-peers alone. */
 #ifndef PAWL_LLAMA_LIBRARY_H
 #define PAWL_LLAMA_LIBRARY_H
 
@@ -116,6 +116,12 @@ struct llama_library {
     int32_t (*decode)(void *context, struct llama_batch batch);
     void (*synchronize)(void *context);
     float *(*get_logits_ith)(void *context, int32_t i);
+    float *(*get_embeddings_seq)(void *context, int32_t seq); /* pooled; NULL: none */
+    /* Ids in `tokens`, their number returned; -n when n are too many for n_max. */
+    int32_t (*tokenize)(const void *vocab, const char *text, int32_t bytes, int32_t *tokens,
+                        int32_t n_max, bool add_special, bool parse_special);
+    void (*context_free)(void *context);
+    void (*model_free)(void *model);
 
     void (*llama_log_set)(llama_log_fn log, void *context);
 
