@@ -21,6 +21,8 @@ struct engine_options {
     uint32_t n_sessions;  /* of a family that can be full at once, sharing nothing; 0 = 1. What a
                            * session and its forks hold together must fit n_sessions contexts;
                            * memory is taken when a page is first used. */
+    bool embeddings;      /* sessions give hidden states, f32 [n_embed], wherever they would give
+                           * logits. A model that has no logits opens only so. */
 };
 
 /* Load the model in `path` (NULL: the embedded one): map, check, resolve the graph, pack the
@@ -31,6 +33,7 @@ void engine_model_close(struct engine_model **m);
 const struct gguf_file *engine_model_file(const struct engine_model *m);
 const struct tokenizer *engine_model_tokenizer(const struct engine_model *m);
 int32_t engine_model_n_vocab(const struct engine_model *m);
+int32_t engine_model_n_embed(const struct engine_model *m);
 uint32_t engine_model_n_context(const struct engine_model *m); /* positions of a session */
 uint32_t engine_model_n_threads(const struct engine_model *m); /* of a session's team */
 size_t engine_model_packed_bytes(const struct engine_model *m);

@@ -26,8 +26,10 @@ static int graph_show(const struct model_flags *flags)
     rc = model_file_open(flags->path, &file);
     if (rc == 0)
         rc = graph_open(file, &graph);
-    if (rc == 0)
+    if (rc == 0) {
+        o.embeddings = !graph->has_logits;
         rc = model_options_resolve(&o, graph, &o);
+    }
     if (rc == 0) {
         limits = model_plan_limits(&o);
         rc = plan_open(graph, &limits, &plan);

@@ -4,15 +4,24 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct architecture *const known[] = {&architecture_llama};
+static const struct architecture *const known[] = {
+    &architecture_bert,     &architecture_falcon,     &architecture_gemma,
+    &architecture_gemma2,   &architecture_gemma3,     &architecture_gpt2,
+    &architecture_llama,    &architecture_nomic_bert, &architecture_olmo2,
+    &architecture_phi2,     &architecture_phi3,       &architecture_qwen2,
+    &architecture_qwen2moe, &architecture_qwen3,      &architecture_qwen3moe,
+    &architecture_stablelm, &architecture_starcoder2,
+};
 
 const char *dim_name(enum dim d)
 {
     static const char *const names[DIM_COUNT] = {
         [DIM_ONE] = "1",
+        [DIM_ZERO] = "0",
         [DIM_VOCAB] = "vocab",
         [DIM_EMBED] = "embed",
         [DIM_FFN] = "ffn",
+        [DIM_FFN_PAIR] = "ffn_pair",
         [DIM_LAYERS] = "layers",
         [DIM_CONTEXT] = "context",
         [DIM_HEADS] = "heads",
@@ -22,6 +31,12 @@ const char *dim_name(enum dim d)
         [DIM_ROPE_PAIRS] = "rope_pairs",
         [DIM_Q_EMBED] = "q_embed",
         [DIM_KV_EMBED] = "kv_embed",
+        [DIM_QK_EMBED] = "qk_embed",
+        [DIM_QKV_EMBED] = "qkv_embed",
+        [DIM_EXPERTS] = "experts",
+        [DIM_EXPERTS_USED] = "experts_used",
+        [DIM_EXPERT_FFN] = "expert_ffn",
+        [DIM_SHARED_FFN] = "shared_ffn",
         [DIM_TOKENS] = "tokens",
         [DIM_OUTPUTS] = "outputs",
     };

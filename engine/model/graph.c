@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/model/graph.h"
+#include "engine/model/graph_internal.h"
 
 #include "reference/base/err.h"
 #include "reference/base/half.h"
@@ -9,9 +9,9 @@
 #include <string.h>
 
 /* No model is near these; beyond them products of dimensions would need care. */
-static const int64_t max_dim = (int64_t)1 << 28, max_layers = (int64_t)1 << 16;
+static const int64_t max_dim = (int64_t)1 << 28, max_layers = (int64_t)1 << 12;
 
-static const char *key_of(const struct graph *g, const char *suffix, char out[160])
+const char *graph__key(const struct graph *g, const char *suffix, char out[160])
 {
     snprintf(out, 160, "%s.%s", g->arch->name, suffix);
     return out;
@@ -30,6 +30,12 @@ static int dim_derive(const struct gguf_file *f, const struct graph *g,
     case DIM_COPY:
         *out = a;
         return 0;
+    case DIM_NONE:
+        *out = 0;
+        return 0;
+    case DIM_SUM:
+        *out = a + g->dims[r->b];
+        return 0;
     case DIM_PRODUCT:
         *out = a * g->dims[r->b];
         return 0;
@@ -39,7 +45,7 @@ static int dim_derive(const struct gguf_file *f, const struct graph *g,
         *out = a / 2;
         return 0;
     case DIM_QUOTIENT:
-        if (a % g->dims[r->b])
+        if (!g->dims[r->b] || a % g->dims[r->b])
             return err_set(ERR_FORMAT, "%s %lld is no multiple of %s %lld", dim_name(r->a),
                            (long long)a, dim_name(r->b), (long long)g->dims[r->b]);
         *out = a / g->dims[r->b];
@@ -53,26 +59,32 @@ static int dim_derive(const struct gguf_file *f, const struct graph *g,
     case DIM_REQUIRED:
         break;
     }
-    return err_set(ERR_FORMAT, "key %s is missing", key_of(g, r->key, key));
+    return err_set(ERR_FORMAT, "key %s is missing", graph__key(g, r->key, key));
+}
+
+static int dim_resolve(const struct gguf_file *f, struct graph *g, const struct arch_dim_rule *r)
+{
+    int64_t *d = &g->dims[r->dim];
+    char key[160];
+    int absent = 1;
+
+    if (r->key)
+        TRY(absent = gguf_get_int(f, graph__key(g, r->key, key), d));
+    if (absent)
+        TRY(dim_derive(f, g, r, d));
+    if (*d < (r->kind == DIM_NONE ? 0 : 1) || *d > max_dim)
+        return err_set(ERR_RANGE, "%s: %s is %lld, outside 1..%lld", r->key ? key : "model",
+                       dim_name(r->dim), (long long)*d, (long long)max_dim);
+    return 0;
 }
 
 static int dims_resolve(const struct gguf_file *f, struct graph *g)
 {
     g->dims[DIM_ONE] = 1;
-    for (size_t i = 0; i < g->arch->n_dims; i++) {
-        const struct arch_dim_rule *r = &g->arch->dims[i];
-        char key[160];
-        int absent = 1;
-
-        if (r->key)
-            TRY(absent = gguf_get_int(f, key_of(g, r->key, key), &g->dims[r->dim]));
-        if (absent)
-            TRY(dim_derive(f, g, r, &g->dims[r->dim]));
-        if (g->dims[r->dim] < 1 || g->dims[r->dim] > max_dim)
-            return err_set(ERR_RANGE, "%s: %s is %lld, outside 1..%lld",
-                           r->key ? key_of(g, r->key, key) : "model", dim_name(r->dim),
-                           (long long)g->dims[r->dim], (long long)max_dim);
-    }
+    for (const struct arch_dim_rule *r = arch_dims; r->dim != DIM_ONE; r++)
+        TRY(dim_resolve(f, g, r));
+    for (const struct arch_dim_rule *r = g->arch->dims; r && r->dim != DIM_ONE; r++)
+        TRY(dim_resolve(f, g, r));
     return 0;
 }
 
@@ -86,6 +98,9 @@ static int dims_check(const struct gguf_file *f, const struct graph *g)
     if (d[DIM_HEAD_DIM] % 8)
         return err_set(ERR_UNSUPPORTED, "head size %lld is no multiple of 8",
                        (long long)d[DIM_HEAD_DIM]);
+    if (d[DIM_EXPERTS_USED] > d[DIM_EXPERTS])
+        return err_set(ERR_FORMAT, "%lld experts used of %lld", (long long)d[DIM_EXPERTS_USED],
+                       (long long)d[DIM_EXPERTS]);
     if (d[DIM_ROPE] > d[DIM_HEAD_DIM])
         return err_set(ERR_FORMAT, "rotary dimensions %lld exceed the head size %lld",
                        (long long)d[DIM_ROPE], (long long)d[DIM_HEAD_DIM]);
@@ -98,96 +113,138 @@ static int dims_check(const struct gguf_file *f, const struct graph *g)
     return 0;
 }
 
-/* --- parameters --- */
-
-static int rope_resolve(const struct gguf_file *f, struct graph *g)
-{
-    struct gguf_string type = {"none", 4};
-    double factor = 1;
-    char key[160];
-
-    g->rope_base = 10000;
-    TRY(gguf_get_float(f, key_of(g, "rope.freq_base", key), &g->rope_base));
-    TRY(gguf_get_float(f, key_of(g, "rope.scale_linear", key), &factor));
-    TRY(gguf_get_string(f, key_of(g, "rope.scaling.type", key), &type));
-    if (type.len == 6 && !memcmp(type.data, "linear", 6))
-        TRY(gguf_get_float(f, key_of(g, "rope.scaling.factor", key), &factor));
-    else if (type.len != 4 || memcmp(type.data, "none", 4))
-        return err_set(ERR_UNSUPPORTED, "%s \"%.*s\": known are none and linear",
-                       key_of(g, "rope.scaling.type", key), (int)(type.len < 64 ? type.len : 64),
-                       type.data);
-    if (!(g->rope_base > 0) || !isfinite(g->rope_base))
-        return err_set(ERR_FORMAT, "%s is %g, not positive and finite",
-                       key_of(g, "rope.freq_base", key), g->rope_base);
-    if (!(factor > 0) || !isfinite(1 / factor) || !isfinite(factor))
-        return err_set(
-            ERR_FORMAT, "%s is %g, not positive and finite",
-            key_of(g, type.data[0] == 'l' ? "rope.scaling.factor" : "rope.scale_linear", key),
-            factor);
-    g->rope_scale = 1 / factor;
-    return 0;
-}
-
-static int parameters_resolve(const struct gguf_file *f, struct graph *g)
-{
-    int64_t experts = 0, value_length = g->dims[DIM_HEAD_DIM];
-    double epsilon;
-    int absent;
-    char key[160];
-
-    TRY(gguf_get_int(f, key_of(g, "expert_count", key), &experts));
-    if (experts > 0)
-        return err_set(ERR_UNSUPPORTED, "%s is %lld: mixtures of experts are not supported", key,
-                       (long long)experts);
-    TRY(gguf_get_int(f, key_of(g, "attention.value_length", key), &value_length));
-    if (value_length != g->dims[DIM_HEAD_DIM])
-        return err_set(ERR_UNSUPPORTED, "%s is %lld, keys have %lld: they must be equal", key,
-                       (long long)value_length, (long long)g->dims[DIM_HEAD_DIM]);
-    TRY(absent = gguf_get_float(f, key_of(g, g->arch->norm_epsilon_key, key), &epsilon));
-    if (absent)
-        return err_set(ERR_FORMAT, "key %s is missing", key);
-    g->norm_epsilon = (float)epsilon;
-    if (!(g->norm_epsilon >= 0) || !isfinite(g->norm_epsilon))
-        return err_set(ERR_FORMAT, "%s is %g, which is no small positive number", key, epsilon);
-    return rope_resolve(f, g);
-}
-
 /* --- weights --- */
+
+/* What is done to every node that the architecture's table has, wherever it stands. */
+typedef void (*node_fn)(struct graph *g, const struct arch_part *part,
+                        const struct arch_node *node);
+
+static void table_walk(struct graph *g, node_fn each)
+{
+    const struct arch_part *lists[] = {g->arch->before, g->arch->layer, g->arch->after};
+
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        for (const struct arch_part *part = lists[i]; part->nodes; part++)
+            for (const struct arch_node *node = part->nodes; node->op != ARCH_END; node++)
+                each(g, part, node);
+}
+
+/* w and its stand-ins are wanted: entries is 0 where it was -1. */
+static void weight_want(struct graph *g, uint8_t w)
+{
+    for (; w != W_NONE; w = arch_weights[w].absent)
+        g->entries[w] = 0;
+}
+
+static void node_want(struct graph *g, const struct arch_part *part, const struct arch_node *node)
+{
+    weight_want(g, part->with);
+    weight_want(g, part->without);
+    for (int i = 0; i < ARCH_MAX_LINKS; i++) {
+        weight_want(g, node->weight[i]);
+        weight_want(g, node->bias[i]);
+    }
+}
 
 static bool per_layer(const struct arch_weight *w)
 {
     return strchr(w->pattern, '%') != NULL;
 }
 
-/* Entries of graph.weights that the first `n` weights of the table take. */
-static int32_t weight_entries(const struct graph *g, size_t n)
+static int32_t copies(const struct graph *g, const struct arch_weight *w)
 {
-    int32_t entries = 0;
-
-    for (size_t i = 0; i < n; i++)
-        entries += per_layer(&g->arch->weights[i]) ? (int32_t)g->dims[DIM_LAYERS] : 1;
-    return entries;
+    return per_layer(w) ? (int32_t)g->dims[DIM_LAYERS] : 1;
 }
 
-/* Index in graph.weights of the table's weight `w` in `layer`. */
-static int32_t weight_index(const struct graph *g, unsigned w, int32_t layer)
+/* Give every wanted weight its entries in graph.weights. */
+static int weights_number(struct graph *g)
 {
-    return weight_entries(g, w) + (per_layer(&g->arch->weights[w]) ? layer : 0);
+    for (int w = 0; w < W_COUNT; w++)
+        g->entries[w] = -1;
+    table_walk(g, node_want);
+    if (g->arch->rope != ARCH_ROPE_NONE)
+        for (uint8_t w = W_ROPE_FREQS; w <= W_ROPE_LONG; w++)
+            weight_want(g, w);
+    for (int w = 0; w < W_COUNT; w++)
+        if (g->entries[w] == 0) {
+            g->entries[w] = (int32_t)g->n_weights;
+            g->n_weights += (uint32_t)copies(g, &arch_weights[w]);
+        }
+    g->weights = calloc(g->n_weights, sizeof *g->weights);
+    return g->weights ? 0 : err_set(ERR_NOMEM, "no memory for %u weights", g->n_weights);
+}
+
+/* Entry of weight w itself, or -1. */
+static int32_t weight_entry(const struct graph *g, uint8_t w, int32_t layer)
+{
+    if (g->entries[w] < 0)
+        return -1;
+    return g->entries[w] + (per_layer(&arch_weights[w]) ? layer : 0);
+}
+
+static bool weight_is_there(const struct graph *g, uint8_t w, int32_t layer)
+{
+    return g->weights[weight_entry(g, w, layer)].source != NULL;
+}
+
+int32_t graph_weight_find(const struct graph *g, uint8_t w, int32_t layer)
+{
+    for (; w != W_NONE; w = arch_weights[w].absent) {
+        int32_t at = weight_entry(g, w, layer);
+
+        if (at >= 0 && g->weights[at].source)
+            return at;
+    }
+    return -1;
+}
+
+/* The axis that a part of a tensor is cut from: rows, but the elements of a vector of one row. */
+static int part_axis(const struct arch_weight *rule)
+{
+    return rule->kind == ARCH_MATRIX || rule->whole == DIM_ANY;
+}
+
+/* Symbolic shape of the tensor that the weight is, or is a part of. */
+static void whole_shape(const struct arch_weight *rule, enum dim out[3])
+{
+    for (int i = 0; i < 3; i++)
+        out[i] = rule->ne[i];
+    if (rule->whole != DIM_ONE)
+        out[part_axis(rule)] = rule->whole;
+}
+
+/* "[embed = 48, ffn = 72]" */
+static const char *shape_text(const struct graph *g, const enum dim shape[3], char out[160])
+{
+    int n = shape[2] != DIM_ONE ? 3 : shape[1] != DIM_ONE ? 2 : 1;
+    size_t len = 0;
+
+    for (int i = 0; i < n && len < 160; i++)
+        len += (size_t)snprintf(out + len, 160 - len, "%s%s = %lld%s", i ? ", " : "[",
+                                dim_name(shape[i]), (long long)g->dims[shape[i]],
+                                i + 1 == n ? "]" : "");
+    return out;
 }
 
 static int weight_check(const struct graph *g, const struct gguf_tensor *t,
                         const struct arch_weight *rule)
 {
-    int64_t want[2] = {g->dims[rule->ne[0]], g->dims[rule->ne[1]]};
+    enum dim shape[3];
+    bool same = t->ne[3] == 1;
+    char text[160];
 
-    if (t->ne[0] != want[0] || t->ne[1] != want[1] || t->ne[2] != 1 || t->ne[3] != 1)
-        return err_set(
-            ERR_FORMAT,
-            "tensor %s: its shape is [%lld, %lld, %lld, %lld], the model's dimensions say "
-            "[%s = %lld, %s = %lld]",
-            t->name, (long long)t->ne[0], (long long)t->ne[1], (long long)t->ne[2],
-            (long long)t->ne[3], dim_name(rule->ne[0]), (long long)want[0], dim_name(rule->ne[1]),
-            (long long)want[1]);
+    whole_shape(rule, shape);
+    for (int i = 0; i < 3; i++)
+        if (shape[i] == DIM_ANY)
+            shape[i] = DIM_ONE;
+        else
+            same &= t->ne[i] == g->dims[shape[i]];
+    if (!same)
+        return err_set(ERR_FORMAT,
+                       "tensor %s: its shape is [%lld, %lld, %lld, %lld], the model's dimensions "
+                       "say %s",
+                       t->name, (long long)t->ne[0], (long long)t->ne[1], (long long)t->ne[2],
+                       (long long)t->ne[3], shape_text(g, shape, text));
     if (rule->kind != ARCH_MATRIX && t->type != KERNEL_F32 && t->type != KERNEL_F16 &&
         t->type != KERNEL_BF16)
         return err_set(ERR_UNSUPPORTED, "tensor %s: a vector of type %s; F32, F16, BF16 will do",
@@ -196,10 +253,11 @@ static int weight_check(const struct graph *g, const struct gguf_tensor *t,
 }
 
 /* The tensor a kernel will see: packed weights keep their canonical type, vectors become f32. */
-static struct kernel_tensor weight_tensor(const struct arch_weight *rule,
+static struct kernel_tensor weight_tensor(const struct graph *g, const struct arch_weight *rule,
                                           const struct gguf_tensor *t)
 {
-    struct kernel_tensor out = {.ne = {t->ne[0], t->ne[1], 1, 1}};
+    struct kernel_tensor out = {
+        .ne = {g->dims[rule->ne[0]], g->dims[rule->ne[1]], g->dims[rule->ne[2]], 1}};
 
     if (rule->kind == ARCH_MATRIX) {
         out.type = t->type;
@@ -209,101 +267,141 @@ static struct kernel_tensor weight_tensor(const struct arch_weight *rule,
     out.type = KERNEL_F32;
     out.layout = KERNEL_PLAIN;
     out.nb[0] = sizeof(float);
-    out.nb[1] = out.nb[2] = out.nb[3] = out.bytes = (size_t)t->ne[0] * sizeof(float);
+    out.nb[1] = (size_t)out.ne[0] * sizeof(float);
+    out.nb[2] = out.nb[3] = out.bytes = (size_t)out.ne[1] * out.nb[1];
     return out;
 }
 
-static int weight_resolve(const struct gguf_file *f, struct graph *g, unsigned w, int32_t layer)
+static void weight_name(const struct arch_weight *rule, int32_t layer, char out[128])
 {
-    const struct arch_weight *rule = &g->arch->weights[w];
-    struct graph_weight *out = &g->weights[weight_index(g, w, layer)];
+    const char *percent = strchr(rule->pattern, '%');
+
+    if (percent)
+        snprintf(out, 128, "%.*s%d%s", (int)(percent - rule->pattern), rule->pattern, layer,
+                 percent + 2);
+    else
+        snprintf(out, 128, "%s", rule->pattern);
+}
+
+static int weight_resolve(const struct gguf_file *f, struct graph *g, uint8_t w, int32_t layer)
+{
+    const struct arch_weight *rule = &arch_weights[w];
+    struct graph_weight *out = &g->weights[weight_entry(g, w, layer)];
     char name[128];
 
     out->rule = rule;
     out->layer = per_layer(rule) ? layer : -1;
-    if (per_layer(rule)) {
-        const char *percent = strchr(rule->pattern, '%');
-
-        snprintf(name, sizeof name, "%.*s%d%s", (int)(percent - rule->pattern), rule->pattern,
-                 layer, percent + 2);
-    } else {
-        snprintf(name, sizeof name, "%s", rule->pattern);
-    }
+    weight_name(rule, layer, name);
     out->source = gguf_tensor_find(f, name);
-    if (!out->source && rule->absent == ARCH_REQUIRED)
-        return err_set(ERR_FORMAT, "tensor %s is missing", name);
     if (!out->source)
         return 0;
     TRY(weight_check(g, out->source, rule));
-    out->tensor = weight_tensor(rule, out->source);
+    out->tensor = weight_tensor(g, rule, out->source);
+    out->first = rule->whole != DIM_ONE ? g->dims[rule->first] : 0;
     return 0;
 }
 
 static int weights_resolve(const struct gguf_file *f, struct graph *g)
 {
-    const struct architecture *a = g->arch;
-
-    g->n_weights = (uint32_t)weight_entries(g, a->n_weights);
-    g->weights = calloc(g->n_weights, sizeof *g->weights);
-    if (!g->weights)
-        return err_set(ERR_NOMEM, "no memory for %u weights", g->n_weights);
-    for (unsigned w = 0; w < a->n_weights; w++) {
-        int32_t copies = per_layer(&a->weights[w]) ? (int32_t)g->dims[DIM_LAYERS] : 1;
-
-        for (int32_t layer = 0; layer < copies; layer++)
+    TRY(weights_number(g));
+    for (uint8_t w = W_NONE + 1; w < W_COUNT; w++)
+        for (int32_t layer = 0; g->entries[w] >= 0 && layer < copies(g, &arch_weights[w]); layer++)
             TRY(weight_resolve(f, g, w, layer));
-    }
     return 0;
+}
+
+/* A tensor that nothing reads belongs to a variant of the architecture that we do not know. */
+static int tensors_check(const struct gguf_file *f, const struct graph *g)
+{
+    const struct gguf_tensor *first = gguf_tensor_at(f, 0), *idle = NULL;
+    bool *used = calloc(gguf_n_tensors(f), sizeof *used);
+
+    if (!used)
+        return err_set(ERR_NOMEM, "no memory for %zu tensors", gguf_n_tensors(f));
+    for (uint32_t i = 0; i < g->n_weights; i++)
+        if (g->weights[i].source)
+            used[g->weights[i].source - first] = true;
+    for (size_t i = 0; i < gguf_n_tensors(f) && !idle; i++)
+        idle = used[i] ? NULL : first + i;
+    free(used);
+    if (!idle)
+        return 0;
+    return err_set(ERR_UNSUPPORTED,
+                   "tensor %s: architecture %s has no use for it: the file is of a variant that "
+                   "is not known",
+                   idle->name, g->arch->name);
 }
 
 /* --- nodes --- */
 
-/* The weight that serves slot `w`: itself, its tied stand-in, or -1. */
-static int32_t weight_link(const struct graph *g, uint8_t w, int32_t layer)
+static int node_link(const struct graph *g, struct graph_node *n)
 {
-    int32_t at;
-
-    if (w == ARCH_NONE)
-        return -1;
-    at = weight_index(g, w, layer);
-    if (g->weights[at].source)
-        return at;
-    return g->arch->weights[w].absent >= 0
-               ? weight_link(g, (uint8_t)g->arch->weights[w].absent, layer)
-               : -1;
-}
-
-static void node_append(struct graph *g, const struct arch_node *rule, int32_t layer)
-{
-    struct graph_node *n = &g->nodes[g->n_nodes++];
-
-    n->rule = rule;
-    n->layer = layer;
     for (int i = 0; i < ARCH_MAX_LINKS; i++) {
-        n->weight[i] = weight_link(g, rule->weight[i], layer);
-        n->bias[i] = weight_link(g, rule->bias[i], layer);
+        uint8_t w = n->rule->weight[i];
+        char name[128];
+
+        n->weight[i] = graph_weight_find(g, w, n->layer);
+        n->bias[i] = graph_weight_find(g, n->rule->bias[i], n->layer);
+        if (w != W_NONE && n->weight[i] < 0) {
+            weight_name(&arch_weights[w], n->layer, name);
+            return err_set(ERR_FORMAT, "tensor %s is missing", name);
+        }
     }
+    return 0;
 }
 
-static void section_append(struct graph *g, enum arch_section section, int32_t layer)
+static int part_append(struct graph *g, const struct arch_node *nodes, enum graph_section section,
+                       int32_t layer)
 {
-    for (size_t i = 0; i < g->arch->n_nodes; i++)
-        if (g->arch->nodes[i].section == section)
-            node_append(g, &g->arch->nodes[i], layer);
+    for (const struct arch_node *rule = nodes; rule->op != ARCH_END; rule++) {
+        struct graph_node *n = &g->nodes[g->n_nodes];
+
+        *n = (struct graph_node){.rule = rule, .section = section, .layer = layer};
+        graph__node_parameters(g, n);
+        if (rule->op == ARCH_SOFTCAP && n->softcap == 0)
+            continue;
+        TRY(node_link(g, n));
+        g->n_nodes++;
+    }
+    return 0;
+}
+
+static int section_append(struct graph *g, const struct arch_part *parts,
+                          enum graph_section section, int32_t layer)
+{
+    for (const struct arch_part *part = parts; part->nodes; part++) {
+        if (part->with != W_NONE && !weight_is_there(g, part->with, layer))
+            continue;
+        if (part->without != W_NONE && weight_is_there(g, part->without, layer))
+            continue;
+        TRY(part_append(g, part->nodes, section, layer));
+    }
+    return 0;
+}
+
+static void node_count(struct graph *g, const struct arch_part *part, const struct arch_node *node)
+{
+    (void)part;
+    (void)node;
+    g->n_nodes++;
 }
 
 static int nodes_resolve(struct graph *g)
 {
-    size_t n = g->arch->n_nodes * (size_t)g->dims[DIM_LAYERS];
+    size_t most;
 
-    g->nodes = calloc(n, sizeof *g->nodes);
+    table_walk(g, node_count);
+    most = g->n_nodes * (size_t)g->dims[DIM_LAYERS];
+    g->n_nodes = 0;
+    g->nodes = calloc(most, sizeof *g->nodes);
     if (!g->nodes)
-        return err_set(ERR_NOMEM, "no memory for %zu graph nodes", n);
-    section_append(g, ARCH_BEFORE, -1);
+        return err_set(ERR_NOMEM, "no memory for %zu graph nodes", most);
+    TRY(section_append(g, g->arch->before, GRAPH_BEFORE, -1));
     for (int32_t layer = 0; layer < g->dims[DIM_LAYERS]; layer++)
-        section_append(g, ARCH_LAYER, layer);
-    section_append(g, ARCH_AFTER, -1);
-    g->rope_factors = weight_link(g, g->arch->rope_factors, 0);
+        TRY(section_append(g, g->arch->layer, GRAPH_LAYER, layer));
+    TRY(section_append(g, g->arch->after, GRAPH_AFTER, -1));
+    g->has_logits = g->entries[W_OUTPUT] >= 0;
+    g->n_learned = g->entries[W_POSITION] >= 0 ? g->dims[DIM_CONTEXT] : 0;
     return 0;
 }
 
@@ -312,7 +410,6 @@ static int nodes_resolve(struct graph *g)
 static int graph_resolve(const struct gguf_file *f, struct graph *g)
 {
     struct gguf_string name = {NULL, 0};
-
     int absent = gguf_get_string(f, "general.architecture", &name);
 
     TRY(absent);
@@ -324,9 +421,10 @@ static int graph_resolve(const struct gguf_file *f, struct graph *g)
                        (int)(name.len < 64 ? name.len : 64), name.data, architecture_names());
     TRY(dims_resolve(f, g));
     TRY(dims_check(f, g));
-    TRY(parameters_resolve(f, g));
     TRY(weights_resolve(f, g));
-    return nodes_resolve(g);
+    TRY(graph__parameters_resolve(f, g));
+    TRY(nodes_resolve(g));
+    return tensors_check(f, g);
 }
 
 int graph_open(const struct gguf_file *f, struct graph **out)
@@ -356,12 +454,30 @@ void graph_close(struct graph **g)
     *g = NULL;
 }
 
+struct kernel_tensor graph_weight_source(const struct graph_weight *w)
+{
+    const struct gguf_tensor *s = w->source;
+    struct kernel_tensor t = {.type = s->type, .layout = KERNEL_PLAIN};
+    int64_t elements = 1;
+
+    gguf_type_block(s->type, &elements, &t.nb[0]);
+    for (int i = 0; i < 4; i++)
+        t.ne[i] = w->tensor.ne[i];
+    t.nb[1] = (size_t)(s->ne[0] / elements) * t.nb[0];
+    t.nb[2] = t.nb[1] * (size_t)t.ne[1];
+    t.nb[3] = t.nb[2] * (size_t)t.ne[2];
+    t.bytes = (size_t)(t.ne[0] / elements * t.ne[1] * t.ne[2]) * t.nb[0];
+    t.data = (unsigned char *)(uintptr_t)s->data + (size_t)w->first * t.nb[part_axis(w->rule)];
+    return t;
+}
+
 void graph_vector_read(const struct graph_weight *w, float *out)
 {
-    const unsigned char *data = w->source->data;
-    size_t n = (size_t)w->source->ne[0];
+    struct kernel_tensor t = graph_weight_source(w);
+    const unsigned char *data = t.data;
+    size_t n = t.bytes / t.nb[0];
 
-    if (w->source->type == KERNEL_F32) {
+    if (t.type == KERNEL_F32) {
         memcpy(out, data, n * sizeof *out);
         return;
     }
@@ -369,32 +485,6 @@ void graph_vector_read(const struct graph_weight *w, float *out)
         uint16_t h;
 
         memcpy(&h, data + i * sizeof h, sizeof h);
-        out[i] = w->source->type == KERNEL_F16 ? half_to_float(h) : bf16_to_float(h);
-    }
-}
-
-static void weight_print(const struct graph_weight *w, FILE *out)
-{
-    fprintf(out, "  %-30s %-5s [%s %lld", w->source->name, gguf_type_name(w->source->type),
-            dim_name(w->rule->ne[0]), (long long)w->source->ne[0]);
-    if (w->rule->ne[1] != DIM_ONE)
-        fprintf(out, ", %s %lld", dim_name(w->rule->ne[1]), (long long)w->source->ne[1]);
-    fprintf(out, "]\n");
-}
-
-void graph_print(const struct graph *g, FILE *out)
-{
-    fprintf(out, "architecture %s\n\ndimensions\n", g->arch->name);
-    for (int d = DIM_ONE + 1; d < DIM_TOKENS; d++)
-        fprintf(out, "  %-12s %lld\n", dim_name((enum dim)d), (long long)g->dims[d]);
-    fprintf(out, "  %-12s %g\n  %-12s %g, positions x %g%s\n", "norm_epsilon",
-            (double)g->norm_epsilon, "rope_base", g->rope_base, g->rope_scale,
-            g->rope_factors >= 0 ? ", frequencies divided by rope_freqs.weight" : "");
-    fprintf(out, "\nweights\n");
-    for (uint32_t i = 0; i < g->n_weights; i++) {
-        const struct graph_weight *w = &g->weights[i];
-
-        if (w->source)
-            weight_print(w, out);
+        out[i] = t.type == KERNEL_F16 ? half_to_float(h) : bf16_to_float(h);
     }
 }

@@ -32,11 +32,19 @@ int model_options_resolve(const struct engine_options *o, const struct graph *g,
     if (!out->n_context)
         out->n_context =
             g->dims[DIM_CONTEXT] < MAX_CONTEXT ? (uint32_t)g->dims[DIM_CONTEXT] : MAX_CONTEXT;
+    if (g->n_learned && out->n_context > g->n_learned)
+        return err_set(ERR_RANGE, "a context of %u positions: the model has learned %lld",
+                       out->n_context, (long long)g->n_learned);
     if (out->n_context > MAX_CONTEXT)
         return err_set(ERR_RANGE, "a context of %u positions: at most %d", out->n_context,
                        MAX_CONTEXT);
+    if (!g->has_logits && !o->embeddings)
+        return err_set(ERR_USAGE,
+                       "a model of architecture %s gives embeddings, not text: use "
+                       "engine embed",
+                       g->arch->name);
     if (!out->micro_batch)
-        out->micro_batch = DEFAULT_MICRO_BATCH;
+        out->micro_batch = g->causal ? DEFAULT_MICRO_BATCH : out->n_context;
     if (out->micro_batch > out->n_context)
         out->micro_batch = out->n_context;
     if (!out->kv_type)
@@ -62,6 +70,7 @@ struct plan_limits model_plan_limits(const struct engine_options *o)
         .n_threads = o->n_threads,
         .features = o->features,
         .kv_type = o->kv_type,
+        .hidden = o->embeddings,
     };
 }
 
@@ -139,6 +148,11 @@ const struct tokenizer *engine_model_tokenizer(const struct engine_model *m)
 int32_t engine_model_n_vocab(const struct engine_model *m)
 {
     return (int32_t)m->graph->dims[DIM_VOCAB];
+}
+
+int32_t engine_model_n_embed(const struct engine_model *m)
+{
+    return (int32_t)m->graph->dims[DIM_EMBED];
 }
 
 uint32_t engine_model_n_context(const struct engine_model *m)

@@ -8,28 +8,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static struct kernel_tensor source_tensor(const struct gguf_tensor *s)
-{
-    struct kernel_tensor t = {.type = s->type, .layout = KERNEL_PLAIN, .bytes = s->bytes};
-    int64_t elements = 1;
-
-    gguf_type_block(s->type, &elements, &t.nb[0]);
-    for (int i = 0; i < 4; i++)
-        t.ne[i] = s->ne[i];
-    t.nb[1] = (size_t)(s->ne[0] / elements) * t.nb[0];
-    t.nb[2] = t.nb[1] * (size_t)s->ne[1];
-    t.nb[3] = t.nb[2];
-    t.data = (void *)(uintptr_t)s->data;
-    return t;
-}
-
 static struct kernel_call pack_call(const struct graph_weight *w)
 {
     return (struct kernel_call){
         .op = KERNEL_PACK,
         .n_in = 1,
         .n_out = 1,
-        .in = {source_tensor(w->source)},
+        .in = {graph_weight_source(w)},
         .out = {w->tensor},
     };
 }
@@ -44,7 +29,7 @@ static int weight_measure(struct graph_weight *w, uint32_t n_threads, uint64_t f
     if (get_tiling_meta(&call, n_threads, features, &tiling) != KERNEL_OK)
         return err_set(ERR_UNSUPPORTED, "tensor %s: kernel %s cannot hold type %s of [%lld, %lld]",
                        w->source->name, kernel_name, gguf_type_name(w->source->type),
-                       (long long)w->source->ne[0], (long long)w->source->ne[1]);
+                       (long long)w->tensor.ne[0], (long long)w->tensor.ne[1]);
     w->tensor.bytes = tiling.opaque_bytes;
     if (tiling.scratch_bytes > *scratch)
         *scratch = tiling.scratch_bytes;
@@ -72,12 +57,13 @@ static int weights_measure(struct graph *g, uint32_t n_threads, uint64_t feature
     return 0;
 }
 
-/* Whole pages inside the tensor: the edges may belong to a neighbour that is still to be packed. */
-static void source_drop(const struct gguf_tensor *s)
+/* Whole pages inside the weight: the edges may belong to a neighbour that is still to be packed. */
+static void source_drop(const struct graph_weight *w)
 {
+    struct kernel_tensor s = graph_weight_source(w);
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t from = size_align((uintptr_t)s->data, page);
-    uintptr_t to = ((uintptr_t)s->data + s->bytes) & ~(page - 1);
+    uintptr_t from = size_align((uintptr_t)s.data, page);
+    uintptr_t to = ((uintptr_t)s.data + s.bytes) & ~(page - 1);
 
     if (from < to)
         madvise((void *)from, to - from, MADV_DONTNEED);
@@ -108,7 +94,7 @@ static int weights_pack(struct graph *g, struct team *team, bool drop_source, un
         at += size_align(w->tensor.bytes, KERNEL_ALIGN);
         TRY(weight_pack(w, team));
         if (drop_source)
-            source_drop(w->source);
+            source_drop(w);
     }
     return 0;
 }

@@ -6,6 +6,7 @@ SRC_engine += \
     engine/run/plan.c \
     engine/run/plan_arena.c \
     engine/run/plan_bind.c \
+    engine/run/plan_build.c \
     engine/run/plan_print.c \
     engine/run/session.c \
     engine/run/session_file.c \

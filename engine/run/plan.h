@@ -16,10 +16,11 @@
 struct plan_limits {
     uint32_t n_context;   /* positions */
     uint32_t micro_batch; /* tokens in one body run */
-    uint32_t n_outputs;   /* rows of logits in one head run */
+    uint32_t n_outputs;   /* rows of the result in one head run */
     uint32_t n_threads;
     uint64_t features;
     uint32_t kv_type; /* KERNEL_F16 or KERNEL_Q8_0 */
+    bool hidden;      /* results are hidden states, not logits */
 };
 
 /* One life of one activation. */
@@ -38,13 +39,15 @@ enum plan_role {
     PLAN_TOKENS,  /* extent `axis` = tokens of the batch */
     PLAN_OUTPUTS, /* extent `axis` = outputs of the chunk */
     PLAN_SLICE,   /* the chunk's outputs within a buffer of tokens */
-    PLAN_ROPE,    /* the rotary table from the batch's position on */
+    PLAN_PLACES,  /* a table over positions, from the batch's first on */
     PLAN_TABLE,   /* the page table, as far as pages are in use */
 };
 
 struct plan_arg {
     enum plan_role role;
     uint32_t axis;
+    uint32_t rows;  /* along `axis` for each token: 1, but heads or experts where they are rows */
+    size_t offset;  /* bytes into the buffer, or into the weight's data */
     int32_t buffer; /* plan.buffers index; -1: not in the arena */
     int32_t weight; /* graph.weights index; -1: no weight */
 };
@@ -66,8 +69,10 @@ struct plan {
     struct plan_call *calls;         /* body (every batch), then head (every chunk of outputs) */
     const struct kernel_call **list; /* &calls[i].call */
     uint32_t n_calls, n_body;
-    uint32_t ids, logits,
-        rope; /* buffers: i32 [tokens], f32 [vocab, outputs], f32 [rope, context] */
+    uint32_t ids, result; /* buffers: i32 [tokens], f32 [width, outputs] */
+    size_t width;         /* vocab, or embed for hidden states */
+    int32_t positions;    /* buffer: i32 [context], 0, 1, ...; -1: the graph has no use for it */
+    uint32_t ropes[GRAPH_MAX_ROPES]; /* buffers: f32 [rope, context], graph.n_ropes of them */
     size_t arena_bytes, live_bytes; /* arena; what it would be if no two activations shared bytes */
     size_t scratch_bytes;           /* per thread, for every batch size up to the limits */
     unsigned char *arena;
@@ -79,7 +84,7 @@ int plan_open(const struct graph *g, const struct plan_limits *limits, struct pl
 void plan_close(struct plan **p);
 
 /* Give the calls their memory: arena [arena_bytes], 64-byte aligned, and the pages of `kv`, both
- * borrowed. The graph's weights must be packed. Fills the rotary table. Error:
+ * borrowed. The graph's weights must be packed. Fills the tables over positions. Error:
  * ERR_FORMAT for rotary factors that are not positive and finite. */
 int plan_attach(struct plan *p, void *arena, struct kv_cache *kv);
 
@@ -87,7 +92,7 @@ int plan_attach(struct plan *p, void *arena, struct kv_cache *kv);
  * must cover position + n positions before the calls run. Allocates nothing. */
 void plan_bind_tokens(struct plan *p, uint32_t position, uint32_t n);
 
-/* Set up the head (the other calls) for n rows of logits (1..n_outputs), of the tokens of the last
+/* Set up the head (the other calls) for n rows of the result (1..n_outputs), of the tokens of the last
  * body run from `first` on. Allocates nothing. */
 void plan_bind_outputs(struct plan *p, uint32_t first, uint32_t n);
 

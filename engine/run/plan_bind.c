@@ -24,27 +24,53 @@ static int factors_check(const char *name, const float *factors, size_t n)
     return 0;
 }
 
-static int plan_fill_rope(struct plan *p)
+/* The divisors for the plan's context: some models have others for long ones. */
+static int rope_factors(const struct plan *p, const struct graph_rope *r, const float **out)
 {
-    const struct graph *g = p->graph;
+    int32_t at = r->factors[p->limits.n_context > r->original ? GRAPH_ROPE_LONG : GRAPH_ROPE_SHORT];
+    const struct graph_weight *w = &p->graph->weights[at];
+
+    *out = NULL;
+    if (at < 0)
+        return 0;
+    *out = w->tensor.data;
+    return factors_check(w->source->name, *out, (size_t)p->graph->dims[DIM_ROPE_PAIRS]);
+}
+
+static int plan_fill_rope(const struct plan *p, uint32_t i)
+{
+    const struct graph_rope *r = &p->graph->ropes[i];
     struct rope_frequencies f = {
-        .pairs = (size_t)g->dims[DIM_ROPE_PAIRS], .base = g->rope_base, .scale = g->rope_scale};
+        .pairs = (size_t)p->graph->dims[DIM_ROPE_PAIRS],
+        .base = r->base,
+        .scale = r->scale,
+        .magnitude = r->magnitude,
+        .yarn = r->yarn,
+        .fast = r->fast,
+        .slow = r->slow,
+        .original = (double)r->original,
+    };
 
-    if (g->rope_factors >= 0) {
-        const struct graph_weight *w = &g->weights[g->rope_factors];
-
-        f.factors = w->tensor.data;
-        TRY(factors_check(w->source->name, f.factors, f.pairs));
-    }
-    rope_table_fill(&f, p->limits.n_context, plan_buffer_data(p, p->rope));
+    TRY(rope_factors(p, r, &f.factors));
+    rope_table_fill(&f, p->limits.n_context, plan_buffer_data(p, p->ropes[i]));
     return 0;
+}
+
+static void plan_fill_positions(const struct plan *p)
+{
+    int32_t *positions = plan_buffer_data(p, (uint32_t)p->positions);
+
+    for (uint32_t i = 0; i < p->limits.n_context; i++)
+        positions[i] = (int32_t)i;
 }
 
 static void arg_attach(const struct plan *p, const struct kv_cache *kv, int32_t layer,
                        const struct plan_arg *arg, struct kernel_tensor *t)
 {
     if (arg->buffer >= 0)
-        t->data = plan_buffer_data(p, (uint32_t)arg->buffer);
+        t->data = (unsigned char *)plan_buffer_data(p, (uint32_t)arg->buffer) + arg->offset;
+    else if (arg->weight >= 0 && t->layout == KERNEL_PLAIN)
+        t->data = (unsigned char *)p->graph->weights[arg->weight].tensor.data + arg->offset;
     else if (arg->weight >= 0)
         *t = p->graph->weights[arg->weight].tensor;
     else if (arg->role == PLAN_TABLE)
@@ -64,7 +90,11 @@ int plan_attach(struct plan *p, void *arena, struct kv_cache *kv)
         for (uint32_t j = 0; j < c->call.n_out; j++)
             arg_attach(p, kv, c->layer, &c->out[j], &c->call.out[j]);
     }
-    return plan_fill_rope(p);
+    for (uint32_t i = 0; i < p->graph->n_ropes; i++)
+        TRY(plan_fill_rope(p, i));
+    if (p->positions >= 0)
+        plan_fill_positions(p);
+    return 0;
 }
 
 /* What bind tells every call. */
@@ -76,17 +106,17 @@ struct batch {
 static void arg_bind(const struct plan *p, const struct plan_arg *arg, const struct batch *batch,
                      struct kernel_tensor *t)
 {
-    int64_t n = batch->n;
+    size_t n = batch->n, stride = t->nb[arg->axis] * arg->rows;
 
     if (arg->role == PLAN_FIXED)
         return;
     if (arg->role == PLAN_TABLE)
-        n = (batch->start + batch->n + KERNEL_PAGE_POSITIONS - 1) / KERNEL_PAGE_POSITIONS;
-    t->ne[arg->axis] = n;
-    t->bytes = (size_t)n * t->nb[arg->axis];
-    if (p->arena && (arg->role == PLAN_ROPE || arg->role == PLAN_SLICE))
-        t->data = (unsigned char *)plan_buffer_data(p, (uint32_t)arg->buffer) +
-                  batch->start * t->nb[arg->axis];
+        n = kv_pages_for(batch->start + batch->n);
+    t->ne[arg->axis] = (int64_t)(n * arg->rows);
+    t->bytes = n * stride - arg->offset;
+    if (p->arena && (arg->role == PLAN_PLACES || arg->role == PLAN_SLICE))
+        t->data = (unsigned char *)plan_buffer_data(p, (uint32_t)arg->buffer) + arg->offset +
+                  batch->start * stride;
 }
 
 static void call_bind(const struct plan *p, struct plan_call *c, const struct batch *batch)

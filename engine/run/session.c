@@ -92,6 +92,11 @@ static int ids_check(const struct engine_session *s, const int32_t *ids, size_t 
                        "%zu tokens after %u do not fit a context of %u: shorten the text or raise "
                        "the context (--ctx)",
                        n, s->position, n_context);
+    if (!s->model->graph->causal && (s->position > 0 || n > s->model->options.micro_batch))
+        return err_set(ERR_RANGE,
+                       "%zu tokens after %u: this model reads a text at once, up to %u tokens "
+                       "(--micro-batch)",
+                       n, s->position, s->model->options.micro_batch);
     for (size_t i = 0; i < n; i++)
         if (ids[i] < 0 || ids[i] >= engine_model_n_vocab(s->model))
             return err_set(ERR_RANGE, "token id %d at index %zu is outside the vocabulary 0..%d",
@@ -131,15 +136,15 @@ bool session__all_finite(const float *x, size_t n)
 static int session_head(struct engine_session *s, uint32_t first, uint32_t n)
 {
     struct plan *p = s->plan;
-    const float *logits = plan_buffer_data(p, p->logits);
-    size_t n_vocab = (size_t)engine_model_n_vocab(s->model);
+    const float *logits = plan_buffer_data(p, p->result);
+    size_t width = s->plan->width;
 
     plan_bind_outputs(p, first, n);
     TRY(team_run(s->team, p->list + p->n_body, p->n_calls - p->n_body));
-    if (!session__all_finite(logits, n * n_vocab))
+    if (!session__all_finite(logits, n * width))
         return err_set(ERR_FORMAT, "the logits are not finite: the weights hold NaN or Inf, or "
                                    "their products overflow");
-    s->logits = logits + (n - 1) * n_vocab;
+    s->logits = logits + (n - 1) * width;
     return 0;
 }
 
@@ -148,15 +153,15 @@ static int session_each(struct engine_session *s, uint32_t n_tokens, size_t inde
                         engine_logits_fn each, void *ctx)
 {
     uint32_t chunk = s->plan->limits.n_outputs;
-    size_t n_vocab = (size_t)engine_model_n_vocab(s->model);
-    const float *logits = plan_buffer_data(s->plan, s->plan->logits);
+    size_t width = s->plan->width;
+    const float *logits = plan_buffer_data(s->plan, s->plan->result);
 
     for (uint32_t first = 0; first < n_tokens; first += chunk) {
         uint32_t n = n_tokens - first < chunk ? n_tokens - first : chunk;
 
         TRY(session_head(s, first, n));
         for (uint32_t i = 0; i < n; i++)
-            TRY(each(ctx, index + first + i, logits + i * n_vocab));
+            TRY(each(ctx, index + first + i, logits + i * width));
     }
     return 0;
 }
@@ -202,7 +207,7 @@ int engine_session_eval(struct engine_session *s, const int32_t *ids, size_t n,
 
 float *session__logits_room(const struct engine_session *s)
 {
-    return plan_buffer_data(s->plan, s->plan->logits);
+    return plan_buffer_data(s->plan, s->plan->result);
 }
 
 const float *engine_session_logits(const struct engine_session *s)
@@ -231,7 +236,7 @@ int engine_session_truncate(struct engine_session *s, uint32_t position)
 int engine_session_adopt(struct engine_session *s, const struct engine_session *from,
                          uint32_t n_tokens)
 {
-    size_t n_vocab = (size_t)engine_model_n_vocab(s->model);
+    size_t width = s->plan->width;
     float *logits = session__logits_room(s);
 
     if (kv_cache_pool(s->kv) != kv_cache_pool(from->kv))
@@ -247,7 +252,7 @@ int engine_session_adopt(struct engine_session *s, const struct engine_session *
     s->logits = from->logits_from == n_tokens && from->logits ? logits : NULL;
     s->logits_from = n_tokens;
     if (s->logits)
-        memcpy(logits, from->logits, n_vocab * sizeof *logits);
+        memcpy(logits, from->logits, width * sizeof *logits);
     return 0;
 }
 

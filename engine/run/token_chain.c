@@ -9,22 +9,41 @@ bool token_chain_includes(uint32_t op)
     case KERNEL_LAYER_NORM:
     case KERNEL_ROPE:
     case KERNEL_GLU:
+    case KERNEL_SOFTMAX:
     case KERNEL_ADD:
+    case KERNEL_TOP_K:
+    case KERNEL_MIX:
         return true;
     default:
         return false;
     }
 }
 
-/* Which extent of the first input and of the output counts tokens. */
-static int token_axis(const struct kernel_call *call)
+/* Which extent of input i counts tokens; -1: all tokens share it. */
+static int input_axis(const struct kernel_call *call, uint32_t i)
+{
+    switch (call->op) {
+    case KERNEL_ROPE:
+    case KERNEL_MIX:
+        return i == 0 ? 2 : 1;
+    case KERNEL_RMS_NORM:
+    case KERNEL_LAYER_NORM:
+        return i == 0 ? 1 : -1;
+    case KERNEL_ADD:
+        return i == 0 || call->in[i].ne[1] > 1 ? 1 : -1;
+    default:
+        return 1;
+    }
+}
+
+static int output_axis(const struct kernel_call *call)
 {
     return call->op == KERNEL_ROPE ? 2 : 1;
 }
 
 size_t token_chain_tokens(const struct kernel_call *call)
 {
-    return (size_t)call->in[0].ne[token_axis(call)];
+    return (size_t)call->in[0].ne[input_axis(call, 0)];
 }
 
 size_t token_chain_length(const struct kernel_call *const *calls, size_t n)
@@ -44,20 +63,13 @@ static void tensor_slice(struct kernel_tensor *t, int axis, size_t first, size_t
     t->data = (char *)t->data + first * t->nb[axis];
 }
 
-/* The second input has tokens too, as its extent 1, but for the weights of a norm and a vector that
- * is added to every token. */
-static bool second_has_tokens(const struct kernel_call *call)
-{
-    return call->op == KERNEL_ROPE || call->op == KERNEL_GLU ||
-           (call->op == KERNEL_ADD && call->in[1].ne[1] > 1);
-}
-
 void token_chain_slice(const struct kernel_call *call, size_t first, size_t n,
                        struct kernel_call *out)
 {
     *out = *call;
-    tensor_slice(&out->in[0], token_axis(call), first, n);
-    tensor_slice(&out->out[0], token_axis(call), first, n);
-    if (second_has_tokens(call))
-        tensor_slice(&out->in[1], 1, first, n);
+    for (uint32_t i = 0; i < call->n_in; i++)
+        if (input_axis(call, i) >= 0)
+            tensor_slice(&out->in[i], input_axis(call, i), first, n);
+    for (uint32_t i = 0; i < call->n_out; i++)
+        tensor_slice(&out->out[i], output_axis(call), first, n);
 }

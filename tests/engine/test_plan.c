@@ -124,9 +124,9 @@ Test(plan, keeps_what_the_head_reads_until_every_chunk_of_outputs_is_done)
         }
     cr_assert(any);
     cr_assert_eq(p->buffers[p->ids].first, 0);
-    cr_assert_eq(p->buffers[p->logits].last, p->n_calls);
-    cr_assert_eq(p->buffers[p->rope].first, 0);
-    cr_assert_eq(p->buffers[p->rope].last, p->n_calls);
+    cr_assert_eq(p->buffers[p->result].last, p->n_calls);
+    cr_assert_eq(p->buffers[p->ropes[0]].first, 0);
+    cr_assert_eq(p->buffers[p->ropes[0]].last, p->n_calls);
     done(&o);
 }
 

@@ -8,7 +8,7 @@ enum { PAIRS = 4, POSITIONS = 300 };
 
 Test(rope_table, turns_pair_i_by_position_times_base_to_the_minus_i_over_pairs)
 {
-    struct rope_frequencies f = {.pairs = PAIRS, .base = 10000, .scale = 1};
+    struct rope_frequencies f = {.pairs = PAIRS, .base = 10000, .scale = 1, .magnitude = 1};
     static float table[POSITIONS][2 * PAIRS];
     const double frequency[PAIRS] = {1, 0.1, 0.01, 0.001};
 
@@ -23,7 +23,7 @@ Test(rope_table, turns_pair_i_by_position_times_base_to_the_minus_i_over_pairs)
 Test(rope_table, stretches_positions_and_divides_frequencies)
 {
     const float factors[PAIRS] = {1, 2, 4, 8};
-    struct rope_frequencies f = {.pairs = PAIRS, .base = 500000, .scale = 0.25};
+    struct rope_frequencies f = {.pairs = PAIRS, .base = 500000, .scale = 0.25, .magnitude = 1};
     static float plain[POSITIONS][2 * PAIRS], divided[POSITIONS][2 * PAIRS];
 
     rope_table_fill(&f, POSITIONS, plain[0]);
