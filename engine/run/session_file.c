@@ -44,7 +44,7 @@ static int header_fill(const struct engine_session *s, struct session_header *h)
         .id_bytes = kv_pool_id_bytes(kv_cache_pool(s->kv)),
     };
     if (s->logits && s->logits_from == s->position)
-        h->n_logits = (uint32_t)engine_model_n_vocab(s->model);
+        h->n_logits = (uint32_t)s->plan->width;
     memcpy(h->magic, magic, sizeof magic);
     memcpy(h->model, model, HEX);
     memcpy(h->layout, layout, HEX);
@@ -214,9 +214,9 @@ static int header_check(const struct engine_session *s, const struct session_hea
     if (h->n_tokens > s->model->options.n_context)
         return err_set(ERR_RANGE, "%s: %u tokens do not fit a context of %u (--ctx)", name,
                        h->n_tokens, s->model->options.n_context);
-    if (h->n_logits && h->n_logits != (uint32_t)engine_model_n_vocab(s->model))
-        return err_set(ERR_FORMAT, "%s: %u logits, the vocabulary has %d", name, h->n_logits,
-                       engine_model_n_vocab(s->model));
+    if (h->n_logits && h->n_logits != s->plan->width)
+        return err_set(ERR_FORMAT, "%s: %u logits, the model has %zu", name, h->n_logits,
+                       s->plan->width);
     return 0;
 }
 
