@@ -81,6 +81,7 @@ void sandbox_shipped(struct sandbox *s, const char *body, const char *meta)
     sandbox_write(s, "shipped.inc", text.data);
     strbuf_clear(&text);
     strbuf_addf(&text,
+                "#pragma GCC optimize(\"O1\")\n" /* compiles in half the time */
                 "#include \"kernel/kernel.h\"\n"
                 "#define kernel_fn shipped_fn\n"
                 "#define get_tiling_meta shipped_meta\n"
