@@ -8,8 +8,6 @@
 
 #include "engine/sample/sampler.h"
 
-#include <stdbool.h>
-
 struct candidates {
     struct sampler_candidate *at;    /* [capacity] */
     struct sampler_candidate *spare; /* [capacity] for a stage that orders by something else */

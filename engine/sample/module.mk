@@ -1,5 +1,9 @@
 SRC_engine += \
     engine/sample/candidates.c \
+    engine/sample/constraint.c \
+    engine/sample/grammar.c \
+    engine/sample/grammar_build.c \
+    engine/sample/grammar_parse.c \
     engine/sample/sampler.c \
     engine/sample/stage_dry.c \
     engine/sample/stage_mirostat.c \

@@ -153,7 +153,10 @@ static int sampler_allocate(struct sampler *s)
     s->count = calloc(n_vocab, sizeof *s->count);
     if (!s->history || !s->backward || !s->match || !s->count)
         return err_set(ERR_NOMEM, "no memory to look back on %zu tokens", s->n_history);
-    return candidates_init(&s->candidates, n_vocab);
+    TRY(candidates_init(&s->candidates, n_vocab));
+    if (o->grammar && !s->vocabulary)
+        return err_set(ERR_USAGE, "a grammar needs the texts of the tokens");
+    return s->vocabulary ? constraint_open(s->vocabulary, o->grammar, &s->constraint) : 0;
 }
 
 int sampler_open(const struct sampler_options *o, int32_t n_vocab, const struct vocabulary *v,
@@ -187,6 +190,7 @@ void sampler_close(struct sampler **s)
 {
     if (!*s)
         return;
+    constraint_close(&(*s)->constraint);
     candidates_deinit(&(*s)->candidates);
     free((*s)->history);
     free((*s)->backward);
@@ -213,7 +217,7 @@ int sampler_assign(struct sampler *to, const struct sampler *from)
     to->n_seen = from->n_seen;
     to->rng = from->rng;
     to->surprise = from->surprise;
-    return 0;
+    return from->constraint ? constraint_assign(to->constraint, from->constraint) : 0;
 }
 
 /* --- the past --- */
@@ -249,8 +253,27 @@ static void mirostat_learn(struct sampler *s, int32_t id)
             s->surprise -= s->options.mirostat_rate * (-log2(c->at[i].p) - s->options.mirostat_tau);
 }
 
+int sampler_heal(struct sampler *s, const char *text, size_t len)
+{
+    if (!s->constraint)
+        return err_set(ERR_USAGE, "healing needs the texts of the tokens");
+    return constraint_heal(s->constraint, text, len);
+}
+
+size_t sampler_heal_left(const struct sampler *s)
+{
+    return s->constraint ? constraint_heal_left(s->constraint) : 0;
+}
+
+bool sampler_done(struct sampler *s)
+{
+    return s->constraint && constraint_done(s->constraint);
+}
+
 int sampler_accept(struct sampler *s, int32_t id)
 {
+    if (s->constraint)
+        TRY(constraint_accept(s->constraint, id));
     for (size_t i = 0; i < s->n_chain; i++)
         if (s->chain[i] == &stage_mirostat || s->chain[i] == &stage_mirostat_v2)
             mirostat_learn(s, id);
@@ -260,14 +283,22 @@ int sampler_accept(struct sampler *s, int32_t id)
 
 /* --- the next token --- */
 
-static void candidates_fill(struct sampler *s, const float *logits)
+static bool constrained(const struct sampler *s)
+{
+    return s->constraint && constraint_acts(s->constraint);
+}
+
+static int candidates_fill(struct sampler *s, const float *logits)
 {
     struct candidates *c = &s->candidates;
 
+    if (constrained(s))
+        return constraint_fill(s->constraint, logits, c);
     for (int32_t id = 0; id < s->n_vocab; id++)
         c->at[id] = (struct sampler_candidate){id, logits[id], 0};
     c->n = (size_t)s->n_vocab;
     candidates_changed(c);
+    return 0;
 }
 
 static void likeliest(struct sampler *s, const float *logits)
@@ -300,10 +331,10 @@ static int chain_run(struct sampler *s)
 int sampler_distribution(struct sampler *s, const float *logits, size_t n_first,
                          const struct sampler_candidate **out, size_t *n)
 {
-    if (s->greedy) {
+    if (s->greedy && !constrained(s)) {
         likeliest(s, logits);
     } else {
-        candidates_fill(s, logits);
+        TRY(candidates_fill(s, logits));
         TRY(chain_run(s));
         candidates_sort(&s->candidates, n_first);
     }

@@ -8,9 +8,11 @@
 #ifndef PAWL_SAMPLER_H
 #define PAWL_SAMPLER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct grammar;
 struct vocabulary;
 
 #define SAMPLER_DEFAULT_CHAIN                                                                      \
@@ -49,6 +51,7 @@ struct sampler_options {
     const char *dry_breakers; /* characters no repetition reaches over; NULL: newline : " * */
     const struct sampler_bias *bias; /* [n_bias], borrowed */
     size_t n_bias;
+    const struct grammar *grammar; /* what is generated follows it; NULL: anything; borrowed */
 };
 
 /* Everything off: temperature 1, the whole vocabulary. What people change starts from here. */
@@ -80,6 +83,12 @@ int sampler_assign(struct sampler *to, const struct sampler *from);
  * not. */
 void sampler_prompt(struct sampler *s, const int32_t *ids, size_t n);
 
+/* The next bytes must be text[0..len), token by token: the tail of a prompt that was taken back so
+ * that its last word can go on otherwise ("token healing", Lundberg 2023, "The Art of Prompt
+ * Design"). The last of these tokens may go on behind the text. Errors: ERR_NOMEM. */
+int sampler_heal(struct sampler *s, const char *text, size_t len);
+size_t sampler_heal_left(const struct sampler *s); /* bytes still to come; 0: healed */
+
 /* What the next token is drawn from, after the whole chain. logits: f32 [n_vocab].
  * *out: *n >= 1 candidates, borrowed until the next call; the first min(n_first, *n) are
  * the likeliest in order (of equals the lowest id), the others follow in an order that depends on
@@ -100,6 +109,10 @@ int sampler_pick(struct sampler *s, const float *logits, int32_t *id);
 /* Token `id` has become the next one: history, mirostat and constraints move on.
  * Error: ERR_USAGE when the constraints do not allow it; nothing has moved then. */
 int sampler_accept(struct sampler *s, int32_t id);
+
+/* Whether the grammar is satisfied and lets nothing follow: the text is complete, whatever the
+ * vocabulary has to end it. */
+bool sampler_done(struct sampler *s);
 
 /* The stages that do something with these options, as one line: "top-k;temperature". */
 void sampler_stages_print(const struct sampler *s, char *out, size_t bytes);

@@ -7,6 +7,7 @@
 #define PAWL_SAMPLER_INTERNAL_H
 
 #include "engine/sample/candidates.h"
+#include "engine/sample/constraint.h"
 #include "reference/base/rng.h"
 
 enum { SAMPLER_MAX_STAGES = 32 };
@@ -36,6 +37,7 @@ struct sampler {
     bool greedy; /* nothing in the chain can change which token is the likeliest */
     int32_t n_vocab;
     const struct vocabulary *vocabulary;
+    struct constraint *constraint; /* NULL: no vocabulary, no constraint */
     struct rng rng;
     struct candidates candidates;
     int32_t *history; /* [n_history] ring of the last tokens */
