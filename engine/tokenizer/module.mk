@@ -4,4 +4,6 @@ SRC_engine += \
     engine/tokenizer/tokenizer.c \
     engine/tokenizer/tokenizer_bpe.c \
     engine/tokenizer/tokenizer_merge.c \
-    engine/tokenizer/tokenizer_spm.c
+    engine/tokenizer/tokenizer_special.c \
+    engine/tokenizer/tokenizer_spm.c \
+    engine/tokenizer/tokenizer_wpm.c

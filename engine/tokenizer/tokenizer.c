@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tokenizer.c: the vocabulary, its look-ups, and the part of encoding that both algorithms share:
- * special tokens are cut out of the text first, plain stretches go to SPM or BPE. */
+ * tokenizer.c: the vocabulary, its look-ups, and the part of encoding that the algorithms share:
+ * special tokens are cut out of the text first, plain stretches go to SPM, BPE or WordPiece. */
 #include "engine/tokenizer/tokenizer_internal.h"
 
 #include "reference/base/err.h"
@@ -115,6 +115,26 @@ static int tokens_load(struct tokenizer *t, const struct gguf_file *f)
     return 0;
 }
 
+/* Which tokens an algorithm may make from text. Merges of a BPE may also name added tokens. */
+static bool token_is_made(const struct tokenizer *t, const struct token *token)
+{
+    bool added = token->type == TOKEN_USER_DEFINED || token->type == TOKEN_UNUSED;
+
+    return token->text.len && (token->type == TOKEN_NORMAL || (added && t->model == TOKENIZER_BPE));
+}
+
+static void map_add(struct tokenizer *t, int32_t id)
+{
+    struct gguf_string s = t->tokens[id].text;
+    size_t i = text_hash(s.data, s.len) & t->map_mask;
+
+    while (t->map[i] >= 0 && !text_equal(t->tokens[t->map[i]].text, s.data, s.len))
+        i = (i + 1) & t->map_mask;
+    if (t->map[i] < 0 ||
+        (t->tokens[t->map[i]].type != TOKEN_NORMAL && t->tokens[id].type == TOKEN_NORMAL))
+        t->map[i] = id; /* of two equal texts the first has the id, or the normal one */
+}
+
 static int map_build(struct tokenizer *t)
 {
     size_t size = 16;
@@ -126,94 +146,9 @@ static int map_build(struct tokenizer *t)
         return err_set(ERR_NOMEM, "tokenizer: no memory for the token map");
     t->map_mask = size - 1;
     memset(t->map, 0xff, size * sizeof *t->map);
-    for (int32_t id = 0; id < t->n_vocab; id++) {
-        struct gguf_string s = t->tokens[id].text;
-        size_t i = text_hash(s.data, s.len) & t->map_mask;
-
-        if (t->tokens[id].type != TOKEN_NORMAL || !s.len)
-            continue;
-        while (t->map[i] >= 0 && !text_equal(t->tokens[t->map[i]].text, s.data, s.len))
-            i = (i + 1) & t->map_mask;
-        if (t->map[i] < 0) /* of two equal texts the first has the id */
-            t->map[i] = id;
-    }
-    return 0;
-}
-
-static bool token_is_special(const struct token *token)
-{
-    return (token->type == TOKEN_CONTROL || token->type == TOKEN_USER_DEFINED) && token->text.len;
-}
-
-static int special_compare(const void *a, const void *b, void *tokens)
-{
-    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    struct gguf_string s = ((const struct token *)tokens)[x].text;
-    struct gguf_string u = ((const struct token *)tokens)[y].text;
-    unsigned char first_s = (unsigned char)s.data[0], first_u = (unsigned char)u.data[0];
-
-    if (first_s != first_u)
-        return first_s < first_u ? -1 : 1;
-    if (s.len != u.len)
-        return s.len > u.len ? -1 : 1;
-    return (x > y) - (x < y);
-}
-
-static int specials_build(struct tokenizer *t)
-{
-    uint32_t n = 0;
-
-    t->specials = calloc((size_t)t->n_vocab, sizeof *t->specials);
-    if (!t->specials)
-        return err_set(ERR_NOMEM, "tokenizer: no memory for the special tokens");
     for (int32_t id = 0; id < t->n_vocab; id++)
-        if (token_is_special(&t->tokens[id]))
-            t->specials[n++] = id;
-    qsort_r(t->specials, n, sizeof *t->specials, special_compare, t->tokens);
-    for (uint32_t i = 0, b = 0; b < 257; b++) {
-        while (i < n && (unsigned char)t->tokens[t->specials[i]].text.data[0] < b)
-            i++;
-        t->special_start[b] = i;
-    }
-    return 0;
-}
-
-static int special_id_get(const struct tokenizer *t, const struct gguf_file *f, const char *key,
-                          int32_t *out)
-{
-    int64_t id = -1;
-
-    TRY(gguf_get_int(f, key, &id));
-    if (id < -1 || id >= t->n_vocab)
-        return err_set(ERR_FORMAT, "%s is %" PRId64 ", outside the vocabulary of %" PRId32, key, id,
-                       t->n_vocab);
-    *out = (int32_t)id;
-    return 0;
-}
-
-/* Which tokens end a generation: those the file names, and the turn ends that chat models of the
- * families read here use without naming them. */
-static int eog_load(struct tokenizer *t, const struct gguf_file *f)
-{
-    static const char *const keys[] = {"tokenizer.ggml.eot_token_id",
-                                       "tokenizer.ggml.eom_token_id"};
-    static const char *const texts[] = {"<|eot_id|>", "<|eom_id|>",    "<|im_end|>",     "<|end|>",
-                                        "</s>",       "<|endoftext|>", "<|end_of_text|>"};
-
-    if (t->eos >= 0)
-        t->tokens[t->eos].eog = true;
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        int32_t id;
-
-        TRY(special_id_get(t, f, keys[i], &id));
-        if (id >= 0)
-            t->tokens[id].eog = true;
-    }
-    for (int32_t id = 0; id < t->n_vocab; id++)
-        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-            if (token_is_special(&t->tokens[id]) &&
-                text_equal(t->tokens[id].text, texts[i], strlen(texts[i])))
-                t->tokens[id].eog = true;
+        if (token_is_made(t, &t->tokens[id]))
+            map_add(t, id);
     return 0;
 }
 
@@ -229,10 +164,51 @@ static int model_get(const struct gguf_file *f, enum tokenizer_model *out)
         *out = TOKENIZER_SPM;
     else if (text_equal(model, "gpt2", 4))
         *out = TOKENIZER_BPE;
+    else if (text_equal(model, "bert", 4))
+        *out = TOKENIZER_WPM;
     else
-        return err_set(ERR_UNSUPPORTED, "tokenizer.ggml.model %.*s: known are llama, gpt2",
+        return err_set(ERR_UNSUPPORTED, "tokenizer.ggml.model %.*s: known are llama, gpt2, bert",
                        (int)(model.len < 64 ? model.len : 64), model.data);
     return 0;
+}
+
+/* The places that the older vocabularies have them in, where the file does not say. */
+static void ids_default(struct tokenizer *t)
+{
+    static const struct {
+        int32_t bos, eos, unk, sep;
+    } usual[] = {
+        [TOKENIZER_SPM] = {1, 2, 0, -1},
+        [TOKENIZER_BPE] = {-1, -1, -1, -1},
+        [TOKENIZER_WPM] = {101, -1, 100, 102},
+    };
+    int32_t *ids[] = {&t->bos, &t->eos, &t->unk, &t->sep};
+    int32_t places[] = {usual[t->model].bos, usual[t->model].eos, usual[t->model].unk,
+                        usual[t->model].sep};
+
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        bool fits = places[i] >= 0 && places[i] < t->n_vocab;
+        uint8_t type = fits ? t->tokens[places[i]].type : TOKEN_NORMAL;
+
+        *ids[i] = type == TOKEN_CONTROL || type == TOKEN_UNKNOWN ? places[i] : -1;
+    }
+}
+
+static int ids_load(struct tokenizer *t, const struct gguf_file *f)
+{
+    ids_default(t);
+    TRY(tokenizer__id_get(t, f, "tokenizer.ggml.cls_token_id", &t->bos));
+    TRY(tokenizer__id_get(t, f, "tokenizer.ggml.bos_token_id", &t->bos));
+    TRY(tokenizer__id_get(t, f, "tokenizer.ggml.eos_token_id", &t->eos));
+    TRY(tokenizer__id_get(t, f, "tokenizer.ggml.unknown_token_id", &t->unk));
+    return tokenizer__id_get(t, f, "tokenizer.ggml.seperator_token_id", &t->sep); /* spelt so */
+}
+
+static int algorithm_open(struct tokenizer *t, const struct gguf_file *f)
+{
+    if (t->model == TOKENIZER_SPM)
+        return tokenizer__spm_open(t, f);
+    return t->model == TOKENIZER_BPE ? tokenizer__bpe_open(t, f) : tokenizer__wpm_open(t, f);
 }
 
 static int tokenizer_load(struct tokenizer *t, const struct gguf_file *f)
@@ -240,13 +216,10 @@ static int tokenizer_load(struct tokenizer *t, const struct gguf_file *f)
     memset(t->byte_id, 0xff, sizeof t->byte_id);
     TRY(model_get(f, &t->model));
     TRY(tokens_load(t, f));
+    TRY(tokenizer__specials_open(t, f)); /* may change types, which the map looks at */
     TRY(map_build(t));
-    TRY(specials_build(t));
-    TRY(special_id_get(t, f, "tokenizer.ggml.bos_token_id", &t->bos));
-    TRY(special_id_get(t, f, "tokenizer.ggml.eos_token_id", &t->eos));
-    TRY(special_id_get(t, f, "tokenizer.ggml.unknown_token_id", &t->unk));
-    TRY(eog_load(t, f));
-    TRY(t->model == TOKENIZER_SPM ? tokenizer__spm_open(t, f) : tokenizer__bpe_open(t, f));
+    TRY(ids_load(t, f));
+    TRY(algorithm_open(t, f));
     TRY(gguf_get_bool(f, "tokenizer.ggml.add_bos_token", &t->add_bos));
     TRY(gguf_get_bool(f, "tokenizer.ggml.add_eos_token", &t->add_eos));
     t->add_bos = t->add_bos && t->bos >= 0;
@@ -283,52 +256,30 @@ void tokenizer_close(struct tokenizer **t)
 
 /* --- encoding --- */
 
-/* The longest special token that `text` begins with, -1 if none. Control tokens only when asked. */
-static int32_t special_at(const struct tokenizer *t, const char *text, size_t len, bool control)
-{
-    unsigned char first = (unsigned char)text[0];
-
-    for (uint32_t i = t->special_start[first]; i < t->special_start[first + 1]; i++) {
-        const struct token *token = &t->tokens[t->specials[i]];
-
-        if (token->text.len <= len && !memcmp(token->text.data, text, token->text.len) &&
-            (control || token->type == TOKEN_USER_DEFINED))
-            return t->specials[i];
-    }
-    return -1;
-}
-
-static int plain_encode(const struct tokenizer *t, const char *text, size_t len, bool prefix,
+/* Text without special tokens: what stands before, between or behind them. */
+static int plain_encode(const struct tokenizer *t, const char *text, size_t len,
                         struct id_list *out)
 {
     if (!len)
         return 0;
-    return t->model == TOKENIZER_SPM ? tokenizer__spm_encode(t, text, len, prefix, out)
-                                     : tokenizer__bpe_encode(t, text, len, out);
+    if (t->model == TOKENIZER_SPM)
+        return tokenizer__spm_encode(t, text, len, out);
+    return t->model == TOKENIZER_BPE ? tokenizer__bpe_encode(t, text, len, out)
+                                     : tokenizer__wpm_encode(t, text, len, out);
 }
 
-/* The space prefix belongs to the beginning of the text and to what follows a control token (each
- * message of a chat is a text of its own); a user-defined token stands inside a text. */
-static int text_encode(const struct tokenizer *t, const char *text, size_t len, bool control,
+static int text_encode(const struct tokenizer *t, const char *text, size_t len, bool all,
                        struct id_list *out)
 {
-    bool prefix = t->space_prefix;
-    size_t start = 0;
-
     for (size_t at = 0; at < len;) {
-        int32_t id = special_at(t, text + at, len - at, control);
+        struct special s = tokenizer__special_next(t, text, len, at, all);
 
-        if (id < 0) {
-            at++;
-            continue;
-        }
-        TRY(plain_encode(t, text + start, at - start, prefix, out));
-        tokenizer__id_add(out, id);
-        prefix = t->space_prefix && t->tokens[id].type == TOKEN_CONTROL;
-        at += t->tokens[id].text.len;
-        start = at;
+        TRY(plain_encode(t, text + at, s.from - at, out));
+        if (s.id >= 0)
+            tokenizer__id_add(out, s.id);
+        at = s.to;
     }
-    return plain_encode(t, text + start, len - start, prefix, out);
+    return 0;
 }
 
 int tokenizer_encode(const struct tokenizer *t, const char *text, size_t len, unsigned flags,
@@ -347,6 +298,8 @@ int tokenizer_encode(const struct tokenizer *t, const char *text, size_t len, un
     rc = text_encode(t, text, len, flags & TOKENIZER_PARSE_SPECIAL, &out);
     if ((flags & TOKENIZER_ADD_SPECIAL) && t->add_eos)
         tokenizer__id_add(&out, t->eos);
+    if ((flags & TOKENIZER_ADD_SPECIAL) && t->add_sep)
+        tokenizer__id_add(&out, t->sep);
     if (rc) {
         free(out.ids);
         return rc;
@@ -356,7 +309,12 @@ int tokenizer_encode(const struct tokenizer *t, const char *text, size_t len, un
     return 0;
 }
 
-/* --- the rest --- */
+/* --- decoding --- */
+
+static bool token_is_silent(const struct token *token)
+{
+    return token->type == TOKEN_CONTROL || token->type == TOKEN_UNKNOWN;
+}
 
 int tokenizer_piece(const struct tokenizer *t, int32_t id, struct strbuf *out)
 {
@@ -366,20 +324,54 @@ int tokenizer_piece(const struct tokenizer *t, int32_t id, struct strbuf *out)
         return err_set(ERR_RANGE, "tokenizer: id %" PRId32 " is outside the vocabulary of %" PRId32,
                        id, t->n_vocab);
     token = &t->tokens[id];
-    if (token->type == TOKEN_CONTROL || token->type == TOKEN_UNKNOWN)
+    if (token_is_silent(token))
         return 0;
     if (token->type == TOKEN_USER_DEFINED)
         strbuf_add(out, token->text.data, token->text.len);
-    else if (t->model == TOKENIZER_SPM)
-        tokenizer__spm_piece(token, out);
-    else
+    else if (t->model == TOKENIZER_BPE)
         tokenizer__bpe_piece(token, out);
+    else
+        tokenizer__spm_piece(token, out); /* WordPiece in GGUF marks words in the same way */
     return 0;
 }
+
+static bool token_is_plain(const struct tokenizer *t, int32_t id)
+{
+    return id >= 0 && id < t->n_vocab && !token_is_silent(&t->tokens[id]) &&
+           t->tokens[id].type != TOKEN_USER_DEFINED;
+}
+
+int tokenizer_piece_after(const struct tokenizer *t, int32_t previous, int32_t id,
+                          struct strbuf *out)
+{
+    size_t start = out->len;
+
+    TRY(tokenizer_piece(t, id, out));
+    if (t->space_prefix && !token_is_plain(t, previous) && token_is_plain(t, id) &&
+        out->len > start && out->data[start] == ' ') {
+        memmove(out->data + start, out->data + start + 1, out->len - start); /* with the NUL */
+        out->len--;
+    }
+    return 0;
+}
+
+int tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_t n, struct strbuf *out)
+{
+    for (size_t i = 0; i < n; i++)
+        TRY(tokenizer_piece_after(t, i ? ids[i - 1] : -1, ids[i], out));
+    return 0;
+}
+
+/* --- the rest --- */
 
 bool tokenizer_space_prefix(const struct tokenizer *t)
 {
     return t->space_prefix;
+}
+
+int32_t tokenizer_infill(const struct tokenizer *t, enum tokenizer_infill_mark mark)
+{
+    return t->infill[mark];
 }
 
 int32_t tokenizer_n_vocab(const struct tokenizer *t)

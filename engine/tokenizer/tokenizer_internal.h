@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * tokenizer_internal.h: what the tokenizer sources share: the open vocabulary, a growing list of
- * ids, and the one merge loop under both algorithms. Nobody outside engine/tokenizer*.c includes
+ * ids, and the one merge loop under SPM and BPE. Nobody outside engine/tokenizer*.c includes
  * it. */
 #ifndef PAWL_TOKENIZER_INTERNAL_H
 #define PAWL_TOKENIZER_INTERNAL_H
@@ -18,35 +18,45 @@ enum token_type {
     TOKEN_BYTE = 6,
 };
 
-enum tokenizer_model { TOKENIZER_SPM, TOKENIZER_BPE };
+enum tokenizer_model { TOKENIZER_SPM, TOKENIZER_BPE, TOKENIZER_WPM };
 
 struct token {
     struct gguf_string text; /* as in the file */
     float score;
     uint8_t type; /* enum token_type */
     bool eog;
+    bool strip_left, strip_right; /* special: takes the white space beside it */
 };
 
 struct bpe; /* of a byte-level BPE: pre-tokeniser and merges */
+
+struct wpm {        /* of a WordPiece */
+    size_t longest; /* token, bytes */
+    bool lowercase, strip_accents;
+};
 
 struct tokenizer {
     enum tokenizer_model model;
     struct token *tokens;
     int32_t n_vocab;
-    int32_t bos, eos, unk; /* -1: none */
-    bool add_bos, add_eos, space_prefix;
+    int32_t bos, eos, unk, sep; /* -1: none */
+    int32_t infill[TOKENIZER_N_INFILL];
+    bool add_bos, add_eos, add_sep;
+    bool space_prefix;    /* the first piece of a text, and behind a special token, has a space */
     bool words_apart;     /* SPM: no token has a space mark behind another character */
     int32_t byte_id[256]; /* token of a lone byte; -1: none */
-    int32_t *map;         /* text -> id of NORMAL tokens, open addressing, -1 = free */
+    int32_t *map;         /* text -> id, open addressing, -1 = free */
     size_t map_mask;
-    /* Control and user-defined tokens by first byte, longest first: those of byte b are
+    /* Control, unknown and user-defined tokens by first byte, longest first: those of byte b are
      * specials[special_start[b] .. special_start[b + 1]). */
     int32_t *specials;
     uint32_t special_start[257];
-    struct bpe *bpe; /* NULL for SPM */
+    struct bpe *bpe; /* NULL but for BPE */
+    struct wpm wpm;
 };
 
-/* Id of the NORMAL token with exactly this text, -1 if there is none. */
+/* Id of the token with exactly this text that an algorithm may make, -1 if there is none: never a
+ * control token. */
 int32_t tokenizer__find(const struct tokenizer *t, const char *text, size_t len);
 
 struct id_list {
@@ -55,6 +65,24 @@ struct id_list {
 };
 void tokenizer__id_add(struct id_list *l,
                        int32_t id); /* aborts when memory runs out, as strbuf does */
+
+/* *out becomes the id under `key`, and stays when there is none. Error: outside the vocabulary. */
+int tokenizer__id_get(const struct tokenizer *t, const struct gguf_file *f, const char *key,
+                      int32_t *out);
+
+/* --- special tokens --- */
+
+int tokenizer__specials_open(struct tokenizer *t, const struct gguf_file *f);
+
+struct special {
+    int32_t id;      /* -1: no more in this text */
+    size_t from, to; /* bytes of the text that it stands for; both the length when there is none */
+};
+
+/* The first special token in text[at..len), of those that begin there the longest. `all`: control
+ * and unknown tokens too, and each takes the white space that belongs to it. */
+struct special tokenizer__special_next(const struct tokenizer *t, const char *text, size_t len,
+                                       size_t at, bool all);
 
 /* --- merging -------------------------------------------------------------------------------------
  * A text is a row of symbols; the adjacent pair with the least cost becomes one symbol, among
@@ -79,10 +107,10 @@ typedef bool (*merge_fn)(const struct tokenizer *t, const char *text, const stru
 void tokenizer__merge(const struct tokenizer *t, const char *text, struct symbol *symbols, size_t n,
                       merge_fn fn);
 
-/* --- the two algorithms --- */
+/* --- the algorithms --- */
 
-/* Append the ids of text[0..len), which holds no special token. `prefix`: a space goes in front. */
-int tokenizer__spm_encode(const struct tokenizer *t, const char *text, size_t len, bool prefix,
+/* Append the ids of text[0..len), len > 0, which holds no special token. */
+int tokenizer__spm_encode(const struct tokenizer *t, const char *text, size_t len,
                           struct id_list *out);
 int tokenizer__spm_open(struct tokenizer *t, const struct gguf_file *f);
 void tokenizer__spm_piece(const struct token *token, struct strbuf *out);
@@ -92,5 +120,9 @@ int tokenizer__bpe_encode(const struct tokenizer *t, const char *text, size_t le
 int tokenizer__bpe_open(struct tokenizer *t, const struct gguf_file *f);
 void tokenizer__bpe_close(struct tokenizer *t);
 void tokenizer__bpe_piece(const struct token *token, struct strbuf *out);
+
+int tokenizer__wpm_encode(const struct tokenizer *t, const char *text, size_t len,
+                          struct id_list *out);
+int tokenizer__wpm_open(struct tokenizer *t, const struct gguf_file *f);
 
 #endif

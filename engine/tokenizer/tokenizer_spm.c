@@ -105,12 +105,12 @@ static void spell(const struct tokenizer *t, const char *s, size_t len, struct i
 }
 
 /* One symbol per character of the escaped text, which grows in *escaped. Returns their number. */
-static size_t symbols_make(const struct tokenizer *t, const char *text, size_t len, bool prefix,
+static size_t symbols_make(const struct tokenizer *t, const char *text, size_t len,
                            struct strbuf *escaped, struct symbol *symbols)
 {
     size_t n = 0;
 
-    if (prefix) {
+    if (t->space_prefix) {
         strbuf_add(escaped, space_mark, SPACE_MARK_LEN);
         symbols[n++] = (struct symbol){.len = SPACE_MARK_LEN,
                                        .id = tokenizer__find(t, space_mark, SPACE_MARK_LEN)};
@@ -153,7 +153,7 @@ static void words_merge(const struct tokenizer *t, const char *escaped, struct s
     tokenizer__merge(t, escaped, symbols + start, n - start, spm_merge);
 }
 
-int tokenizer__spm_encode(const struct tokenizer *t, const char *text, size_t len, bool prefix,
+int tokenizer__spm_encode(const struct tokenizer *t, const char *text, size_t len,
                           struct id_list *out)
 {
     struct symbol *symbols = malloc((len + 1) * sizeof *symbols);
@@ -162,7 +162,7 @@ int tokenizer__spm_encode(const struct tokenizer *t, const char *text, size_t le
 
     if (!symbols)
         return err_set(ERR_NOMEM, "tokenizer: no memory for a text of %zu bytes", len);
-    n = symbols_make(t, text, len, prefix, &escaped, symbols);
+    n = symbols_make(t, text, len, &escaped, symbols);
     words_merge(t, escaped.data, symbols, n);
     for (size_t i = 0; i < n; i++) {
         const struct symbol *s = &symbols[i];
