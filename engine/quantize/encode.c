@@ -1,106 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/quantize/encode.h"
 
-#include "kernel/kernel.h"
-#include "reference/base/half.h"
+#include "engine/quantize/encode_block.h"
+#include "reference/formats.h"
 
-#include <math.h>
-#include <string.h>
+#include <assert.h>
 
-static void f32_encode(const float *x, size_t k, void *blocks)
+/* Past what any of the block formats holds; squares stay finite in f32. */
+#define LARGEST 3e8f
+
+static const struct encoder {
+    uint32_t type;
+    encode_block_fn *encode;
+} encoders[] = {
+    {KERNEL_F32, encode__f32},     {KERNEL_F16, encode__f16},       {KERNEL_BF16, encode__bf16},
+    {KERNEL_Q4_0, encode__q4_0},   {KERNEL_Q4_1, encode__q4_1},     {KERNEL_Q5_0, encode__q5_0},
+    {KERNEL_Q5_1, encode__q5_1},   {KERNEL_Q8_0, encode__q8_0},     {KERNEL_Q2_K, encode__q2_k},
+    {KERNEL_Q3_K, encode__q3_k},   {KERNEL_Q4_K, encode__q4_k},     {KERNEL_Q5_K, encode__q5_k},
+    {KERNEL_Q6_K, encode__q6_k},   {KERNEL_IQ4_NL, encode__iq4_nl}, {KERNEL_IQ4_XS, encode__iq4_xs},
+    {KERNEL_TQ1_0, encode__tq1_0}, {KERNEL_TQ2_0, encode__tq2_0},
+};
+
+static const struct encoder *encoder_find(uint32_t type)
 {
-    memcpy(blocks, x, k * sizeof *x);
+    for (size_t i = 0; i < sizeof encoders / sizeof *encoders; i++)
+        if (encoders[i].type == type)
+            return &encoders[i];
+    return NULL;
 }
 
-static void f16_encode(const float *x, size_t k, void *blocks)
+bool encode_knows(uint32_t type)
 {
-    for (size_t i = 0; i < k; i++) {
-        uint16_t h = half_from_float(fminf(fmaxf(x[i], -65504), 65504));
-
-        memcpy((unsigned char *)blocks + 2 * i, &h, sizeof h);
-    }
+    return encoder_find(type);
 }
 
-static void bf16_encode(const float *x, size_t k, void *blocks)
+void encode_row(uint32_t type, const float *x, const float *importance, size_t k, void *blocks)
 {
-    for (size_t i = 0; i < k; i++) {
-        uint16_t h = bf16_from_float(x[i]);
+    const struct encoder *encoder = encoder_find(type);
+    const struct format *f = format_find(type);
+    float block[ENCODE_MAX_BLOCK], w[ENCODE_MAX_BLOCK];
+    unsigned char *out = blocks;
 
-        memcpy((unsigned char *)blocks + 2 * i, &h, sizeof h);
-    }
-}
-
-/* d = amax / 127 in f16; codes are nearest under the d that the reader will see. */
-static void q8_0_block_encode(const float *x, struct q8_0_block *out)
-{
-    float amax = 0, d;
-
-    for (int i = 0; i < KERNEL_QK_32; i++)
-        amax = fmaxf(amax, fabsf(x[i]));
-    out->d = half_from_float(fminf(amax / 127, 65504));
-    d = half_to_float(out->d);
-    for (int i = 0; i < KERNEL_QK_32; i++)
-        out->qs[i] = d > 0 ? (int8_t)rintf(fminf(fmaxf(x[i] / d, -127), 127)) : 0;
-}
-
-static void q8_0_encode(const float *x, size_t k, void *blocks)
-{
-    struct q8_0_block b;
-
-    for (size_t i = 0; i < k / KERNEL_QK_32; i++) {
-        q8_0_block_encode(x + i * KERNEL_QK_32, &b);
-        memcpy((unsigned char *)blocks + i * sizeof b, &b, sizeof b);
-    }
-}
-
-static void q4_k_encode(const float *x, size_t k, void *blocks)
-{
-    struct q4_k_block b;
-
-    for (size_t i = 0; i < k / KERNEL_QK_K; i++) {
-        encode__q4_k(x + i * KERNEL_QK_K, &b);
-        memcpy((unsigned char *)blocks + i * sizeof b, &b, sizeof b);
-    }
-}
-
-static void q5_k_encode(const float *x, size_t k, void *blocks)
-{
-    struct q5_k_block b;
-
-    for (size_t i = 0; i < k / KERNEL_QK_K; i++) {
-        encode__q5_k(x + i * KERNEL_QK_K, &b);
-        memcpy((unsigned char *)blocks + i * sizeof b, &b, sizeof b);
-    }
-}
-
-static void q6_k_encode(const float *x, size_t k, void *blocks)
-{
-    struct q6_k_block b;
-
-    for (size_t i = 0; i < k / KERNEL_QK_K; i++) {
-        encode__q6_k(x + i * KERNEL_QK_K, &b);
-        memcpy((unsigned char *)blocks + i * sizeof b, &b, sizeof b);
-    }
-}
-
-encode_fn encode_find(uint32_t type)
-{
-    switch (type) {
-    case KERNEL_F32:
-        return f32_encode;
-    case KERNEL_F16:
-        return f16_encode;
-    case KERNEL_BF16:
-        return bf16_encode;
-    case KERNEL_Q8_0:
-        return q8_0_encode;
-    case KERNEL_Q4_K:
-        return q4_k_encode;
-    case KERNEL_Q5_K:
-        return q5_k_encode;
-    case KERNEL_Q6_K:
-        return q6_k_encode;
-    default:
-        return NULL;
+    assert(encoder && k % f->elements == 0);
+    for (size_t i = 0; i < k; i += f->elements, out += f->bytes) {
+        if (f->elements == 1) {
+            encoder->encode(x + i, NULL, out);
+            continue;
+        }
+        for (size_t j = 0; j < f->elements; j++) {
+            block[j] = fminf(fmaxf(x[i + j], -LARGEST), LARGEST);
+            w[j] = importance ? importance[i + j] : 1;
+        }
+        encoder->encode(block, w, out);
     }
 }

@@ -6,22 +6,17 @@
 #ifndef PAWL_ENCODE_H
 #define PAWL_ENCODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* x: [k] f32, finite, k a multiple of the type's block. blocks: overwritten, any alignment.
- * Deterministic; values beyond what the format can hold become the nearest it holds. Any thread. */
-typedef void (*encode_fn)(const float *x, size_t k, void *blocks);
+/* Whether there is an encoder of this type: all that hold the weights of a GGUF file. */
+bool encode_knows(uint32_t type);
 
-/* The encoder of F32, F16, BF16, Q8_0, Q4_K, Q5_K or Q6_K; NULL for others. */
-encode_fn encode_find(uint32_t type);
-
-/* The K-quants of encode_kquant.c, one block of 256 at a time. */
-struct q4_k_block;
-struct q5_k_block;
-struct q6_k_block;
-void encode__q4_k(const float *x, struct q4_k_block *out);
-void encode__q5_k(const float *x, struct q5_k_block *out);
-void encode__q6_k(const float *x, struct q6_k_block *out);
+/* One row. x: [k] f32, finite, k a multiple of the type's block. importance: [k], what the squared
+ * error of each element counts, positive with a mean near 1; NULL: all alike. blocks: overwritten,
+ * any alignment. Deterministic; values beyond what the format can hold become the nearest it holds.
+ * Any thread. encode_knows(type) must be true. Error: none. */
+void encode_row(uint32_t type, const float *x, const float *importance, size_t k, void *blocks);
 
 #endif

@@ -4,116 +4,138 @@
  * Metadata is copied as it is, but for the two keys that say how the file is quantised. */
 #include "engine/command/cmd_options.h"
 #include "engine/command/commands.h"
-#include "engine/quantize/encode.h"
 #include "engine/gguf/gguf.h"
+#include "engine/quantize/encode.h"
+#include "engine/quantize/importance.h"
+#include "engine/quantize/mix.h"
+#include "engine/run/team.h"
 
 #include "reference/base/err.h"
+#include "reference/base/strbuf.h"
 #include "reference/formats.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-/* file_type: the values of general.file_type in the GGUF specification. */
-struct recipe {
-    const char *name;
-    uint32_t type;   /* of every matrix */
-    uint32_t better; /* of those that suffer most from rounding; equal to `type`: no difference */
-    uint32_t file_type;
-};
-
-static const struct recipe recipes[] = {
-    {"Q4_K_M", KERNEL_Q4_K, KERNEL_Q6_K, 15}, {"Q4_K", KERNEL_Q4_K, KERNEL_Q4_K, 14},
-    {"Q5_K", KERNEL_Q5_K, KERNEL_Q5_K, 16},   {"Q6_K", KERNEL_Q6_K, KERNEL_Q6_K, 18},
-    {"Q8_0", KERNEL_Q8_0, KERNEL_Q8_0, 7},
-};
-
-enum { GGML_QUANTIZATION_VERSION = 2 };
+enum { GGML_QUANTIZATION_VERSION = 2, MAX_THREADS = 512 };
 
 static const char usage[] =
-    "usage: engine quantize IN.gguf OUT.gguf TYPE\n"
-    "Writes the model with its matrices in a smaller format; rows that are no whole number of "
-    "blocks\n"
-    "keep their type, vectors become F32. Q4_K_M is Q4_K with Q6_K for the output matrix and for\n"
-    "attn_v and ffn_down of about half the layers.\n";
+    "usage: engine quantize IN.gguf OUT.gguf TYPE [--imatrix FILE] [--pure] [-t T]\n"
+    "Writes the model with its matrices in a smaller format; vectors become F32. TYPE is one of\n"
+    "%s.\n\n"
+    "Most matrices get the type of that name; the output matrix gets Q6_K, and the mixes (_S, _M,\n"
+    "_L, Q2_K, IQ4) give attn_v, attn_output and ffn_down of some layers more bits, as other\n"
+    "tools' mixes of the same names do. --pure: one type for all. Rows that are no whole number\n"
+    "of blocks get the nearest type with smaller blocks, at last F16. An importance matrix "
+    "(engine\n"
+    "imatrix) says which columns meet large activations: their errors count more.\n";
 
 struct quantize {
-    const struct recipe *recipe;
+    const char *in_path, *out_path, *type_name, *imatrix_path;
+    bool pure;
+    int64_t n_threads;
+
+    const struct mix *mix;
+    struct mix_model model;
     struct gguf_file *in;
     struct gguf_writer *out;
-    int64_t n_layers;
-    bool tied; /* the embedding is the output matrix too */
+    struct importance *importance; /* NULL: none */
 };
-
-static bool is_float(uint32_t type)
-{
-    return type == KERNEL_F32 || type == KERNEL_F16 || type == KERNEL_BF16;
-}
-
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), m = strlen(end);
-
-    return n >= m && !strcmp(s + n - m, end);
-}
-
-/* Where the mixed recipe spends its bits: the output matrix (the embedding when it serves as that),
- * and attn_v and ffn_down in the first eighth of the layers (rounded up), the last eighth, and
- * every third of those between: about half. Errors in these reach the result with the least
- * averaging. */
-static bool deserves_better(const struct quantize *q, const char *name)
-{
-    int64_t layer, eighth = (q->n_layers + 7) / 8;
-
-    if (!strcmp(name, "output.weight"))
-        return true;
-    if (!strcmp(name, "token_embd.weight"))
-        return q->tied;
-    if (!ends_with(name, ".attn_v.weight") && !ends_with(name, ".ffn_down.weight"))
-        return false;
-    if (sscanf(name, "blk.%" SCNd64 ".", &layer) != 1)
-        return false;
-    return layer < eighth || layer >= q->n_layers - eighth || (layer - eighth) % 3 == 2;
-}
 
 static uint32_t type_choose(const struct quantize *q, const struct gguf_tensor *t)
 {
-    uint32_t type = deserves_better(q, t->name) ? q->recipe->better : q->recipe->type;
-
-    if (!is_float(t->type))
-        return t->type;
-    if (t->n_dims == 1)
-        return KERNEL_F32;
-    if (t->n_dims != 2 || !ends_with(t->name, ".weight") || t->ne[0] % format_find(type)->elements)
-        return t->type;
-    return type;
+    return mix_type(q->mix, &q->model, q->pure, t);
 }
 
-/* Encode tensor t as `type` into blocks. */
-static int tensor_encode(const struct gguf_tensor *t, uint32_t type, unsigned char *blocks)
+/* --- one tensor --- */
+
+/* Rows [first, last) of a tensor, one thread's share. */
+struct share {
+    const struct gguf_tensor *t;
+    const struct importance *importance;
+    uint32_t type;
+    size_t first, last;
+    unsigned char *blocks; /* of the whole tensor */
+    int rc;
+    char message[256]; /* err_message() of that thread */
+};
+
+static int row_check(const struct gguf_tensor *t, size_t r, const float *row)
 {
-    const struct format *from = format_find(t->type), *to = format_find(type);
-    size_t k = (size_t)t->ne[0], n_rows = (size_t)(t->ne[1] * t->ne[2] * t->ne[3]);
+    for (int64_t i = 0; i < t->ne[0]; i++)
+        if (!isfinite(row[i]))
+            return err_set(ERR_RANGE, "tensor %s: element %" PRId64 " of row %zu is %f", t->name, i,
+                           r, (double)row[i]);
+    return 0;
+}
+
+/* row, weights: [k] scratch */
+static int rows_encode(const struct share *s, float *row, float *weights)
+{
+    const struct gguf_tensor *t = s->t;
+    const struct format *from = format_find(t->type), *to = format_find(s->type);
+    size_t k = (size_t)t->ne[0], per_expert = (size_t)t->ne[1];
     size_t from_bytes = format_row_bytes(from, k), to_bytes = format_row_bytes(to, k);
-    float *row = malloc(k * sizeof *row);
-    encode_fn encode = encode_find(type);
+    int weighted = 0;
+
+    for (size_t r = s->first; r < s->last; r++) {
+        if (s->importance && (r == s->first || r % per_expert == 0)) {
+            weighted = importance_row(s->importance, t, (int64_t)(r / per_expert), weights);
+            TRY(weighted);
+        }
+        format_row_dequantize(from, (const unsigned char *)t->data + r * from_bytes, k, row);
+        TRY(row_check(t, r, row));
+        encode_row(s->type, row, weighted ? weights : NULL, k, s->blocks + r * to_bytes);
+    }
+    return 0;
+}
+
+static void *share_encode(void *arg)
+{
+    struct share *s = arg;
+    float *scratch = malloc(2 * (size_t)s->t->ne[0] * sizeof *scratch);
+
+    s->rc = scratch ? rows_encode(s, scratch, scratch + s->t->ne[0])
+                    : err_set(ERR_NOMEM, "tensor %s: no memory", s->t->name);
+    if (s->rc < 0)
+        snprintf(s->message, sizeof s->message, "%s", err_message());
+    free(scratch);
+    return NULL;
+}
+
+/* Encode tensor t as `type` into blocks, its rows shared out among the threads. */
+static int tensor_encode(const struct quantize *q, const struct gguf_tensor *t, uint32_t type,
+                         unsigned char *blocks)
+{
+    size_t n_rows = (size_t)(t->ne[1] * t->ne[2] * t->ne[3]);
+    size_t n = n_rows < (size_t)q->n_threads ? n_rows : (size_t)q->n_threads;
+    struct share shares[MAX_THREADS];
+    pthread_t threads[MAX_THREADS];
+    bool started[MAX_THREADS];
     int rc = 0;
 
-    if (!row)
-        return err_set(ERR_NOMEM, "tensor %s: no memory", t->name);
-    for (size_t r = 0; r < n_rows && !rc; r++) {
-        format_row_dequantize(from, (const unsigned char *)t->data + r * from_bytes, k, row);
-        for (size_t i = 0; i < k && !rc; i++)
-            if (!isfinite(row[i]))
-                rc = err_set(ERR_RANGE, "tensor %s: element %zu of row %zu is %f", t->name, i, r,
-                             (double)row[i]);
-        if (!rc)
-            encode(row, k, blocks + r * to_bytes);
+    for (size_t i = 0; i < n; i++) {
+        shares[i] = (struct share){.t = t,
+                                   .importance = q->importance,
+                                   .type = type,
+                                   .first = n_rows * i / n,
+                                   .last = n_rows * (i + 1) / n,
+                                   .blocks = blocks};
+        started[i] = i > 0 && !pthread_create(&threads[i], NULL, share_encode, &shares[i]);
     }
-    free(row);
+    for (size_t i = 0; i < n; i++) {
+        if (started[i])
+            pthread_join(threads[i], NULL);
+        else
+            share_encode(&shares[i]);
+        if (shares[i].rc < 0 && !rc)
+            rc = err_set((enum err)shares[i].rc, "%s", shares[i].message);
+    }
     return rc;
 }
 
@@ -126,36 +148,30 @@ static int tensor_write(struct quantize *q, size_t index)
     int rc;
 
     fprintf(stderr, "[%3zu/%3zu] %-32s %5" PRId64 " x %-6" PRId64 " %4s -> %s\n", index + 1,
-            gguf_n_tensors(q->in), t->name, t->ne[0], t->ne[1], gguf_type_name(t->type),
-            gguf_type_name(type));
+            gguf_n_tensors(q->in), t->name, t->ne[0], t->ne[1] * t->ne[2] * t->ne[3],
+            gguf_type_name(t->type), gguf_type_name(type));
     if (type == t->type)
         return gguf_writer_data(q->out, t->data, t->bytes);
     TRY(gguf_tensor_size(type, t->n_dims, t->ne, &bytes));
     blocks = malloc(bytes);
     if (!blocks)
         return err_set(ERR_NOMEM, "tensor %s: no memory for %zu bytes", t->name, bytes);
-    rc = tensor_encode(t, type, blocks);
+    rc = tensor_encode(q, t, type, blocks);
     if (!rc)
         rc = gguf_writer_data(q->out, blocks, bytes);
     free(blocks);
     return rc;
 }
 
-/* Read what the recipe's rule needs to know; refuse what cannot be quantised again. */
-static int input_check(struct quantize *q)
-{
-    struct gguf_string architecture = {"", 0};
-    char key[128];
+/* --- the file --- */
 
-    TRY(gguf_get_string(q->in, "general.architecture", &architecture));
-    snprintf(key, sizeof key, "%.*s.block_count",
-             (int)(architecture.len < 64 ? architecture.len : 64), architecture.data);
-    TRY(gguf_get_int(q->in, key, &q->n_layers));
-    q->tied = !gguf_tensor_find(q->in, "output.weight");
+/* What is quantised already has lost what a second rounding would need. */
+static int input_check(const struct quantize *q)
+{
     for (size_t i = 0; i < gguf_n_tensors(q->in); i++) {
         const struct gguf_tensor *t = gguf_tensor_at(q->in, i);
 
-        if (!is_float(t->type) && format_find(t->type)->elements > 1)
+        if (format_find(t->type)->elements > 1)
             return err_set(ERR_UNSUPPORTED,
                            "tensor %s is %s already; quantize starts from F32, F16 or BF16",
                            t->name, gguf_type_name(t->type));
@@ -167,7 +183,7 @@ static int headers_write(struct quantize *q)
 {
     for (size_t i = 0; i < gguf_n_kv(q->in); i++)
         TRY(gguf_writer_add_kv(q->out, gguf_kv_at(q->in, i)));
-    TRY(gguf_writer_set_u32(q->out, "general.file_type", q->recipe->file_type));
+    TRY(gguf_writer_set_u32(q->out, "general.file_type", q->mix->file_type));
     TRY(gguf_writer_set_u32(q->out, "general.quantization_version", GGML_QUANTIZATION_VERSION));
     for (size_t i = 0; i < gguf_n_tensors(q->in); i++) {
         const struct gguf_tensor *t = gguf_tensor_at(q->in, i);
@@ -213,57 +229,63 @@ static int output_check(const char *in, const char *out)
     return err_set(ERR_USAGE, "%s is the input itself: name another OUT.gguf", out);
 }
 
-static int quantize_file(const char *in, const char *out, const struct recipe *recipe)
+static int quantize_run(struct quantize *q)
 {
-    struct quantize q = {.recipe = recipe};
-    int rc = output_check(in, out);
-
-    if (!rc)
-        rc = gguf_open(in, &q.in);
-    if (!rc)
-        rc = input_check(&q);
-    if (!rc)
-        rc = gguf_writer_open(out, &q.out);
-    if (!rc)
-        rc = headers_write(&q);
-    for (size_t i = 0; !rc && i < gguf_n_tensors(q.in); i++)
-        rc = tensor_write(&q, i);
-    if (!rc)
-        rc = gguf_writer_finish(&q.out);
-    if (!rc)
-        summary_print(&q);
-    gguf_writer_abandon(&q.out);
-    gguf_close(&q.in);
-    return rc;
+    TRY(output_check(q->in_path, q->out_path));
+    TRY(gguf_open(q->in_path, &q->in));
+    if (q->imatrix_path)
+        TRY(importance_open(q->imatrix_path, &q->importance));
+    TRY(mix_model_read(q->in, q->importance, &q->model));
+    TRY(input_check(q));
+    TRY(gguf_writer_open(q->out_path, &q->out));
+    TRY(headers_write(q));
+    for (size_t i = 0; i < gguf_n_tensors(q->in); i++)
+        TRY(tensor_write(q, i));
+    TRY(gguf_writer_finish(&q->out));
+    summary_print(q);
+    return 0;
 }
 
-/* ERR_USAGE for a name that is no recipe, with those that are. */
-static int recipe_find(const char *name, const struct recipe **out)
+/* --- the command --- */
+
+static int quantize_parse(struct quantize *q, int argc, char **argv)
 {
-    for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++)
-        if (!strcmp(recipes[i].name, name)) {
-            *out = &recipes[i];
-            return 0;
-        }
-    return err_set(ERR_USAGE, "unknown type \"%s\": say Q4_K_M, Q4_K, Q5_K, Q6_K or Q8_0", name);
+    struct strbuf names = {0}, help = {0};
+    const struct option_spec specs[] = {
+        {NULL, NULL, OPTION_TEXT, &q->in_path, 0, 0, "IN.gguf", "holds F32, F16 or BF16 weights"},
+        {NULL, NULL, OPTION_TEXT, &q->out_path, 0, 0, "OUT.gguf", "written when all went well"},
+        {NULL, NULL, OPTION_TEXT, &q->type_name, 0, 0, "TYPE", "see above"},
+        {"--imatrix", NULL, OPTION_TEXT, &q->imatrix_path, 0, 0, "FILE", "importance matrix"},
+        {"--pure", NULL, OPTION_FLAG, &q->pure, 0, 0, NULL, "all matrices in one type"},
+        {"--threads", "-t", OPTION_INT, &q->n_threads, 1, MAX_THREADS, "T",
+         "threads (default: one per performance core)"},
+    };
+    int rc;
+
+    mix_names(&names);
+    strbuf_addf(&help, usage, strbuf_str(&names));
+    rc = options_parse(specs, sizeof specs / sizeof *specs, strbuf_str(&help), argc, argv);
+    if (rc == 0 && !q->type_name)
+        rc = err_set(ERR_USAGE, "IN.gguf, OUT.gguf and TYPE are needed (engine quantize --help)");
+    if (rc == 0 && !(q->mix = mix_find(q->type_name)))
+        rc = err_set(ERR_USAGE, "unknown type \"%s\": say one of %s", q->type_name,
+                     strbuf_str(&names));
+    strbuf_deinit(&names);
+    strbuf_deinit(&help);
+    return rc;
 }
 
 int quantize_main(int argc, char **argv)
 {
-    const char *in = NULL, *out = NULL, *type = NULL;
-    const struct recipe *recipe = NULL;
-    const struct option_spec specs[] = {
-        {NULL, NULL, OPTION_TEXT, &in, 0, 0, "IN.gguf", "holds F32, F16 or BF16 weights"},
-        {NULL, NULL, OPTION_TEXT, &out, 0, 0, "OUT.gguf", "written when all went well"},
-        {NULL, NULL, OPTION_TEXT, &type, 0, 0, "TYPE", "Q4_K_M, Q4_K, Q5_K, Q6_K or Q8_0"},
-    };
-    int rc = options_parse(specs, sizeof specs / sizeof *specs, usage, argc, argv);
+    struct quantize q = {.n_threads = 0};
+    int rc = quantize_parse(&q, argc, argv);
 
-    if (rc == 0 && !type)
-        rc = err_set(ERR_USAGE, "IN.gguf, OUT.gguf and TYPE are needed (engine quantize --help)");
+    if (rc == 0 && !q.n_threads)
+        q.n_threads = team_default_threads();
     if (rc == 0)
-        rc = recipe_find(type, &recipe);
-    if (rc == 0)
-        rc = quantize_file(in, out, recipe);
+        rc = quantize_run(&q);
+    gguf_writer_abandon(&q.out);
+    importance_close(&q.importance);
+    gguf_close(&q.in);
     return rc < 0 ? command_fail(argv[0]) : 0;
 }
