@@ -12,6 +12,7 @@ int bench_main(int argc, char **argv);
 int perplexity_main(int argc, char **argv);
 int graph_main(int argc, char **argv);
 int inspect_main(int argc, char **argv);
+int pack_main(int argc, char **argv);
 int quantize_main(int argc, char **argv);
 
 #endif

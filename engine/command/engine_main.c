@@ -20,6 +20,7 @@ static const struct command commands[] = {
     {"perplexity", perplexity_main, "how well a model predicts a text"},
     {"inspect", inspect_main, "metadata and tensors of a GGUF file"},
     {"graph", graph_main, "the model's nodes, buffers and arena as planned"},
+    {"pack", pack_main, "a model in the kernel's layout, which starts at once"},
     {"quantize", quantize_main, "a GGUF file in another weight type"},
 };
 

@@ -3,6 +3,7 @@ SRC_engine += \
     engine/command/cmd_bench.c \
     engine/command/cmd_graph.c \
     engine/command/cmd_options.c \
+    engine/command/cmd_pack.c \
     engine/command/cmd_perplexity.c \
     engine/command/cmd_run.c \
     engine/command/cmd_speculate.c \

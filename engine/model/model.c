@@ -7,6 +7,7 @@
 #include "reference/base/err.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     MAX_CONTEXT = 1 << 24,
@@ -15,14 +16,23 @@ enum {
     OUTPUTS_AT_ONCE = 32, /* rows of logits: a large vocabulary must not make the arena large */
 };
 
-int model_file_open(const char *path, struct gguf_file **out)
+static int source_open(const char *path, struct gguf_file **out, struct pack_view *pack)
 {
+    if (path && pack_file_is(path))
+        return pack_file_open(path, out, pack);
     if (path)
         return gguf_open(path, out);
     if (engine_embedded_model_bytes == 0)
         return err_set(ERR_USAGE, "this build carries no model: name one with -m FILE.gguf");
     return gguf_open_memory(engine_embedded_model, engine_embedded_model_bytes, "embedded model",
                             out);
+}
+
+int model_file_open(const char *path, struct gguf_file **out)
+{
+    struct pack_view pack;
+
+    return source_open(path, out, &pack);
 }
 
 int model_options_resolve(const struct engine_options *o, const struct graph *g,
@@ -74,9 +84,22 @@ struct plan_limits model_plan_limits(const struct engine_options *o)
     };
 }
 
+static int weights_open(const char *path, struct engine_model *m)
+{
+    const struct engine_options *o = &m->options;
+    const struct pack_view *v = &m->pack;
+
+    if (!v->weights)
+        return weight_store_open(m->graph, o->n_threads, o->features, true, &m->weights);
+    TRY(pack_file_fits(v, m->graph, o->features, path));
+    TRY(weight_store_use(m->graph, o->features, v->weights, v->bytes));
+    m->weights = (struct resident){.data = (void *)(uintptr_t)v->weights, .bytes = v->bytes};
+    return 0;
+}
+
 static int model_load(const char *path, const struct engine_options *o, struct engine_model *m)
 {
-    TRY(model_file_open(path, &m->file));
+    TRY(source_open(path, &m->file, &m->pack));
     TRY(graph_open(m->file, &m->graph));
     TRY(model_options_resolve(o, m->graph, &m->options));
     TRY(tokenizer_open(m->file, &m->tokenizer));
@@ -84,8 +107,7 @@ static int model_load(const char *path, const struct engine_options *o, struct e
         return err_set(ERR_FORMAT,
                        "tokenizer.ggml.tokens has %d entries, the model's vocabulary %lld",
                        (int)tokenizer_n_vocab(m->tokenizer), (long long)m->graph->dims[DIM_VOCAB]);
-    return weight_store_open(m->graph, m->options.n_threads, m->options.features, true,
-                             &m->weights);
+    return weights_open(path, m);
 }
 
 int engine_model_open(const char *path, const struct engine_options *o, struct engine_model **out)
@@ -123,6 +145,10 @@ int model_id(const struct engine_model *m, char hex[SHA256_HEX])
     const void *head;
     size_t bytes;
 
+    if (m->pack.weights) {
+        memcpy(hex, m->pack.model, SHA256_HEX);
+        return 0;
+    }
     TRY(sha256_open(&id));
     head = gguf_head(m->file, &bytes);
     sha256_add(id, head, bytes);

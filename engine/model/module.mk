@@ -22,6 +22,7 @@ SRC_engine += \
     engine/model/graph_print.c \
     engine/model/layout_id.c \
     engine/model/model.c \
+    engine/model/pack_file.c \
     engine/model/resident.c \
     engine/model/rope_table.c \
     engine/model/weight_store.c

@@ -73,6 +73,20 @@ size_t resident_huge_bytes(const struct resident *r)
     return bytes < r->bytes ? bytes : r->bytes;
 }
 
+size_t process_peak_bytes(void)
+{
+    FILE *f = fopen("/proc/self/status", "r");
+    size_t bytes = 0, kib;
+    char line[256];
+
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "VmHWM: %zu kB", &kib) == 1)
+            bytes = kib << 10;
+    if (f)
+        fclose(f);
+    return bytes;
+}
+
 void resident_unmap(struct resident *r)
 {
     if (r->map)

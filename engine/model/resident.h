@@ -23,4 +23,8 @@ void resident_unmap(struct resident *r);
  * Only what has been written lies on any page at all. */
 size_t resident_huge_bytes(const struct resident *r);
 
+/* The most memory that this process has had at one time, mapped files included, as the system
+ * counts it (VmHWM); 0 where it does not say. */
+size_t process_peak_bytes(void);
+
 #endif

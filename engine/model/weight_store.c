@@ -36,7 +36,7 @@ static int weight_measure(struct graph_weight *w, uint32_t n_threads, uint64_t f
     return 0;
 }
 
-/* Packed sizes and their sum, each rounded up to KERNEL_ALIGN as weights_pack lays them out. */
+/* Packed sizes and their sum, each rounded up to KERNEL_ALIGN as weights_place lays them out. */
 static int weights_measure(struct graph *g, uint32_t n_threads, uint64_t features, size_t *bytes,
                            size_t *scratch)
 {
@@ -83,7 +83,8 @@ static int weight_pack(struct graph_weight *w, struct team *team)
     return rc < 0 ? err_wrap("packing tensor %s", w->source->name) : 0;
 }
 
-static int weights_pack(struct graph *g, struct team *team, bool drop_source, unsigned char *at)
+/* Point the weights at their places from `at` on. */
+static void weights_place(struct graph *g, unsigned char *at)
 {
     for (uint32_t i = 0; i < g->n_weights; i++) {
         struct graph_weight *w = &g->weights[i];
@@ -92,6 +93,16 @@ static int weights_pack(struct graph *g, struct team *team, bool drop_source, un
             continue;
         w->tensor.data = at;
         at += size_align(w->tensor.bytes, KERNEL_ALIGN);
+    }
+}
+
+static int weights_pack(struct graph *g, struct team *team, bool drop_source)
+{
+    for (uint32_t i = 0; i < g->n_weights; i++) {
+        struct graph_weight *w = &g->weights[i];
+
+        if (!w->source)
+            continue;
         TRY(weight_pack(w, team));
         if (drop_source)
             source_drop(w);
@@ -111,10 +122,23 @@ int weight_store_open(struct graph *g, uint32_t n_threads, uint64_t features, bo
     rc = team_open(n_threads, features, scratch, &team);
     if (rc == 0)
         rc = resident_map(bytes, "weights", out);
-    if (rc == 0)
-        rc = weights_pack(g, team, drop_source, out->data);
+    if (rc == 0) {
+        weights_place(g, out->data);
+        rc = weights_pack(g, team, drop_source);
+    }
     team_close(&team);
     if (rc < 0)
         resident_unmap(out);
     return rc;
+}
+
+int weight_store_use(struct graph *g, uint64_t features, const void *packed, size_t bytes)
+{
+    size_t want, scratch;
+
+    TRY(weights_measure(g, 1, features, &want, &scratch));
+    if (want != bytes)
+        return err_set(ERR_FORMAT, "%zu bytes of packed weights, the model's are %zu", bytes, want);
+    weights_place(g, (unsigned char *)(uintptr_t)packed);
+    return 0;
 }

@@ -16,4 +16,9 @@
 int weight_store_open(struct graph *g, uint32_t n_threads, uint64_t features, bool drop_source,
                       struct resident *out);
 
+/* Point g's tensors at weights that were packed before, as weight_store_open lays them out with
+ * these features. packed: KERNEL_ALIGN aligned, borrowed, only read. Errors: ERR_FORMAT for another
+ * size; ERR_UNSUPPORTED. */
+int weight_store_use(struct graph *g, uint64_t features, const void *packed, size_t bytes);
+
 #endif
