@@ -3,6 +3,7 @@
  * engine run: write on from a prompt. stdout carries the generated text alone. */
 #include "engine/command/cmd_options.h"
 #include "engine/command/commands.h"
+#include "engine/model/resident.h"
 #include "engine/command/sampler_flags.h"
 #include "engine/tokenizer/text_stream.h"
 #include "reference/base/cpu.h"
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -220,14 +220,11 @@ static double rate(size_t n, double seconds)
 
 static void report_end(const struct run *r)
 {
-    struct rusage usage_now;
-
-    getrusage(RUSAGE_SELF, &usage_now);
     fprintf(stderr, "\nprompt: %zu tokens, %.1f tokens/s\n", r->n_ids, rate(r->n_ids, r->prompt_s));
     fprintf(stderr, "decode: %zu tokens, %.1f tokens/s\n", r->n_decoded,
             rate(r->n_decoded, r->decode_s));
     fprintf(stderr, "time to first token: %.1f ms\npeak memory: %.1f MiB\n", 1e3 * r->first_s,
-            (double)usage_now.ru_maxrss / 1024);
+            (double)process_peak_bytes() / 1048576);
 }
 
 static int run_all(struct run *r)
