@@ -192,7 +192,7 @@ $(B)/judge/hash.o: $(B)/judge/hash.c
 
 # --- set-up ----------------------------------------------------------------------------------------
 DEBS = gcc binutils make pkg-config git libgit2-dev libcriterion-dev libpapi-dev libsqlite3-dev libhwloc-dev \
-       libjansson-dev libpcre2-dev libutf8proc-dev libseccomp-dev libelf-dev libssl-dev
+       libjansson-dev libpcre2-dev libutf8proc-dev libseccomp-dev libelf-dev libssl-dev python3-jinja2
 DEBS_LINT = clang-format clang-tidy cppcheck universal-ctags
 DEBS_PROFILE = gnuplot-nox llvm
 DEBS_FUZZ = clang

@@ -1,5 +1,5 @@
 SRC_engine =
-include $(foreach f,gguf tokenizer model run sample speculate quantize command,engine/$(f)/module.mk)
+include $(foreach f,gguf tokenizer model run sample speculate chat quantize command,engine/$(f)/module.mk)
 
 # The embedded model, when the tree has it.
 ifneq ($(wildcard engine/embedded/kjv-q4_k_m.gguf),)
