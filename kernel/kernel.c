@@ -21,10 +21,12 @@ const char problem_description[] =
 #include "kernel/math_scalar.inc"
 #include "kernel/block32_scalar.inc"
 #include "kernel/pack.inc"
+#include "kernel/product.inc"
 #include "kernel/matmul_scalar.inc"
 #include "kernel/matmul_block.inc"
 #include "kernel/matmul_float.inc"
 #include "kernel/matmul.inc"
+#include "kernel/matmul_ids.inc"
 #include "kernel/rows_scalar.inc"
 #include "kernel/pages_scalar.inc"
 #include "kernel/attention.inc"
@@ -122,11 +124,11 @@ static bool supported(const struct kernel_call *call)
         return call->out[0].type == KERNEL_Q8_K || call->out[0].type == KERNEL_Q8_32;
     case KERNEL_GEMV:
     case KERNEL_GEMM:
-        block = type_block(call->in[1].type);
-        return block && call->in[1].ne[0] % (int64_t)block == 0 &&
-               call->in[0].type == activation_type(call->in[1].type);
     case KERNEL_GEMM_IDS:
-        return false;
+        block = type_block(call->in[1].type);
+        return block && call->n_in > (call->op == KERNEL_GEMM_IDS ? 2 : 1) &&
+               call->in[1].ne[0] % (int64_t)block == 0 &&
+               call->in[0].type == activation_type(call->in[1].type);
     case KERNEL_GLU:
         return call->i[KERNEL_I_ACT] >= 0 && call->i[KERNEL_I_ACT] < KERNEL_N_ACTS;
     case KERNEL_KV_STORE:
@@ -155,6 +157,9 @@ int kernel_fn(const struct kernel_call *call, const struct kernel_team *team)
     case KERNEL_GEMV:
     case KERNEL_GEMM:
         matmul(call, team, path);
+        break;
+    case KERNEL_GEMM_IDS:
+        matmul_ids(call, team, path);
         break;
     case KERNEL_KV_STORE:
     case KERNEL_KV_LOAD:
@@ -190,7 +195,8 @@ static void tiling_panels(const struct kernel_call *call, uint32_t n_threads, en
                           struct kernel_tiling *out)
 {
     bool tiles = has_tiles(call->in[1].type, path, (size_t)call->in[0].ne[1]);
-    struct matmul_plan p = matmul_plan(call, n_threads, tiles);
+    struct matmul_plan p =
+        matmul_plan(&call->in[1], call->n_in - 1, (size_t)call->in[0].ne[1], n_threads, tiles);
     bool sweep = p.columns > FEW_COLUMNS || tiles;
     size_t n_blocks = div_up(p.n, p.columns), groups = sweep ? p.panel_groups : 1;
 
@@ -226,6 +232,31 @@ static void tiling_matmul(const struct kernel_call *call, enum path path, struct
                div_up((size_t)call->in[1].ne[1], GROUP));
 }
 
+static void tiling_product(const struct kernel_call *call, uint32_t n_threads, enum path path,
+                           struct kernel_tiling *out)
+{
+    out->layout_id = LAYOUT_WEIGHTS | call->in[1].type;
+    if (has_panels(call->in[1].type, path))
+        tiling_panels(call, n_threads, path, out);
+    else
+        tiling_matmul(call, path, out);
+}
+
+/* Tiles are those of a GEMM of the columns that one expert gets at most. */
+static void tiling_ids(const struct kernel_call *call, uint32_t n_threads, enum path path,
+                       struct kernel_tiling *out)
+{
+    struct kernel_call gemm = *call;
+    struct ids lists;
+
+    size_t scratch = ids_carve(call, path, NULL, &lists);
+
+    gemm.n_in--;
+    gemm.in[0].ne[1] = (int64_t)lists.block;
+    tiling_product(&gemm, n_threads, path, out);
+    out->scratch_bytes = scratch;
+}
+
 static void tiling_attention(const struct kernel_call *call, uint32_t n_threads,
                              struct kernel_tiling *out)
 {
@@ -255,7 +286,7 @@ int get_tiling_meta(const struct kernel_call *call, uint32_t n_threads, uint64_t
     out->tile_m = out->tile_n = out->tile_k = 1;
     switch (call->op) {
     case KERNEL_PACK:
-        out->opaque_bytes = packed_bytes(in->type, (size_t)in->ne[0], (size_t)in->ne[1]);
+        out->opaque_bytes = (size_t)in->ne[2] * expert_bytes(in);
         out->layout_id = LAYOUT_WEIGHTS | in->type;
         break;
     case KERNEL_GET_ROWS:
@@ -263,11 +294,10 @@ int get_tiling_meta(const struct kernel_call *call, uint32_t n_threads, uint64_t
         break;
     case KERNEL_GEMV:
     case KERNEL_GEMM:
-        out->layout_id = LAYOUT_WEIGHTS | in[1].type;
-        if (has_panels(in[1].type, path_of(features)))
-            tiling_panels(call, n_threads, path_of(features), out);
-        else
-            tiling_matmul(call, path_of(features), out);
+        tiling_product(call, n_threads, path_of(features), out);
+        break;
+    case KERNEL_GEMM_IDS:
+        tiling_ids(call, n_threads, path_of(features), out);
         break;
     case KERNEL_ATTENTION:
         tiling_attention(call, n_threads, out);

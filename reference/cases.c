@@ -60,6 +60,12 @@ enum {
     {                                                                                              \
         GEMM(t, rows, depth, 17, SOME)                                                             \
     }
+/* `used` of `experts_` matrices for each of n tokens. */
+#define GEMM_IDS(t, rows, depth, experts_, used_, columns, ...)                                    \
+    CHECKED("gemm_ids-" #t "-" #rows "x" #depth "x" #experts_ "-" #used_ "-n" #columns,            \
+            "gemm_ids", SOME),                                                                     \
+        PARAMS(TYPE(t), {"m", rows}, {"k", depth}, {"experts", experts_}, {"used", used_},         \
+               {"n", columns}, __VA_ARGS__)
 #define GET_ROWS(t, rows, depth, n_ids)                                                            \
     CHECKED("get_rows-" #t "-" #rows "x" #depth, "get_rows", MOVES),                               \
         PARAMS(TYPE(t), {"m", rows}, {"k", depth}, {"n", n_ids})
@@ -128,6 +134,11 @@ static const struct problem_case cases[] = {
      PARAMS(TYPE(f16), {"m", 1024}, {"k", 2048})},
     {TIMED("gemm-f16-n64", "gemm", 0.0, 1, MIB(16), BIT(RANDOM)),
      PARAMS(TYPE(f16), {"m", 512}, {"k", 2048}, {"n", 64})},
+    {TIMED("gemm_ids-q4_k-decode", "gemm_ids", 0.0, 1, MIB(64), BIT(RANDOM)),
+     PARAMS(TYPE(q4_k), {"m", 512}, {"k", 2048}, {"experts", 16}, {"used", 4}, {"n", 1},
+            {"shared", 1})},
+    {TIMED("gemm_ids-q4_k-prefill", "gemm_ids", 0.0, 1, MIB(16), BIT(RANDOM)),
+     PARAMS(TYPE(q4_k), {"m", 96}, {"k", 1024}, {"experts", 8}, {"used", 2}, {"n", 64})},
     {TIMED("rms_norm", "rms_norm", 0.02, 1, 0, ALL), PARAMS({"k", 2048}, {"n", 64})},
     {TIMED("quantize-q8_k", "quantize", 0.02, 1, 0, ALL),
      PARAMS(TYPE(q8_k), {"k", 2048}, {"n", 32})},
@@ -222,6 +233,27 @@ static const struct problem_case cases[] = {
      PARAMS(TYPE(q6_k), {"m", 17}, {"k", 256}, {"n", 6}, {"x_pad", 20})},
     {CHECKED("gemm-f32-strided-9x40-n6", "gemm", SOME),
      PARAMS(TYPE(f32), {"m", 9}, {"k", 40}, {"n", 6}, {"x_pad", 4})},
+
+    {CHECKED("gemm_ids-q4_k-17x256x5-2-n7", "gemm_ids", ALL),
+     PARAMS(TYPE(q4_k), {"m", 17}, {"k", 256}, {"experts", 5}, {"used", 2}, {"n", 7})},
+    {GEMM_IDS(q4_k, 33, 512, 1, 1, 3, {"shared", 0})},
+    {GEMM_IDS(q4_k, 16, 256, 64, 4, 1, {"shared", 1})},
+    {GEMM_IDS(q4_k, 5, 512, 3, 3, 100, {"shared", 1})},
+    {GEMM_IDS(q4_k, 48, 256, 16, 16, 2, {"shared", 0})},
+    {GEMM_IDS(q5_k, 33, 512, 4, 1, 40, {"shared", 0}, {"x_pad", 20})},
+    {GEMM_IDS(q6_k, 21, 256, 8, 2, 33, {"shared", 1}, {"m2", 5})},
+    {GEMM_IDS(q8_0, 20, 96, 8, 3, 9, {"shared", 0})},
+    {GEMM_IDS(q4_0, 33, 64, 6, 2, 17, {"shared", 1}, {"m2", 33})},
+    {GEMM_IDS(q4_1, 21, 96, 8, 2, 3, {"shared", 0})},
+    {GEMM_IDS(q5_0, 17, 160, 3, 1, 9, {"shared", 0})},
+    {GEMM_IDS(q5_1, 7, 96, 4, 2, 5, {"shared", 0})},
+    {GEMM_IDS(iq4_nl, 33, 64, 5, 4, 2, {"shared", 1})},
+    {GEMM_IDS(iq4_xs, 18, 256, 4, 2, 11, {"shared", 1})},
+    {GEMM_IDS(tq2_0, 17, 256, 8, 2, 6, {"shared", 0})},
+    {CHECKED("gemm_ids-f16-19x100x7-3-n12", "gemm_ids", ALL),
+     PARAMS(TYPE(f16), {"m", 19}, {"k", 100}, {"experts", 7}, {"used", 3}, {"n", 12})},
+    {GEMM_IDS(bf16, 33, 64, 60, 4, 1, {"shared", 1})},
+    {GEMM_IDS(f32, 9, 77, 4, 2, 50, {"shared", 1}, {"x_pad", 4})},
 
     {GET_ROWS(q4_k, 33, 512, 9)},
     {GET_ROWS(q5_k, 17, 256, 5)},

@@ -152,6 +152,36 @@ static void draw_gemm(struct drawing *d)
     draw_matmul(d, "gemm");
 }
 
+/* Few experts and many, crowded and empty ones. */
+static void draw_gemm_ids(struct drawing *d)
+{
+    const struct format *f = draw_weights(d);
+    int64_t k = draw_depth(d, f), experts = once_in(d, 4) ? between(d, 17, 64) : between(d, 1, 16);
+    int64_t used = between(d, 1, smaller(experts, 16)), n = once_in(d, 3) ? 1 : draw_columns(d);
+    int64_t m;
+
+    k = f->elements == 1 ? larger(k, 32) : k;
+    n = larger(1, smaller(n, BUDGET_PRODUCTS / 4 / (used * k)));
+    m = draw_rows(d, larger(experts, 4 * used * n), k);
+    begin(d, "gemm_ids", PROBLEM__ALL);
+    set_type(d, f->type);
+    set(d, "m", m);
+    set(d, "k", k);
+    set(d, "experts", experts);
+    set(d, "used", used);
+    set(d, "n", n);
+    set(d, "shared", between(d, 0, 1));
+    say(d, "-%dx%dx%d-%d-n%d", (int)m, (int)k, (int)experts, (int)used, (int)n);
+    if (once_in(d, 4)) {
+        set(d, "m2", draw_rows(d, larger(experts, 4 * used * n), k));
+        say(d, "-list");
+    }
+    if (once_in(d, 3)) {
+        set(d, "x_pad", 4 * between(d, 1, 16));
+        say(d, "-strided");
+    }
+}
+
 static void draw_get_rows(struct drawing *d)
 {
     const struct format *f = draw_weights(d);
@@ -329,9 +359,10 @@ void problem_case_draw(uint64_t seed, struct problem_drawn *out)
 {
     /* Matrices and attention are where the mistakes are. */
     static void (*const families[])(struct drawing *) = {
-        draw_gemv, draw_gemv,      draw_gemv,      draw_gemm,      draw_gemm,      draw_gemm,
-        draw_gemm, draw_attention, draw_attention, draw_attention, draw_attention, draw_kv,
-        draw_kv,   draw_rows_op,   draw_rows_op,   draw_rows_op,   draw_get_rows,  draw_quantize};
+        draw_gemv,      draw_gemv,     draw_gemv,      draw_gemm,      draw_gemm,
+        draw_gemm,      draw_gemm,     draw_attention, draw_attention, draw_attention,
+        draw_attention, draw_kv,       draw_kv,        draw_rows_op,   draw_rows_op,
+        draw_rows_op,   draw_get_rows, draw_quantize,  draw_gemm_ids,  draw_gemm_ids};
     struct drawing d = {.out = out};
 
     memset(out, 0, sizeof *out);

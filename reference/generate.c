@@ -16,7 +16,7 @@ static int64_t param(const struct problem_instance *in, const char *key, int64_t
     return problem_param(in->c, key, fallback);
 }
 
-/* --- gemv, gemm, get_rows --- */
+/* --- gemv, gemm, gemm_ids, get_rows --- */
 
 uint32_t problem__matmul_list(const struct problem_case *c, int64_t m[3])
 {
@@ -46,7 +46,7 @@ static void fill_weights(struct problem_instance *in, struct rng *r, const struc
 {
     const struct kernel_tensor *t = &in->buffers[buffer].tensor;
 
-    for (int64_t row = 0; row < t->ne[1]; row++)
+    for (int64_t row = 0; row < t->ne[1] * t->ne[2]; row++)
         problem__fill_weights(r, in->pattern, f, problem__row(in, buffer, (size_t)row),
                               (size_t)t->ne[0], (size_t)row);
 }
@@ -61,7 +61,7 @@ static int fill_activations(struct problem_instance *in, struct rng *r, uint32_t
 
     if (!x)
         return err_set(ERR_NOMEM, "%s: no memory for activations", in->c->name);
-    for (int64_t j = 0; j < t->ne[1]; j++) {
+    for (int64_t j = 0; j < t->ne[1] * t->ne[2]; j++) {
         /* A probe is in the weights: ordinary activations let it through. */
         problem__fill(r, in->pattern == PROBLEM_PROBE ? PROBLEM_RANDOM : in->pattern, x, k, chunk);
         rounding_activations(t->type, x, k, problem__row(in, buffer, (size_t)j));
@@ -72,37 +72,121 @@ static int fill_activations(struct problem_instance *in, struct rng *r, uint32_t
     return 0;
 }
 
-int problem__matmul_generate(struct problem_instance *in, struct rng *r)
+/* The buffers of a list of weights and of what is made with them: y of [m, used, n]. */
+struct list {
+    uint32_t n, w[3], packed[3], y[3];
+};
+
+static void list_add(struct problem_instance *in, const struct format *f, int64_t experts,
+                     int64_t used, struct list *list)
 {
     static const char *const names[3][3] = {
         {"W", "W2", "W3"}, {"packed", "packed2", "packed3"}, {"y", "y2", "y3"}};
     int64_t k = param(in, "k", 0), n = param(in, "n", 1), m[3];
-    uint32_t x, w[3], packed[3], y[3], n_w = problem__matmul_list(in->c, m);
+
+    list->n = problem__matmul_list(in->c, m);
+    for (uint32_t l = 0; l < list->n; l++) {
+        list->w[l] = problem__buffer_add(in, names[0][l], PROBLEM_INPUT, f->type, k, m[l], experts);
+        list->packed[l] = problem__packed_add(in, names[1][l], list->w[l]);
+        list->y[l] = problem__buffer_add(in, names[2][l], PROBLEM_OUTPUT, KERNEL_F32, m[l],
+                                         used ? used : n, used ? n : 1);
+    }
+}
+
+/* Fill the weights and pack them, one step each. */
+static void list_pack(struct problem_instance *in, struct rng *r, const struct format *f,
+                      const struct list *list)
+{
+    for (uint32_t l = 0; l < list->n; l++) {
+        struct problem_step *s;
+
+        fill_weights(in, r, f, list->w[l]);
+        s = problem__step_add(in, KERNEL_PACK);
+        problem__step_in(s, list->w[l]);
+        problem__step_out(s, list->packed[l]);
+    }
+}
+
+/* The last step: x, the packed weights, and what else there is. */
+static struct problem_step *list_step(struct problem_instance *in, enum kernel_op op, uint32_t x,
+                                      const struct list *list)
+{
+    struct problem_step *s = problem__step_add(in, op);
+
+    problem__step_in(s, x);
+    for (uint32_t l = 0; l < list->n; l++) {
+        problem__step_in(s, list->packed[l]);
+        problem__step_out(s, list->y[l]);
+    }
+    return s;
+}
+
+int problem__matmul_generate(struct problem_instance *in, struct rng *r)
+{
     const struct format *f;
-    struct problem_step *s;
+    struct list list;
+    uint32_t x;
 
     TRY(weights_check(in, &f));
-    x = problem__buffer_add(in, "x", PROBLEM_INPUT, f->activation, k, n, 1);
+    x = problem__buffer_add(in, "x", PROBLEM_INPUT, f->activation, param(in, "k", 0),
+                            param(in, "n", 1), 1);
     problem__buffer_pad(in, x, (size_t)param(in, "x_pad", 0));
-    for (uint32_t l = 0; l < n_w; l++) {
-        w[l] = problem__buffer_add(in, names[0][l], PROBLEM_INPUT, f->type, k, m[l], 1);
-        packed[l] = problem__packed_add(in, names[1][l], w[l]);
-        y[l] = problem__buffer_add(in, names[2][l], PROBLEM_OUTPUT, KERNEL_F32, m[l], n, 1);
-    }
+    list_add(in, f, 1, 0, &list);
     TRY(problem__instance_allocate(in));
     TRY(fill_activations(in, r, x));
-    for (uint32_t l = 0; l < n_w; l++) {
-        fill_weights(in, r, f, w[l]);
-        s = problem__step_add(in, KERNEL_PACK);
-        problem__step_in(s, w[l]);
-        problem__step_out(s, packed[l]);
+    list_pack(in, r, f, &list);
+    list_step(in, strcmp(in->c->op, "gemv") ? KERNEL_GEMM : KERNEL_GEMV, x, &list);
+    return 0;
+}
+
+/* Experts of each token, all different. Random ones in a way that any `used` neighbours differ, across
+ * tokens too: place u gets those that leave u when divided by `used`, so that windows into a tape of
+ * ids are valid (problem_instance_view). CANCEL: everybody wants the same. */
+static void fill_ids(struct problem_instance *in, struct rng *r, uint32_t buffer, int64_t experts)
+{
+    const struct kernel_tensor *t = &in->buffers[buffer].tensor;
+    int32_t *id = t->data;
+    int64_t used = t->ne[0];
+
+    for (int64_t i = 0; i < used * t->ne[1]; i++) {
+        int64_t u = i % used;
+        bool taken = in->pattern != PROBLEM_RANDOM;
+
+        if (!taken)
+            id[i] = (int32_t)(u + used * (int64_t)rng_below(r, (uint64_t)(experts / used)));
+        if (in->pattern == PROBLEM_CANCEL && i >= used) {
+            id[i] = id[i - used];
+            continue;
+        }
+        while (taken) {
+            id[i] = (int32_t)rng_below(r, (uint64_t)experts);
+            taken = false;
+            for (int64_t before = 1; before <= u; before++)
+                taken |= id[i - before] == id[i];
+        }
     }
-    s = problem__step_add(in, strcmp(in->c->op, "gemv") ? KERNEL_GEMM : KERNEL_GEMV);
-    problem__step_in(s, x);
-    for (uint32_t l = 0; l < n_w; l++) {
-        problem__step_in(s, packed[l]);
-        problem__step_out(s, y[l]);
-    }
+}
+
+int problem__gemm_ids_generate(struct problem_instance *in, struct rng *r)
+{
+    int64_t n = param(in, "n", 1), used = param(in, "used", 1), experts = param(in, "experts", 1);
+    const struct format *f;
+    struct list list;
+    uint32_t x, ids;
+
+    TRY(weights_check(in, &f));
+    if (used < 1 || used > experts || n < 1)
+        return err_set(ERR_USAGE, "case %s: used must be in 1..experts, n at least 1", in->c->name);
+    x = problem__buffer_add(in, "x", PROBLEM_INPUT, f->activation, param(in, "k", 0),
+                            param(in, "shared", 0) ? 1 : used, n);
+    problem__buffer_pad(in, x, (size_t)param(in, "x_pad", 0));
+    list_add(in, f, experts, used, &list);
+    ids = problem__buffer_add(in, "ids", PROBLEM_INPUT, KERNEL_I32, used, n, 1);
+    TRY(problem__instance_allocate(in));
+    TRY(fill_activations(in, r, x));
+    fill_ids(in, r, ids, experts);
+    list_pack(in, r, f, &list);
+    problem__step_in(list_step(in, KERNEL_GEMM_IDS, x, &list), ids);
     return 0;
 }
 

@@ -51,7 +51,7 @@ void problem__buffer_pad(struct problem_instance *in, uint32_t buffer, size_t pa
 
     t->nb[1] += pad;
     t->nb[2] = t->nb[1] * (size_t)t->ne[1];
-    t->nb[3] = t->nb[2];
+    t->nb[3] = t->nb[2] * (size_t)t->ne[2];
     t->bytes = t->nb[3] - t->nb[1] + row;
     b->max_bytes = t->bytes;
 }
@@ -65,7 +65,7 @@ uint32_t problem__packed_add(struct problem_instance *in, const char *name, uint
     b->tensor = *plain;
     b->tensor.layout = KERNEL_PACKED;
     b->tensor.bytes = 0;
-    b->max_bytes = rows * plain->nb[1] / 8 * 9;
+    b->max_bytes = rows * plain->nb[1] / 8 * 9 * (size_t)plain->ne[2];
     return in->n_buffers - 1;
 }
 

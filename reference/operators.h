@@ -43,7 +43,7 @@ uint32_t problem__buffer_add(struct problem_instance *in, const char *name, enum
 /* Widen the column stride nb[1] of an input by `pad` bytes (before allocation). */
 void problem__buffer_pad(struct problem_instance *in, uint32_t buffer, size_t pad);
 
-/* The packed twin of plain weights `w`; KV pages for n_pages x kv_heads. Both opaque. */
+/* The packed twin of plain weights `w`, of one matrix or one for each expert; KV pages for n_pages x kv_heads. Both opaque. */
 uint32_t problem__packed_add(struct problem_instance *in, const char *name, uint32_t w);
 uint32_t problem__pages_add(struct problem_instance *in, uint32_t type, int64_t head_dim,
                             int64_t kv_heads, int64_t n_pages);
@@ -112,15 +112,16 @@ void problem__attention_cache_free(void *cache);
 void problem__attention_span(const int64_t *params, int64_t j, int64_t *lo, int64_t *hi);
 
 /* --- one family per group of operations --- */
-problem__generate_fn problem__matmul_generate, problem__get_rows_generate,
-    problem__quantize_generate, problem__kv_generate, problem__attention_generate,
-    problem__rows_generate;
-problem__expect_fn problem__matmul_expect, problem__get_rows_expect, problem__quantize_expect,
-    problem__kv_expect, problem__attention_expect, problem__rows_expect, problem__rank_expect;
-problem__work_fn problem__matmul_work, problem__get_rows_work, problem__quantize_work,
-    problem__kv_work, problem__attention_work, problem__rows_work;
-problem__pool_fn problem__matmul_pool, problem__get_rows_pool, problem__quantize_pool,
-    problem__kv_pool, problem__attention_pool, problem__rows_pool;
+problem__generate_fn problem__matmul_generate, problem__gemm_ids_generate,
+    problem__get_rows_generate, problem__quantize_generate, problem__kv_generate,
+    problem__attention_generate, problem__rows_generate;
+problem__expect_fn problem__matmul_expect, problem__gemm_ids_expect, problem__get_rows_expect,
+    problem__quantize_expect, problem__kv_expect, problem__attention_expect, problem__rows_expect,
+    problem__rank_expect;
+problem__work_fn problem__matmul_work, problem__gemm_ids_work, problem__get_rows_work,
+    problem__quantize_work, problem__kv_work, problem__attention_work, problem__rows_work;
+problem__pool_fn problem__matmul_pool, problem__gemm_ids_pool, problem__get_rows_pool,
+    problem__quantize_pool, problem__kv_pool, problem__attention_pool, problem__rows_pool;
 
 /* The enum kernel_op of a row operation's name, KERNEL_N_OPS for others. */
 enum kernel_op problem__rows_op(const char *op);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * oracle_matmul.c: what GEMV, GEMM and GET_ROWS must give. The dot products take the exact values
+ * oracle_matmul.c: what GEMV, GEMM, GEMM_IDS and GET_ROWS must give. The dot products take the exact values
  * of weights and activation blocks as doubles, so nothing is lost but the last of 53 bits. */
 #include "reference/operators.h"
 
@@ -142,6 +142,43 @@ int problem__matmul_expect(struct problem_instance *in, const struct problem__ra
     for (size_t i = range->first; i < end; i++)
         if (problem__row_spoiled(in, x, i / m, 0, k))
             problem__expect_anything(out, i - range->first);
+    if (in->pattern == PROBLEM_RANDOM)
+        out->rms_limit = TOLERANCE_MATMUL_RMS;
+    dot_buffers_deinit(&b);
+    return 0;
+}
+
+/* Element by element: each entry (place, token) has an expert of its own. */
+int problem__gemm_ids_expect(struct problem_instance *in, const struct problem__range *range,
+                             struct problem_expect *out)
+{
+    const struct problem_step *last = problem__last_step(in);
+    uint32_t w = 0, x = last->in[0];
+    const struct kernel_tensor *t = &weights_of(in, range->buffer, &w)->tensor;
+    const int32_t *ids = in->buffers[last->in[last->call.n_in - 1]].tensor.data;
+    const struct format *f = format_find(t->type);
+    const struct format *fx = format_find(in->buffers[x].tensor.type);
+    size_t k = (size_t)t->ne[0], m = (size_t)t->ne[1];
+    size_t used = (size_t)in->buffers[range->buffer].tensor.ne[1];
+    bool shared = in->buffers[x].tensor.ne[1] == 1;
+    double allowed = TOLERANCE_MATMUL_BASE +
+                     TOLERANCE_MATMUL_PER_ADDITION * tolerance_matmul_additions(f, (double)k);
+    struct dot_buffers b = {0};
+
+    TRY(dot_buffers_init(&b, k, 1));
+    for (size_t i = 0; i < range->count; i++) {
+        size_t at = range->first + i, entry = at / m, column = shared ? entry / used : entry;
+        double magnitude;
+
+        if (i == 0 || at % m == 0)
+            column_load(fx, problem__row(in, x, column), k, b.part[0], b.x);
+        row_load(f, problem__row(in, w, (size_t)ids[entry] * m + at % m), k, &b);
+        dot(&b, b.x, k, &out->want[i], &magnitude);
+        out->unit[i] = tolerance_ulp(magnitude);
+        out->bound[i] = allowed * tolerance_ulp(magnitude);
+        if (problem__row_spoiled(in, x, column, 0, k))
+            problem__expect_anything(out, i);
+    }
     if (in->pattern == PROBLEM_RANDOM)
         out->rms_limit = TOLERANCE_MATMUL_RMS;
     dot_buffers_deinit(&b);

@@ -32,6 +32,7 @@ static const struct family families[] = {
     FAMILY("gemv", matmul),
     FAMILY("gemm", matmul),
     FAMILY("get_rows", get_rows),
+    FAMILY("gemm_ids", gemm_ids),
     FAMILY("quantize", quantize),
     FAMILY("kv", kv),
     FAMILY("attention", attention),

@@ -17,7 +17,7 @@
 
 #include <math.h>
 
-/* GEMV, GEMM: |y - ref| <= (4 + B/2) ulp(S). Four cover the two scale products, the conversion of
+/* GEMV, GEMM, GEMM_IDS: |y - ref| <= (4 + B/2) ulp(S). Four cover the two scale products, the conversion of
  * an integer dot past 2^24 and the reduction of lanes; each of the B sequential f32 additions that
  * the contract allows rounds by at most half an ulp of a partial sum that is at most S. Honest
  * kernels reach 14 ulp(S) on constant data at K = 14336 (bound 32) and stay under 3 on mixed signs.

@@ -63,6 +63,28 @@ int problem__matmul_work(const struct problem_case *c, struct problem_work *out)
     return 0;
 }
 
+size_t problem__gemm_ids_pool(const struct problem_case *c)
+{
+    return problem__matmul_pool(c) * (size_t)problem_param(c, "experts", 1);
+}
+
+/* That of `used` columns for each token; of the weights no more need be read than `used` experts', if
+ * all tokens want the same. */
+int problem__gemm_ids_work(const struct problem_case *c, struct problem_work *out)
+{
+    double n = param(c, "n", 1), used = param(c, "used", 1);
+    double weights = (double)problem__matmul_pool(c), column;
+
+    TRY(problem__matmul_work(c, out));
+    column = (out->bytes_read - weights) / n;
+    out->ops_int8 *= used;
+    out->flops_f32 *= used;
+    out->bytes_read =
+        used * weights + 4.0 * used * n + column * n * (problem_param(c, "shared", 0) ? 1.0 : used);
+    out->bytes_written *= used;
+    return 0;
+}
+
 size_t problem__get_rows_pool(const struct problem_case *c)
 {
     return problem__matmul_pool(c);

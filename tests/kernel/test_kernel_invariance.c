@@ -175,6 +175,136 @@ Test(kernel_invariance, q8_0_weights_of_minus_128_do_not_saturate)
     }
 }
 
+/* --- gemm_ids --- */
+
+/* GEMV of expert `e` of weight tensor l and the column of entry (u, j). */
+static struct kernel_call gemv_of(const struct kernel_call *ids, uint32_t l, size_t e, size_t u,
+                                  size_t j, float *y)
+{
+    struct kernel_call gemv = {.op = KERNEL_GEMV, .n_in = 2, .n_out = 1};
+    const struct kernel_tensor *x = &ids->in[0];
+
+    gemv.in[0] = *x;
+    gemv.in[0].ne[1] = gemv.in[0].ne[2] = 1;
+    gemv.in[0].data = (char *)x->data + (x->ne[1] == 1 ? 0 : u) * x->nb[1] + j * x->nb[2];
+    gemv.in[1] = ids->in[1 + l];
+    gemv.in[1].bytes /= (size_t)gemv.in[1].ne[2];
+    gemv.in[1].data = (char *)ids->in[1 + l].data + e * gemv.in[1].bytes;
+    gemv.in[1].ne[2] = 1;
+    gemv.out[0] = ids->out[l];
+    gemv.out[0].ne[1] = gemv.out[0].ne[2] = 1;
+    gemv.out[0].data = y;
+    return gemv;
+}
+
+static void entries_are_gemv(struct run *r, uint64_t path)
+{
+    struct kernel_call ids = run_last_call(r);
+    const int32_t *id = ids.in[ids.n_in - 1].data;
+
+    for (uint32_t l = 0; l < ids.n_out; l++) {
+        const struct kernel_tensor *out = &ids.out[l];
+        size_t m = (size_t)out->ne[0], used = (size_t)out->ne[1];
+        float *y = malloc(m * sizeof *y);
+
+        for (size_t i = 0; i < used * (size_t)out->ne[2]; i++) {
+            size_t u = i % used, j = i / used;
+            struct kernel_call gemv = gemv_of(&ids, l, (size_t)id[i], u, j, y);
+
+            cr_assert(run_call(&gemv, path, 1) == KERNEL_OK);
+            cr_expect(!memcmp(y, (char *)out->data + u * out->nb[1] + j * out->nb[2], m * 4),
+                      "%s: place %zu of token %zu, features %#lx", r->in->c->name, u, j,
+                      (unsigned long)path);
+        }
+        free(y);
+    }
+}
+
+/* One column an expert, some, more than one block of them; by one thread and by three. */
+static void check_entries(int64_t type, int64_t k)
+{
+    static const struct {
+        int64_t experts, used, n;
+    } shapes[] = {{6, 2, 1}, {9, 4, 3}, {5, 2, 21}, {2, 1, 40}, {3, 3, 70}};
+
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        const struct problem_case c = {
+            .name = "entries",
+            .op = "gemm_ids",
+            .params = {{"type", type},
+                       {"m", 21},
+                       {"m2", 53},
+                       {"k", k},
+                       {"n", shapes[i].n},
+                       {"experts", shapes[i].experts},
+                       {"used", shapes[i].used},
+                       {"shared", (int64_t)i % 2}},
+        };
+        struct problem_instance in;
+
+        instance_of(&c, &in);
+        for (size_t f = 0; f < RUN_N_PATHS; f++)
+            for (uint32_t threads = 1; threads <= 3 && run_has_path(f); threads += 2) {
+                struct run r;
+
+                run_of(&in, run_paths[f], threads, &r);
+                entries_are_gemv(&r, run_paths[f]);
+                run_deinit(&r);
+            }
+        problem_instance_deinit(&in);
+    }
+}
+
+Test(kernel_invariance, entries_of_mixtures_are_gemv_of_their_expert)
+{
+    check_entries(KERNEL_Q4_K, 512);
+    check_entries(KERNEL_Q5_K, 256);
+    check_entries(KERNEL_Q6_K, 256);
+    check_entries(KERNEL_IQ4_XS, 256);
+    check_entries(KERNEL_TQ2_0, 256);
+    check_entries(KERNEL_Q8_0, 96);
+    check_entries(KERNEL_Q4_1, 64);
+    check_entries(KERNEL_Q5_0, 64);
+    check_entries(KERNEL_F16, 172);
+    check_entries(KERNEL_F32, 77);
+}
+
+static struct kernel_call ids_call(int64_t type, int64_t k, int64_t n)
+{
+    const uint32_t x = type == KERNEL_F16 ? KERNEL_F32 : KERNEL_Q8_K;
+
+    return (struct kernel_call){
+        .op = KERNEL_GEMM_IDS,
+        .n_in = 3,
+        .n_out = 1,
+        .in = {{.type = x, .ne = {k, 8, n, 1}},
+               {.type = (uint32_t)type, .layout = KERNEL_PACKED, .ne = {k, 768, 128, 1}},
+               {.type = KERNEL_I32, .ne = {8, n, 1, 1}}},
+        .out = {{.type = KERNEL_F32, .ne = {768, 8, n, 1}}}};
+}
+
+/* Who runs a model asks once, for its largest batch. Besides a few megabytes that is a number an
+ * entry. */
+Test(kernel_invariance, scratch_of_mixtures_is_bounded_and_that_of_the_largest_batch)
+{
+    static const int64_t types[] = {KERNEL_Q4_K, KERNEL_Q6_K, KERNEL_TQ2_0, KERNEL_F16};
+
+    for (size_t i = 0; i < sizeof types / sizeof *types * RUN_N_PATHS; i++) {
+        size_t before = 0;
+
+        for (int64_t n = 1; n <= 4096; n = n < 40 ? n + 1 : 2 * n) {
+            struct kernel_call call = ids_call(types[i / RUN_N_PATHS], 4096, n);
+            struct kernel_tiling meta;
+
+            cr_assert(get_tiling_meta(&call, 2, run_paths[i % RUN_N_PATHS], &meta) == KERNEL_OK);
+            cr_expect(meta.scratch_bytes >= before, "type %d, %d tokens", (int)types[i / 4],
+                      (int)n);
+            before = meta.scratch_bytes;
+        }
+        cr_expect(before < (4u << 20) + 8 * 4096 * sizeof(int32_t), "%zu bytes", before);
+    }
+}
+
 /* --- attention --- */
 
 /* The queries of a run again, `chunk` at a time. */

@@ -63,6 +63,7 @@ static void check_op(const char *op)
 
 AGREES(gemv)
 AGREES(gemm)
+AGREES(gemm_ids)
 AGREES(get_rows)
 AGREES(quantize)
 AGREES(kv)
@@ -79,9 +80,9 @@ AGREES(mix)
 
 Test(kernel_ops, every_operation_of_the_table_has_a_test_here)
 {
-    static const char *const tested[] = {"gemv",      "gemm",     "get_rows",   "quantize", "kv",
-                                         "attention", "rms_norm", "layer_norm", "rope",     "glu",
-                                         "softmax",   "add",      "argmax",     "top_k",    "mix"};
+    static const char *const tested[] = {
+        "gemv",       "gemm", "gemm_ids", "get_rows", "quantize", "kv",     "attention", "rms_norm",
+        "layer_norm", "rope", "glu",      "softmax",  "add",      "argmax", "top_k",     "mix"};
 
     for (size_t i = 0; i < problem_shipped.n_cases; i++) {
         bool found = false;
@@ -106,6 +107,7 @@ Test(kernel_ops, refuses_what_it_cannot_do_before_writing)
     call.in[0].ne[0] = 256;
     cr_expect(run_call(&call, 0, 1) == KERNEL_UNSUPPORTED);
     call.op = KERNEL_GEMM_IDS;
+    call.in[1] = call.in[0];
     cr_expect(run_call(&call, KERNEL_CPU_AVX2, 2) == KERNEL_UNSUPPORTED);
     call.op = KERNEL_GLU;
     call.i[KERNEL_I_ACT] = KERNEL_N_ACTS;

@@ -48,7 +48,7 @@ Test(cases, every_case_has_patterns_and_the_random_one)
 /* Every operation is the last step of some case or a setup step of one. */
 Test(cases, every_operation_is_covered)
 {
-    bool seen[KERNEL_N_OPS] = {[KERNEL_GEMM_IDS] = true}; /* reserved */
+    bool seen[KERNEL_N_OPS] = {0};
 
     FOR_EACH_CASE(c)
     {
@@ -68,7 +68,7 @@ Test(cases, every_weight_type_is_multiplied_and_read_back)
                                     KERNEL_Q4_K,   KERNEL_Q5_K, KERNEL_Q6_K, KERNEL_Q4_0,
                                     KERNEL_Q4_1,   KERNEL_Q5_0, KERNEL_Q5_1, KERNEL_IQ4_NL,
                                     KERNEL_IQ4_XS, KERNEL_TQ2_0};
-    static const char *const ops[] = {"gemv", "gemm", "get_rows"};
+    static const char *const ops[] = {"gemv", "gemm", "gemm_ids", "get_rows"};
 
     for (size_t t = 0; t < sizeof types / sizeof types[0]; t++)
         for (size_t o = 0; o < sizeof ops / sizeof ops[0]; o++) {
@@ -233,6 +233,46 @@ Test(cases, get_rows_asks_for_different_rows_within_the_tensor)
     }
     cr_expect(differ);
     problem_instance_deinit(&in);
+}
+
+/* Whoever takes any `used` neighbours for the experts of a token gets different ones: the timed ids are
+ * such windows. All patterns stay in range, and some leave an expert out or crowd it. */
+Test(cases, experts_of_a_token_differ_wherever_a_window_begins)
+{
+    FOR_EACH_CASE(c)
+    {
+        int64_t used = problem_param(c, "used", 1), experts = problem_param(c, "experts", 1);
+        for (int p = 0; p < PROBLEM_N_PATTERNS && !strcmp(c->op, "gemm_ids"); p++) {
+            struct problem_instance in;
+            const struct kernel_tensor *t;
+            const int32_t *id;
+            if (!(c->patterns & 1u << p))
+                continue;
+            oracle_generate(c, 2, (enum problem_pattern)p, &in);
+            t = &in.buffers[in.steps[in.n_steps - 1].in[in.steps[in.n_steps - 1].call.n_in - 1]]
+                     .tensor;
+            id = t->data;
+            for (int64_t i = 0; i < used * t->ne[1]; i++) {
+                int64_t before = p == PROBLEM_RANDOM ? used - 1 : i % used;
+                cr_expect(id[i] >= 0 && id[i] < experts, "%s", c->name);
+                for (int64_t j = 1; j <= before && j <= i; j++)
+                    cr_expect_neq(id[i - j], id[i], "%s", c->name);
+            }
+            problem_instance_deinit(&in);
+        }
+    }
+}
+
+Test(cases, work_of_a_mixture_by_hand)
+{
+    struct problem_work w;
+
+    cr_assert_eq(compute_flops(oracle_case("gemm_ids-q4_k-17x256x5-2-n7"), &w), 0);
+    cr_expect_eq(w.ops_int8, 2.0 * 17 * 256 * 2 * 7);
+    cr_expect_eq(w.bytes_read, 2.0 * 17 * 144 + 2 * 7 * (292 + 4));
+    cr_expect_eq(w.bytes_written, 17.0 * 4 * 2 * 7);
+    cr_expect_eq(problem_instance_pool_bytes(oracle_case("gemm_ids-q4_k-17x256x5-2-n7")),
+                 5 * 17 * 144);
 }
 
 /* A table of pages names each page at most once, and not in order of time. */

@@ -267,6 +267,31 @@ Test(sensitivity, coarse_arithmetic_fails)
     }
 }
 
+/* One entry with another expert, or with the column of its neighbour. */
+Test(sensitivity, one_wrong_expert_or_column_fails)
+{
+    for (size_t i = 0; i < problem_shipped.n_cases; i++) {
+        const struct problem_case *c = &problem_shipped.cases[i];
+        int64_t used = problem_param(c, "used", 1), n = problem_param(c, "n", 1);
+        size_t m = (size_t)problem_param(c, "m", 0);
+        struct pair p;
+        int32_t *ids;
+        if (strcmp(c->op, "gemm_ids") || problem_param(c, "experts", 1) < 2)
+            continue;
+        pair_open(&p, c, 1);
+        ids = p.bad.buffers[p.bad.steps[p.bad.n_steps - 1].in[call(&p)->n_in - 1]].tensor.data;
+        ids[used * n - 1] = (ids[used * n - 1] + 1) % (int32_t)problem_param(c, "experts", 1);
+        pair_take(&p, p.want.count - m, m);
+        expect_rejected(&p, "the next expert in the last entry");
+        oracle_output_values(&p.want, p.got);
+        if (used * n > 1) {
+            memcpy(p.got, p.got + m, m * sizeof *p.got);
+            expect_rejected(&p, "the second entry in the place of the first");
+        }
+        pair_close(&p);
+    }
+}
+
 /* --- attention --- */
 
 #define FOR_EACH_ATTENTION(c)                                                                      \

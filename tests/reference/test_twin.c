@@ -62,6 +62,11 @@ Test(twin, gemm_in_f32_passes)
     cr_assert_gt(run_cases("gemm"), 100);
 }
 
+Test(twin, gemm_ids_in_f32_passes)
+{
+    cr_assert_gt(run_cases("gemm_ids"), 100);
+}
+
 Test(twin, attention_in_f32_passes)
 {
     cr_assert_gt(run_cases("attention"), 100);

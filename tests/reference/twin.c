@@ -214,6 +214,26 @@ static void matmul_run(const struct problem_instance *in, uint32_t buffer, float
                         (size_t)in->buffers[w].tensor.ne[0]);
 }
 
+static void gemm_ids_run(const struct problem_instance *in, uint32_t buffer, float *y)
+{
+    const struct problem_step *last = last_step(in);
+    const struct kernel_tensor *t = &in->buffers[buffer].tensor, *w = NULL;
+    const int32_t *ids = in->buffers[last->in[last->call.n_in - 1]].tensor.data;
+    size_t m = (size_t)t->ne[0], used = (size_t)t->ne[1];
+    bool shared = in->buffers[last->in[0]].tensor.ne[1] == 1;
+    uint32_t plain = 0;
+
+    for (uint32_t l = 0; l < last->call.n_out; l++)
+        if (last->out[l] == buffer)
+            plain = in->steps[l].in[0];
+    w = &in->buffers[plain].tensor;
+    for (size_t e = 0; e < used * (size_t)t->ne[2]; e++)
+        for (size_t r = 0; r < m; r++)
+            y[e * m + r] =
+                dot_row(w->type, row_of(in, plain, (size_t)ids[e] * m + r),
+                        row_of(in, last->in[0], shared ? e / used : e), (size_t)w->ne[0]);
+}
+
 /* --- quantize --- */
 
 static void quantize_block(const float *x, int n, float *d, int8_t *q)
@@ -555,6 +575,9 @@ bool twin_run(const struct problem_instance *in, uint32_t buffer, void *out)
     case KERNEL_GEMV:
     case KERNEL_GEMM:
         matmul_run(in, buffer, out);
+        return true;
+    case KERNEL_GEMM_IDS:
+        gemm_ids_run(in, buffer, out);
         return true;
     case KERNEL_QUANTIZE:
         quantize_run(in, buffer, out);
