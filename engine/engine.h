@@ -75,6 +75,9 @@ int engine_session_eval(struct engine_session *s, const int32_t *ids, size_t n,
  * before the first, and after one that failed on its way. */
 const float *engine_session_logits(const struct engine_session *s);
 
+/* Bytes of all KV pages that s and its forks can hold. */
+size_t engine_session_kv_bytes(const struct engine_session *s);
+
 /* Tokens on the timeline. */
 uint32_t engine_session_position(const struct engine_session *s);
 

@@ -5,6 +5,7 @@
 #include "engine/command/commands.h"
 #include "engine/model/resident.h"
 #include "engine/command/sampler_flags.h"
+#include "engine/speculate/prefix.h"
 #include "engine/tokenizer/text_stream.h"
 #include "reference/base/cpu.h"
 #include "reference/base/err.h"
@@ -24,13 +25,16 @@ struct run {
     const char *prompt, *prompt_file;
     int64_t n_predict;
     bool print_ids, no_bos;
+    const char *session_path; /* NULL: none */
+    bool shift;
+    int64_t n_keep;
 
     struct engine_model *model;
     struct engine_session *session;
     struct strbuf prompt_text, piece, text;
     struct text_stream stream;
-    int32_t *ids; /* the prompt's tokens */
-    size_t n_ids;
+    int32_t *ids;                  /* the prompt's tokens */
+    size_t n_ids, n_kept;          /* and how many of them the session file had */
     size_t n_generated, n_decoded; /* chosen; chosen and evaluated */
     double load_s, prompt_s, first_s, decode_s;
 };
@@ -53,6 +57,12 @@ static int run_parse(struct run *r, int argc, char **argv)
          "print token ids instead of their text"},
         {"--no-bos", NULL, OPTION_FLAG, &r->no_bos, 0, 0, NULL,
          "do not begin with the BOS token even if the model wants it"},
+        {"--session", NULL, OPTION_TEXT, &r->session_path, 0, 0, "FILE",
+         "reuse what FILE has of the prompt, if it is there, and save the session to it"},
+        {"--ctx-shift", NULL, OPTION_FLAG, &r->shift, 0, 0, NULL,
+         "when the context is full, forget half of it and go on"},
+        {"--keep", NULL, OPTION_INT, &r->n_keep, 0, 1 << 24, "K",
+         "first tokens that a shift does not forget (default 1)"},
     };
 
     return options_parse(specs, sizeof specs / sizeof *specs, usage, argc, argv);
@@ -124,7 +134,33 @@ static int prompt_encode(struct run *r)
     return 0;
 }
 
+static int prompt_eval(struct run *r)
+{
+    if (r->session_path && access(r->session_path, F_OK) == 0)
+        TRY(engine_session_load(r->session, r->session_path));
+    return prefix_follow(r->session, r->ids, r->n_ids, &r->n_kept);
+}
+
 /* --- generation --- */
+
+/* 1: the context is full, and stays so. */
+static int make_room(struct run *r)
+{
+    uint32_t n_context = engine_model_n_context(r->model);
+
+    if (engine_session_position(r->session) < n_context)
+        return 0;
+    if (!r->shift) {
+        fprintf(stderr, "engine run: the context of %u positions is full (--ctx, --ctx-shift)\n",
+                n_context);
+        return 1;
+    }
+    if (r->n_keep > n_context - 2)
+        return err_set(ERR_USAGE, "--keep %lld leaves nothing to forget in a context of %u",
+                       (long long)r->n_keep, n_context);
+    return engine_session_shift(r->session, (uint32_t)r->n_keep,
+                                (n_context - (uint32_t)r->n_keep) / 2);
+}
 
 static int flush_text(struct run *r)
 {
@@ -161,10 +197,11 @@ static int generate(struct run *r)
     double start = now_s(), first = 0;
 
     sampler_prompt(sampler, r->ids, r->n_ids);
-    TRY(engine_session_eval(r->session, r->ids, r->n_ids, NULL, NULL));
+    TRY(prompt_eval(r));
     r->prompt_s = now_s() - start;
     while (r->n_generated < (size_t)r->n_predict) {
         int32_t id;
+        int full;
 
         TRY(sampler_pick(sampler, engine_session_logits(r->session), &id));
         if (tokenizer_is_eog(t, id))
@@ -177,11 +214,10 @@ static int generate(struct run *r)
         }
         if (r->n_generated == (size_t)r->n_predict)
             break;
-        if (engine_session_position(r->session) == engine_model_n_context(r->model)) {
-            fprintf(stderr, "engine run: the context of %u positions is full (--ctx)\n",
-                    engine_model_n_context(r->model));
+        full = make_room(r);
+        TRY(full);
+        if (full)
             break;
-        }
         TRY(engine_session_eval(r->session, &id, 1, NULL, NULL));
         r->n_decoded++;
     }
@@ -220,11 +256,18 @@ static double rate(size_t n, double seconds)
 
 static void report_end(const struct run *r)
 {
-    fprintf(stderr, "\nprompt: %zu tokens, %.1f tokens/s\n", r->n_ids, rate(r->n_ids, r->prompt_s));
+    fputc('\n', stderr);
+    if (r->session_path)
+        fprintf(stderr, "session: %zu of %zu prompt tokens were there\n", r->n_kept, r->n_ids);
+    fprintf(stderr, "prompt: %zu tokens, %.1f tokens/s\n", r->n_ids - r->n_kept,
+            rate(r->n_ids - r->n_kept, r->prompt_s));
     fprintf(stderr, "decode: %zu tokens, %.1f tokens/s\n", r->n_decoded,
             rate(r->n_decoded, r->decode_s));
-    fprintf(stderr, "time to first token: %.1f ms\npeak memory: %.1f MiB\n", 1e3 * r->first_s,
-            (double)process_peak_bytes() / 1048576);
+    fprintf(stderr, "time to first token: %.1f ms\n", 1e3 * r->first_s);
+    fprintf(stderr, "peak memory: %.1f MiB; the model has %.1f, the KV cache %.1f\n",
+            (double)process_peak_bytes() / 1048576,
+            (double)gguf_file_bytes(engine_model_file(r->model)) / 1048576,
+            (double)engine_session_kv_bytes(r->session) / 1048576);
 }
 
 static int run_all(struct run *r)
@@ -240,13 +283,15 @@ static int run_all(struct run *r)
     TRY(sampler_flags_open(&r->sampling, r->model));
     report_start(r, &o);
     TRY(generate(r));
+    if (r->session_path)
+        TRY(engine_session_save(r->session, r->session_path));
     report_end(r);
     return 0;
 }
 
 int run_main(int argc, char **argv)
 {
-    struct run r = {.n_predict = 128};
+    struct run r = {.n_predict = 128, .n_keep = 1};
     int rc;
 
     sampler_flags_init(&r.sampling);

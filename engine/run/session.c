@@ -215,6 +215,13 @@ const float *engine_session_logits(const struct engine_session *s)
     return s->logits;
 }
 
+size_t engine_session_kv_bytes(const struct engine_session *s)
+{
+    const struct kv_pool *pool = kv_cache_pool(s->kv);
+
+    return kv_pool_id_bytes(pool) * kv_pool_shape(pool)->n_pages;
+}
+
 uint32_t engine_session_position(const struct engine_session *s)
 {
     return s->position;

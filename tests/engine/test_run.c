@@ -300,6 +300,56 @@ Test(run_tiny, stops_when_the_context_is_full)
     discard(&o);
 }
 
+Test(run_tiny, forgets_half_of_a_full_context_and_goes_on)
+{
+    struct outcome o =
+        CALL(run_main, "", "run", "-m", tiny_path, "-p", "abc", "-c", "20", "--temp", "0", "-n",
+             "90", "--ids", "--ctx-shift", "--keep", "3", "--logit-bias", "2=-inf");
+    size_t n = 0;
+
+    cr_assert_eq(o.status, 0, "%s", strbuf_str(&o.err));
+    for (size_t i = 0; i < o.out.len; i++)
+        n += o.out.data[i] == ' ';
+    cr_assert_eq(n, 90);
+    cr_assert(!strstr(o.err.data, "is full"), "%s", o.err.data);
+    discard(&o);
+    o = CALL(run_main, "", "run", "-m", tiny_path, "-p", "abc", "-c", "20", "--temp", "0", "-n",
+             "90", "--ctx-shift", "--keep", "19");
+    cr_assert_eq(o.status, 2);
+    cr_assert(strstr(o.err.data, "--keep 19 leaves nothing"), "%s", o.err.data);
+    discard(&o);
+}
+
+Test(run_tiny, goes_on_from_a_session_file_with_the_same_text)
+{
+    char path[] = "/tmp/pawl-session-XXXXXX";
+    struct outcome plain, first, second;
+    int fd = mkstemp(path);
+
+    cr_assert(fd >= 0);
+    close(fd);
+    unlink(path);
+    plain = CALL(run_main, "", "run", "-m", tiny_path, "-p", "abcab", "--temp", "0", "-n", "20");
+    first = CALL(run_main, "", "run", "-m", tiny_path, "-p", "abc", "--temp", "0", "-n", "5",
+                 "--session", path);
+    cr_assert_eq(first.status, 0, "%s", strbuf_str(&first.err));
+    cr_assert(strstr(first.err.data, "session: 0 of"), "%s", first.err.data);
+    second = CALL(run_main, "", "run", "-m", tiny_path, "-p", "abcab", "--temp", "0", "-n", "20",
+                  "--session", path);
+    cr_assert_eq(second.status, 0, "%s", strbuf_str(&second.err));
+    cr_assert(!strstr(second.err.data, "session: 0 of"), "%s", second.err.data);
+    cr_assert_str_eq(strbuf_str(&plain.out), strbuf_str(&second.out));
+    discard(&second);
+    cr_assert_eq(truncate(path, 100), 0);
+    second = CALL(run_main, "", "run", "-m", tiny_path, "-p", "abc", "--session", path);
+    cr_assert_eq(second.status, 1);
+    cr_assert(strstr(second.err.data, "no session file"), "%s", second.err.data);
+    unlink(path);
+    discard(&plain);
+    discard(&first);
+    discard(&second);
+}
+
 Test(run_tiny, prints_graph_and_bench)
 {
     struct outcome o = CALL(graph_main, "", "graph", tiny_path);
