@@ -8,7 +8,10 @@
 
 /* clang-format off */
 
-/* --- parts: tensors that come together --- */
+/* --- parts: tensors that come together ---
+ *
+ * What is added to the residual is half as large as what was normalised: with more, the rounding of
+ * activations to 8 bits grows from layer to layer until two right answers no longer look alike. */
 
 #define PART(name) static const struct arch_tensor name[]
 #define END        {NULL, 0, {0}, 0}
@@ -50,33 +53,33 @@ PART(qk_norm_heads) = { /* a scale for each head */
 PART(qk_norm_row) = { /* over all heads at once */
     {"blk.%d.attn_q_norm.weight", ARCH_T_SCALE, {M_Q}, 2},
     {"blk.%d.attn_k_norm.weight", ARCH_T_SCALE, {M_KV}, 1}, END};
-PART(attn_out)   = {{"blk.%d.attn_output.weight", ARCH_T_MATRIX, {M_Q, M_EMBED}, 1}, END};
+PART(attn_out)   = {{"blk.%d.attn_output.weight", ARCH_T_MATRIX, {M_Q, M_EMBED}, 0.5}, END};
 PART(attn_out_bias) = {{"blk.%d.attn_output.bias", ARCH_T_BIAS, {M_EMBED}, 0.1}, END};
-PART(post_attn_norm) = {{"blk.%d.post_attention_norm.weight", ARCH_T_SCALE, {M_EMBED}, 1}, END};
+PART(post_attn_norm) = {{"blk.%d.post_attention_norm.weight", ARCH_T_SCALE, {M_EMBED}, 0.5}, END};
 
 PART(ffn_norm)   = {{"blk.%d.ffn_norm.weight", ARCH_T_SCALE, {M_EMBED}, 1}, END};
 PART(ffn_norm_bias) = {{"blk.%d.ffn_norm.bias", ARCH_T_BIAS, {M_EMBED}, 0.1}, END};
 PART(ffn_gate)   = {{"blk.%d.ffn_gate.weight", ARCH_T_MATRIX, {M_EMBED, M_FFN}, 1.5}, END};
 PART(ffn) = {
     {"blk.%d.ffn_up.weight", ARCH_T_MATRIX, {M_EMBED, M_FFN}, 1.5},
-    {"blk.%d.ffn_down.weight", ARCH_T_MATRIX, {M_FFN, M_EMBED}, 1}, END};
+    {"blk.%d.ffn_down.weight", ARCH_T_MATRIX, {M_FFN, M_EMBED}, 0.5}, END};
 PART(ffn_bias) = {
     {"blk.%d.ffn_up.bias", ARCH_T_BIAS, {M_FFN}, 0.3},
     {"blk.%d.ffn_down.bias", ARCH_T_BIAS, {M_EMBED}, 0.1}, END};
 PART(ffn_fused) = {
     {"blk.%d.ffn_up.weight", ARCH_T_MATRIX, {M_EMBED, M_GATE_UP}, 1.5},
-    {"blk.%d.ffn_down.weight", ARCH_T_MATRIX, {M_FFN, M_EMBED}, 1}, END};
-PART(post_ffn_norm) = {{"blk.%d.post_ffw_norm.weight", ARCH_T_SCALE, {M_EMBED}, 1}, END};
+    {"blk.%d.ffn_down.weight", ARCH_T_MATRIX, {M_FFN, M_EMBED}, 0.5}, END};
+PART(post_ffn_norm) = {{"blk.%d.post_ffw_norm.weight", ARCH_T_SCALE, {M_EMBED}, 0.5}, END};
 PART(experts) = {
     {"blk.%d.ffn_gate_inp.weight", ARCH_T_ROUTER, {M_EMBED, M_EXPERTS}, 2},
     {"blk.%d.ffn_gate_exps.weight", ARCH_T_MATRIX, {M_EMBED, M_EXPERT_FFN, M_EXPERTS}, 1.5},
     {"blk.%d.ffn_up_exps.weight", ARCH_T_MATRIX, {M_EMBED, M_EXPERT_FFN, M_EXPERTS}, 1.5},
-    {"blk.%d.ffn_down_exps.weight", ARCH_T_MATRIX, {M_EXPERT_FFN, M_EMBED, M_EXPERTS}, 1}, END};
+    {"blk.%d.ffn_down_exps.weight", ARCH_T_MATRIX, {M_EXPERT_FFN, M_EMBED, M_EXPERTS}, 0.5}, END};
 PART(shared_expert) = {
     {"blk.%d.ffn_gate_inp_shexp.weight", ARCH_T_ROUTER, {M_EMBED}, 1},
     {"blk.%d.ffn_gate_shexp.weight", ARCH_T_MATRIX, {M_EMBED, M_SHARED_FFN}, 1.5},
     {"blk.%d.ffn_up_shexp.weight", ARCH_T_MATRIX, {M_EMBED, M_SHARED_FFN}, 1.5},
-    {"blk.%d.ffn_down_shexp.weight", ARCH_T_MATRIX, {M_SHARED_FFN, M_EMBED}, 1}, END};
+    {"blk.%d.ffn_down_shexp.weight", ARCH_T_MATRIX, {M_SHARED_FFN, M_EMBED}, 0.5}, END};
 PART(bert_embed) = {
     {"token_types.weight", ARCH_T_POSITIONS, {M_EMBED, M_TYPES}, 0.5},
     {"token_embd_norm.weight", ARCH_T_SCALE, {M_EMBED}, 1},

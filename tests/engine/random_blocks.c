@@ -67,12 +67,16 @@ static void half_put(unsigned char *at, double x)
     memcpy(at, &h, sizeof h);
 }
 
-/* Scales differ from block to block by up to a quarter, so that no block can pass for another. */
+/* Scales differ from block to block by up to a quarter, so that no block can pass for another. Where no
+ * second f16 makes the mean of a block 0, half of the scales are negative. */
 static void block_finish(const struct format *f, const struct block_spread *s, double sigma,
                          unsigned char *block)
 {
-    double d = sigma / s->spread * (0.75 + block[f->bytes / 2] / 510.0);
+    unsigned char bits = block[f->bytes / 2];
+    double d = sigma / s->spread * (0.75 + bits / 510.0);
 
+    if (!f->min_offset && bits % 2)
+        d = -d;
     half_put(block + f->scale_offset, d);
     if (f->min_offset)
         half_put(block + f->min_offset, s->second * d);
