@@ -78,6 +78,23 @@ const float *engine_session_logits(const struct engine_session *s);
 /* Bytes of all KV pages that s and its forks can hold. */
 size_t engine_session_kv_bytes(const struct engine_session *s);
 
+/* How the hidden states of a text become one vector. */
+enum engine_pooling {
+    ENGINE_POOL_MODEL, /* as the file says; else the mean, or the last where attention is causal */
+    ENGINE_POOL_MEAN,
+    ENGINE_POOL_FIRST, /* of the first token ("CLS") */
+    ENGINE_POOL_LAST,
+};
+
+/* The embedding of a text of n tokens: out f32 [n_embed], overwritten. Of a model that was opened
+ * for embeddings; the timeline is that text afterwards. Errors: ERR_USAGE for other models,
+ * ERR_RANGE for no tokens or too many, those of engine_session_eval. */
+int engine_session_embed(struct engine_session *s, const int32_t *ids, size_t n,
+                         enum engine_pooling pooling, float *out);
+
+/* Scale x [n] to length 1; zeros stay. */
+void engine_embedding_normalize(float *x, size_t n);
+
 /* Tokens on the timeline. */
 uint32_t engine_session_position(const struct engine_session *s);
 

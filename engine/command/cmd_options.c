@@ -53,12 +53,19 @@ static int option_number(const struct option_spec *o, const char *text)
     return 0;
 }
 
+static void texts_add(struct option_texts *texts, const char *text)
+{
+    texts->at[texts->n++] = text;
+}
+
 static int option_set(const struct option_spec *o, const char *text)
 {
     if (o->kind == OPTION_FLAG)
         *(bool *)o->out = true;
     else if (o->kind == OPTION_TEXT)
         *(const char **)o->out = text;
+    else if (o->kind == OPTION_TEXTS)
+        texts_add(o->out, text);
     else
         return option_number(o, text);
     return 0;
@@ -77,7 +84,7 @@ static const struct option_spec *option_find(const struct option_spec *specs, si
         if (named && o->name &&
             (!strcmp(word, o->name) || (o->short_name && !strcmp(word, o->short_name))))
             return o;
-        if (!named && !o->name && skip-- == 0) {
+        if (!named && !o->name && (o->kind == OPTION_TEXTS || skip-- == 0)) {
             (*n_unnamed)++;
             return o;
         }
@@ -117,6 +124,7 @@ int model_flags_resolve(const struct model_flags *f, struct engine_options *out)
 {
     *out = (struct engine_options){
         .n_threads = (uint32_t)f->n_threads,
+        .embeddings = f->embeddings,
         .n_context = (uint32_t)f->n_context,
         .micro_batch = (uint32_t)f->micro_batch,
         .kv_type = KERNEL_F16,

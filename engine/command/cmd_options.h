@@ -11,10 +11,16 @@
 #include <stdio.h>
 
 enum option_kind {
-    OPTION_FLAG, /* out: bool, set to true */
-    OPTION_INT,  /* out: int64_t */
-    OPTION_REAL, /* out: double */
-    OPTION_TEXT, /* out: const char *, borrowed from argv */
+    OPTION_FLAG,  /* out: bool, set to true */
+    OPTION_INT,   /* out: int64_t */
+    OPTION_REAL,  /* out: double */
+    OPTION_TEXT,  /* out: const char *, borrowed from argv */
+    OPTION_TEXTS, /* out: struct option_texts: all arguments without a name; the table's last */
+};
+
+struct option_texts {
+    const char **at; /* the caller's, with room for argc of them */
+    size_t n;
 };
 
 struct option_spec {
@@ -38,6 +44,7 @@ struct model_flags {
     const char *path;                          /* NULL: the embedded model */
     const char *features;                      /* NULL: all */
     const char *kv;                            /* NULL: f16 */
+    bool embeddings;                           /* no option: what the command is for */
     int64_t n_threads, n_context, micro_batch; /* 0: the default */
 };
 

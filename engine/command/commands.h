@@ -9,6 +9,7 @@
 int run_main(int argc, char **argv);
 int speculate_main(int argc, char **argv);
 int chat_main(int argc, char **argv);
+int embed_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
 int perplexity_main(int argc, char **argv);
 int graph_main(int argc, char **argv);

@@ -17,6 +17,7 @@ static const struct command commands[] = {
     {"run", run_main, "write on from a prompt"},
     {"chat", chat_main, "talk with a model"},
     {"speculate", speculate_main, "does speculation change the text, and what does it save?"},
+    {"embed", embed_main, "texts as vectors"},
     {"bench", bench_main, "prefill and decode speed, side by side per CPU path and thread count"},
     {"perplexity", perplexity_main, "how well a model predicts a text"},
     {"inspect", inspect_main, "metadata and tensors of a GGUF file"},

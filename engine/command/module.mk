@@ -2,6 +2,7 @@ MAIN_engine = engine/command/engine_main.c
 SRC_engine += \
     engine/command/cmd_bench.c \
     engine/command/cmd_chat.c \
+    engine/command/cmd_embed.c \
     engine/command/cmd_graph.c \
     engine/command/cmd_options.c \
     engine/command/cmd_pack.c \

@@ -1,5 +1,6 @@
 SRC_engine += \
     engine/run/cores.c \
+    engine/run/embedding.c \
     engine/run/kernel_id.c \
     engine/run/kv_cache.c \
     engine/run/kv_pool.c \
