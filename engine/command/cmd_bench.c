@@ -3,6 +3,7 @@
  * engine bench: prefill and decode speed for every (CPU path, thread count), side by side. */
 #include "engine/command/cmd_options.h"
 #include "engine/command/commands.h"
+#include "engine/model/resident.h"
 #include "engine/run/team.h"
 #include "reference/base/cpu.h"
 #include "reference/base/err.h"
@@ -324,13 +325,15 @@ static void results_print(const struct bench *b)
     const double mib = 1 << 20;
 
     printf(
-        "kernel %s, build %s\nweights %.0f MiB packed, %.0f of them on 2 MiB pages; decode %lld "
-        "tokens, median of %lld\n"
+        "kernel %s, build %s\nweights %.0f MiB packed, %.0f of them on 2 MiB pages; memory %.0f "
+        "MiB "
+        "at most; decode %lld tokens, median of %lld\n"
         "share of time in %%: gemm and gemv, attention, the rest; of that, outside the kernel\n\n"
         "features threads  depth prompt | prefill tokens/s  gemm   att  rest   out | decode "
         "tokens/s   gemv   att  rest   out\n",
         kernel_name, engine_kernel_build_id(), (double)b->packed_bytes / mib,
-        (double)b->huge_bytes / mib, (long long)b->n_decode, (long long)b->n_repeat);
+        (double)b->huge_bytes / mib, (double)process_peak_bytes() / mib, (long long)b->n_decode,
+        (long long)b->n_repeat);
     for (size_t i = 0; i < b->n_results; i++) {
         struct result *r = &b->results[i];
 
@@ -374,6 +377,7 @@ static void results_json(const struct bench *b)
     json_object_set_new(root, "repeats", json_integer(b->n_repeat));
     json_object_set_new(root, "packed_bytes", json_integer((json_int_t)b->packed_bytes));
     json_object_set_new(root, "huge_page_bytes", json_integer((json_int_t)b->huge_bytes));
+    json_object_set_new(root, "peak_bytes", json_integer((json_int_t)process_peak_bytes()));
     for (size_t i = 0; i < b->n_results; i++) {
         struct result *r = &b->results[i];
         json_t *row = json_object();

@@ -159,7 +159,7 @@ static void tensors_print(const struct gguf_file *f, struct strbuf *out)
         escape((struct gguf_string){t->name, strlen(t->name)}, sizeof t->name, &name);
         shape_print(t, &shape);
         strbuf_addf(out, "  %-40s %-7s %-22s %14zu %14zu\n", name.data, gguf_type_name(t->type),
-                    shape.data, t->bytes, gguf_tensor_offset(f, t));
+                    shape.data, t->bytes, t->offset);
     }
     strbuf_deinit(&name);
     strbuf_deinit(&shape);
@@ -285,7 +285,7 @@ static json_t *kv_json(const struct gguf_kv *kv)
     return out;
 }
 
-static json_t *tensor_json(const struct gguf_file *f, const struct gguf_tensor *t)
+static json_t *tensor_json(const struct gguf_tensor *t)
 {
     json_t *shape = json_array();
 
@@ -294,7 +294,7 @@ static json_t *tensor_json(const struct gguf_file *f, const struct gguf_tensor *
     return json_pack("{s:o, s:s, s:o, s:I, s:I}", "name",
                      string_json((struct gguf_string){t->name, strlen(t->name)}), "type",
                      gguf_type_name(t->type), "shape", shape, "bytes", (json_int_t)t->bytes,
-                     "offset", (json_int_t)gguf_tensor_offset(f, t));
+                     "offset", (json_int_t)t->offset);
 }
 
 static json_t *totals_json(const struct gguf_file *f)
@@ -326,7 +326,7 @@ static void file_print_json(const struct gguf_file *f, const char *path,
         strbuf_deinit(&key);
     }
     for (size_t i = 0; i < gguf_n_tensors(f); i++)
-        json_array_append_new(tensors, tensor_json(f, gguf_tensor_at(f, i)));
+        json_array_append_new(tensors, tensor_json(gguf_tensor_at(f, i)));
     root = json_pack("{s:o, s:I, s:I, s:o, s:o, s:o}", "file",
                      string_json((struct gguf_string){path, strlen(path)}), "version",
                      (json_int_t)gguf_version(f), "bytes", (json_int_t)gguf_file_bytes(f),

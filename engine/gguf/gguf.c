@@ -147,11 +147,6 @@ const struct gguf_tensor *gguf_tensor_find(const struct gguf_file *f, const char
     return hit ? *hit : NULL;
 }
 
-size_t gguf_tensor_offset(const struct gguf_file *f, const struct gguf_tensor *t)
-{
-    return (size_t)((const unsigned char *)t->data - f->base);
-}
-
 /* --- values --- */
 
 static bool type_is_int(uint32_t type)

@@ -55,6 +55,7 @@ struct gguf_tensor {
     int64_t ne[4];    /* ne[0] fastest; unused = 1 */
     const void *data; /* borrowed, inside the mapping; NULL: see gguf_open_head */
     size_t bytes;
+    size_t offset; /* of the data, from the start of the file */
 };
 
 struct gguf_file; /* immutable once open; any thread may read it */
@@ -89,8 +90,6 @@ const struct gguf_kv *gguf_kv_find(const struct gguf_file *f, const char *key); 
 size_t gguf_n_tensors(const struct gguf_file *f);
 const struct gguf_tensor *gguf_tensor_at(const struct gguf_file *f, size_t i);
 const struct gguf_tensor *gguf_tensor_find(const struct gguf_file *f, const char *name);
-/* Where the tensor's data begins, in bytes from the start of the file. */
-size_t gguf_tensor_offset(const struct gguf_file *f, const struct gguf_tensor *t);
 
 /* Typed access. 0 when found, 1 when the key is absent (*out untouched), ERR_FORMAT when it has
  * another type or does not fit. Integers of any width convert when the value fits. */

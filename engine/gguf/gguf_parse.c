@@ -250,8 +250,9 @@ static int tensors_place(struct reader *r, const uint64_t *offsets)
                            "%s: tensor %s: its %zu bytes at offset %" PRIu64
                            " of the data reach past the end of the file (%zu bytes)",
                            f->name, t->name, t->bytes, offsets[i], f->file_bytes);
-        if (start + offsets[i] + t->bytes <= f->bytes)
-            t->data = f->base + start + offsets[i];
+        t->offset = start + offsets[i];
+        if (t->offset + t->bytes <= f->bytes)
+            t->data = f->base + t->offset;
     }
     return 0;
 }

@@ -236,6 +236,7 @@ Test(pack_file, gives_graphs_and_headers_without_tensor_data)
     for (size_t i = 0; i < gguf_n_tensors(file); i++) {
         cr_assert_str_eq(gguf_tensor_at(file, i)->name, gguf_tensor_at(source, i)->name);
         cr_assert(gguf_tensor_at(file, i)->data == NULL);
+        cr_assert_eq(gguf_tensor_at(file, i)->offset, gguf_tensor_at(source, i)->offset);
     }
     gguf_close(&file);
     gguf_close(&source);
