@@ -6,6 +6,7 @@
 #include "engine/command/cmd_options.h"
 #include "engine/command/commands.h"
 #include "engine/command/sampler_flags.h"
+#include "engine/command/speculation_flags.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
 #include "reference/base/rng.h"
@@ -21,11 +22,12 @@
 struct talk {
     struct model_flags flags;
     struct sampler_flags sampling;
-    const char *system, *template_path, *variables, *draft_path;
-    int64_t n_predict, lookup;
+    struct speculation_flags speculation;
+    const char *system, *template_path, *variables;
+    int64_t n_predict;
 
     struct strbuf template_text, line;
-    struct engine_model *model, *draft;
+    struct engine_model *model;
     struct engine_session *session;
     struct chat *chat;
     struct conversation conversation;
@@ -52,11 +54,8 @@ static int talk_parse(struct talk *t, int argc, char **argv)
          "a Jinja chat template in the place of the model's, or chatml"},
         {"--template-variables", NULL, OPTION_TEXT, &t->variables, 0, 0, "JSON",
          "what it asks for, {\"enable_thinking\": false}"},
-        {"--draft", NULL, OPTION_TEXT, &t->draft_path, 0, 0, "FILE",
-         "speculate with this small model of the same vocabulary"},
-        {"--lookup", NULL, OPTION_INT, &t->lookup, 0, 16, "N",
-         "speculate with what followed the last N tokens before"},
         MODEL_OPTION_SPECS(&t->flags),
+        SPECULATION_OPTION_SPECS(&t->speculation),
         SAMPLER_OPTION_SPECS(&t->sampling),
     };
 
@@ -214,10 +213,7 @@ static int do_stats(struct talk *t, const char *argument)
             r->n_prompt, r->n_kept, rate(r->n_prompt - r->n_kept, r->prompt_s));
     fprintf(stderr, "answer: %zu tokens, %.1f/s\n", r->n_answer, rate(r->n_answer, r->answer_s));
     if (s->n_guessed)
-        fprintf(stderr,
-                "speculation: %llu of %llu guesses accepted, %.2f tokens per verification\n",
-                (unsigned long long)s->n_accepted, (unsigned long long)s->n_guessed,
-                (double)s->n_tokens / (double)s->n_batches);
+        speculation_print(s, stderr);
     return 0;
 }
 
@@ -332,33 +328,21 @@ static int talk_loop(struct talk *t)
 
 /* --- opening --- */
 
-static int draft_open_for(struct talk *t)
-{
-    struct engine_options o;
-
-    TRY(model_flags_resolve(&t->flags, &o));
-    o.n_context = engine_model_n_context(t->model);
-    return engine_model_open(t->draft_path, &o, &t->draft);
-}
-
 static int talk_open(struct talk *t)
 {
     struct chat_options o = {.variables = t->variables, .now = time(NULL)};
 
     TRY(model_flags_open(&t->flags, &t->model, &t->session));
     TRY(sampler_flags_open(&t->sampling, t->model));
-    if (t->draft_path)
-        TRY(draft_open_for(t));
+    TRY(speculation_flags_open(&t->speculation, &t->flags, t->model,
+                               t->sampling.options.temperature, t->sampling.options.seed,
+                               &o.speculation));
     if (t->template_path && strcmp(t->template_path, "chatml") != 0) {
         TRY(file_read(t->template_path, &t->template_text));
         o.template_source = strbuf_str(&t->template_text);
     } else {
         o.template_source = t->template_path;
     }
-    o.speculation = (struct speculator_options){.draft = t->draft,
-                                                .lookup = (uint32_t)t->lookup,
-                                                .temperature = t->sampling.options.temperature,
-                                                .seed = t->sampling.options.seed};
     TRY(chat_open(t->model, t->session, &o, &t->chat));
     if (t->system)
         conversation_set_system(&t->conversation, t->system);
@@ -401,7 +385,7 @@ int chat_main(int argc, char **argv)
     chat_close(&t.chat);
     sampler_flags_deinit(&t.sampling);
     engine_session_close(&t.session);
-    engine_model_close(&t.draft);
+    speculation_flags_deinit(&t.speculation);
     engine_model_close(&t.model);
     conversation_deinit(&t.conversation);
     strbuf_deinit(&t.template_text);

@@ -5,7 +5,7 @@
 #include "engine/command/commands.h"
 #include "engine/model/resident.h"
 #include "engine/command/sampler_flags.h"
-#include "engine/speculate/prefix.h"
+#include "engine/command/speculation_flags.h"
 #include "engine/tokenizer/text_stream.h"
 #include "reference/base/cpu.h"
 #include "reference/base/err.h"
@@ -22,6 +22,7 @@
 struct run {
     struct model_flags flags;
     struct sampler_flags sampling;
+    struct speculation_flags speculation;
     const char *prompt, *prompt_file;
     int64_t n_predict;
     bool print_ids, no_bos;
@@ -31,11 +32,12 @@ struct run {
 
     struct engine_model *model;
     struct engine_session *session;
+    struct speculator *speculator; /* plain generation when there is no source of guesses */
     struct strbuf prompt_text, piece, text;
     struct text_stream stream;
-    int32_t *ids;                  /* the prompt's tokens */
-    size_t n_ids, n_kept;          /* and how many of them the session file had */
-    size_t n_generated, n_decoded; /* chosen; chosen and evaluated */
+    int32_t *ids;         /* the prompt's tokens */
+    size_t n_ids, n_kept; /* and how many of them the session file had */
+    size_t n_generated;
     double load_s, prompt_s, first_s, decode_s;
 };
 
@@ -53,6 +55,7 @@ static int run_parse(struct run *r, int argc, char **argv)
         {"--n-predict", "-n", OPTION_INT, &r->n_predict, 0, 1 << 24, "N",
          "tokens to generate at most (default 128)"},
         SAMPLER_OPTION_SPECS(&r->sampling),
+        SPECULATION_OPTION_SPECS(&r->speculation),
         {"--ids", NULL, OPTION_FLAG, &r->print_ids, 0, 0, NULL,
          "print token ids instead of their text"},
         {"--no-bos", NULL, OPTION_FLAG, &r->no_bos, 0, 0, NULL,
@@ -138,7 +141,7 @@ static int prompt_eval(struct run *r)
 {
     if (r->session_path && access(r->session_path, F_OK) == 0)
         TRY(engine_session_load(r->session, r->session_path));
-    return prefix_follow(r->session, r->ids, r->n_ids, &r->n_kept);
+    return speculator_prompt(r->speculator, r->ids, r->n_ids, &r->n_kept);
 }
 
 /* --- generation --- */
@@ -148,7 +151,7 @@ static int make_room(struct run *r)
 {
     uint32_t n_context = engine_model_n_context(r->model);
 
-    if (engine_session_position(r->session) < n_context)
+    if (!speculator_full(r->speculator))
         return 0;
     if (!r->shift) {
         fprintf(stderr, "engine run: the context of %u positions is full (--ctx, --ctx-shift)\n",
@@ -158,8 +161,8 @@ static int make_room(struct run *r)
     if (r->n_keep > n_context - 2)
         return err_set(ERR_USAGE, "--keep %lld leaves nothing to forget in a context of %u",
                        (long long)r->n_keep, n_context);
-    return engine_session_shift(r->session, (uint32_t)r->n_keep,
-                                (n_context - (uint32_t)r->n_keep) / 2);
+    return speculator_shift(r->speculator, (uint32_t)r->n_keep,
+                            (n_context - (uint32_t)r->n_keep) / 2);
 }
 
 static int flush_text(struct run *r)
@@ -190,36 +193,44 @@ static int emit(struct run *r, int32_t id)
     return flush_text(r);
 }
 
-static int generate(struct run *r)
+/* The next tokens; *ended: they end the text. */
+static int generate_some(struct run *r, bool *ended)
 {
     const struct tokenizer *t = engine_model_tokenizer(r->model);
-    struct sampler *sampler = r->sampling.sampler;
-    double start = now_s(), first = 0;
+    const int32_t *ids;
+    size_t n;
 
-    sampler_prompt(sampler, r->ids, r->n_ids);
+    TRY(speculator_next(r->speculator, r->sampling.sampler, (size_t)r->n_predict - r->n_generated,
+                        &ids, &n));
+    for (size_t i = 0; i < n; i++) {
+        *ended = tokenizer_is_eog(t, ids[i]);
+        if (*ended)
+            return 0;
+        TRY(emit(r, ids[i]));
+        r->n_generated++;
+    }
+    return 0;
+}
+
+static int generate(struct run *r)
+{
+    double start = now_s(), first = 0;
+    bool ended = false;
+
+    sampler_prompt(r->sampling.sampler, r->ids, r->n_ids);
     TRY(prompt_eval(r));
     r->prompt_s = now_s() - start;
-    while (r->n_generated < (size_t)r->n_predict) {
-        int32_t id;
-        int full;
+    while (r->n_generated < (size_t)r->n_predict && !ended) {
+        int full = make_room(r);
 
-        TRY(sampler_pick(sampler, engine_session_logits(r->session), &id));
-        if (tokenizer_is_eog(t, id))
-            break;
-        TRY(sampler_accept(sampler, id));
-        TRY(emit(r, id));
-        if (r->n_generated++ == 0) {
-            first = now_s();
-            r->first_s = first - start;
-        }
-        if (r->n_generated == (size_t)r->n_predict)
-            break;
-        full = make_room(r);
         TRY(full);
         if (full)
             break;
-        TRY(engine_session_eval(r->session, &id, 1, NULL, NULL));
-        r->n_decoded++;
+        TRY(generate_some(r, &ended));
+        if (first == 0) {
+            first = now_s();
+            r->first_s = first - start;
+        }
     }
     r->decode_s = r->n_generated ? now_s() - first : 0;
     text_stream_finish(&r->stream, &r->text);
@@ -256,13 +267,17 @@ static double rate(size_t n, double seconds)
 
 static void report_end(const struct run *r)
 {
+    const struct speculator_stats *s = speculator_stats(r->speculator);
+
     fputc('\n', stderr);
     if (r->session_path)
         fprintf(stderr, "session: %zu of %zu prompt tokens were there\n", r->n_kept, r->n_ids);
     fprintf(stderr, "prompt: %zu tokens, %.1f tokens/s\n", r->n_ids - r->n_kept,
             rate(r->n_ids - r->n_kept, r->prompt_s));
-    fprintf(stderr, "decode: %zu tokens, %.1f tokens/s\n", r->n_decoded,
-            rate(r->n_decoded, r->decode_s));
+    fprintf(stderr, "decode: %zu tokens, %.1f tokens/s\n", (size_t)s->n_tokens,
+            rate(s->n_tokens, r->decode_s));
+    if (s->n_guessed)
+        speculation_print(s, stderr);
     fprintf(stderr, "time to first token: %.1f ms\n", 1e3 * r->first_s);
     fprintf(stderr, "peak memory: %.1f MiB; the model has %.1f, the KV cache %.1f\n",
             (double)process_peak_bytes() / 1048576,
@@ -272,6 +287,7 @@ static void report_end(const struct run *r)
 
 static int run_all(struct run *r)
 {
+    struct speculator_options s;
     struct engine_options o;
     double start = now_s();
 
@@ -281,6 +297,9 @@ static int run_all(struct run *r)
     r->load_s = now_s() - start;
     TRY(prompt_encode(r));
     TRY(sampler_flags_open(&r->sampling, r->model));
+    TRY(speculation_flags_open(&r->speculation, &r->flags, r->model,
+                               r->sampling.options.temperature, r->sampling.options.seed, &s));
+    TRY(speculator_open(r->session, r->model, &s, &r->speculator));
     report_start(r, &o);
     TRY(generate(r));
     if (r->session_path)
@@ -298,7 +317,9 @@ int run_main(int argc, char **argv)
     rc = run_parse(&r, argc, argv);
     if (rc == 0)
         rc = run_all(&r);
+    speculator_close(&r.speculator);
     sampler_flags_deinit(&r.sampling);
+    speculation_flags_deinit(&r.speculation);
     engine_session_close(&r.session);
     engine_model_close(&r.model);
     strbuf_deinit(&r.prompt_text);

@@ -4,8 +4,8 @@
  * guesses, in turns: is the text the same, and what did the guesses save? */
 #include "engine/command/cmd_options.h"
 #include "engine/command/commands.h"
+#include "engine/command/speculation_flags.h"
 #include "engine/sample/sampler.h"
-#include "engine/speculate/speculator.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
 #include "reference/base/strbuf.h"
@@ -15,6 +15,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { LOOKUP_DEFAULT = 3 };
+
 struct outcome {
     int32_t *ids; /* [n_predict] */
     size_t n, n_timed;
@@ -23,10 +25,11 @@ struct outcome {
 
 struct comparison {
     struct model_flags flags;
-    const char *draft_path, *prompts_path;
-    int64_t lookup, n_guesses, n_predict;
+    struct speculation_flags speculation;
+    const char *prompts_path;
+    int64_t n_predict;
 
-    struct engine_model *model, *draft;
+    struct engine_model *model;
     struct engine_session *session;
     struct sampler *sampler;
     struct speculator *speculator;
@@ -36,9 +39,9 @@ struct comparison {
 
 static const char usage[] =
     "usage: engine speculate --prompts FILE [-m FILE] [--draft FILE | --lookup N] [OPTION...]\n"
-    "Writes on from each line of FILE at temperature 0, token by token and with guesses, and\n"
-    "prints for how many lines the tokens are the same, how many guesses were right, and both\n"
-    "speeds. Exit status 1 when a text differs.\n";
+    "Writes on from each line of FILE at temperature 0, token by token and with guesses (without\n"
+    "--draft: looked up, N = 3), and prints for how many lines the tokens are the same, how many\n"
+    "guesses were right, and both speeds. Exit status 1 when a text differs.\n";
 
 static int comparison_parse(struct comparison *c, int argc, char **argv)
 {
@@ -46,12 +49,7 @@ static int comparison_parse(struct comparison *c, int argc, char **argv)
         MODEL_OPTION_SPECS(&c->flags),
         {"--prompts", "-p", OPTION_TEXT, &c->prompts_path, 0, 0, "FILE",
          "a prompt in each line that is not empty"},
-        {"--draft", NULL, OPTION_TEXT, &c->draft_path, 0, 0, "FILE",
-         "guess with this small model of the same vocabulary"},
-        {"--lookup", NULL, OPTION_INT, &c->lookup, 0, 16, "N",
-         "guess from the text: what followed its last N tokens before (default 3)"},
-        {"--guesses", NULL, OPTION_INT, &c->n_guesses, 1, 64, "G",
-         "guess at most G tokens at a time (default 8)"},
+        SPECULATION_OPTION_SPECS(&c->speculation),
         {"--n-predict", "-n", OPTION_INT, &c->n_predict, 1, 1 << 16, "N",
          "tokens to generate for each prompt at most (default 64)"},
     };
@@ -137,17 +135,15 @@ static double ratio(double a, double b)
 
 static void report(const struct comparison *c)
 {
-    const struct speculator_stats *s = speculator_stats(c->speculator);
+    struct speculator_stats s = *speculator_stats(c->speculator);
     double plain = ratio((double)c->plain.n_timed, c->plain.seconds);
     double guessed = ratio((double)c->guessed.n_timed, c->guessed.seconds);
-    /* The plain passes are verifications without a guess. */
-    uint64_t n_batches = s->n_batches - c->plain.n_timed;
 
+    /* The plain passes are verifications without a guess. */
+    s.n_batches -= c->plain.n_timed;
+    s.n_tokens -= c->plain.n_timed;
     printf("identical: %zu/%zu prompts\n", c->n_identical, c->n_prompts);
-    printf("accepted: %llu of %llu guesses (%.1f %%), %.2f tokens per verification\n",
-           (unsigned long long)s->n_accepted, (unsigned long long)s->n_guessed,
-           100 * ratio((double)s->n_accepted, (double)s->n_guessed),
-           ratio((double)c->guessed.n_timed, (double)n_batches));
+    speculation_print(&s, stdout);
     printf("token by token: %zu tokens, %.1f tokens/s\n", c->plain.n_timed, plain);
     printf("with guesses: %zu tokens, %.1f tokens/s, speed-up %.2f\n", c->guessed.n_timed, guessed,
            ratio(guessed, plain));
@@ -156,28 +152,19 @@ static void report(const struct comparison *c)
 static int comparison_open(struct comparison *c)
 {
     struct sampler_options greedy = sampler_neutral;
-    struct engine_options o;
+    struct speculator_options o;
 
     greedy.temperature = 0;
     TRY(model_flags_open(&c->flags, &c->model, &c->session));
-    if (c->draft_path) {
-        TRY(model_flags_resolve(&c->flags, &o));
-        o.n_context = engine_model_n_context(c->model);
-        TRY(engine_model_open(c->draft_path, &o, &c->draft));
-    }
+    if (!c->speculation.draft_path && !c->speculation.lookup)
+        c->speculation.lookup = LOOKUP_DEFAULT;
+    TRY(speculation_flags_open(&c->speculation, &c->flags, c->model, 0, 0, &o));
     TRY(sampler_open(&greedy, engine_model_n_vocab(c->model), NULL, &c->sampler));
     c->plain.ids = calloc((size_t)c->n_predict, sizeof *c->plain.ids);
     c->guessed.ids = calloc((size_t)c->n_predict, sizeof *c->guessed.ids);
     if (!c->plain.ids || !c->guessed.ids)
         return err_set(ERR_NOMEM, "no memory for %lld tokens", (long long)c->n_predict);
-    return speculator_open(
-        c->session, c->model,
-        &(struct speculator_options){.draft = c->draft,
-                                     .lookup = (uint32_t)(c->draft && c->lookup < 0 ? 0
-                                                          : c->lookup < 0           ? 3
-                                                                                    : c->lookup),
-                                     .n_guesses = (uint32_t)c->n_guesses},
-        &c->speculator);
+    return speculator_open(c->session, c->model, &o, &c->speculator);
 }
 
 static int comparison_run(struct comparison *c)
@@ -200,7 +187,7 @@ static int comparison_run(struct comparison *c)
 
 int speculate_main(int argc, char **argv)
 {
-    struct comparison c = {.lookup = -1, .n_predict = 64};
+    struct comparison c = {.n_predict = 64};
     int rc = comparison_parse(&c, argc, argv);
     bool help = rc == 1;
 
@@ -209,7 +196,7 @@ int speculate_main(int argc, char **argv)
     speculator_close(&c.speculator);
     sampler_close(&c.sampler);
     engine_session_close(&c.session);
-    engine_model_close(&c.draft);
+    speculation_flags_deinit(&c.speculation);
     engine_model_close(&c.model);
     free(c.plain.ids);
     free(c.guessed.ids);

@@ -10,4 +10,5 @@ SRC_engine += \
     engine/command/cmd_run.c \
     engine/command/cmd_speculate.c \
     engine/command/inspect.c \
-    engine/command/sampler_flags.c
+    engine/command/sampler_flags.c \
+    engine/command/speculation_flags.c

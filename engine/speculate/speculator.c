@@ -90,6 +90,15 @@ bool speculator_full(const struct speculator *s)
     return s->n > s->n_context;
 }
 
+int speculator_shift(struct speculator *s, uint32_t n_keep, uint32_t n_drop)
+{
+    TRY(engine_session_shift(s->session, n_keep, n_drop));
+    memmove(s->text + n_keep, s->text + n_keep + n_drop,
+            (s->n - n_keep - n_drop) * sizeof *s->text);
+    s->n -= n_drop;
+    return 0;
+}
+
 const struct speculator_stats *speculator_stats(const struct speculator *s)
 {
     return &s->stats;

@@ -55,6 +55,9 @@ int speculator_next(struct speculator *s, struct sampler *sampler, size_t room, 
 /* No token can follow: the last one has no place in the context. */
 bool speculator_full(const struct speculator *s);
 
+/* Make room: drop n_drop tokens after the first n_keep, as engine_session_shift does. Errors: its. */
+int speculator_shift(struct speculator *s, uint32_t n_keep, uint32_t n_drop);
+
 const struct speculator_stats *speculator_stats(const struct speculator *s);
 
 #endif

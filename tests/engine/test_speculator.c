@@ -313,6 +313,45 @@ Test(speculator, fifty_prompts_come_out_the_same_with_a_draft_model)
     strbuf_deinit(&out);
 }
 
+/* A seed draws the same text with guesses that were looked up; with drawn guesses it draws another
+ * one, but always that. */
+Test(speculator, run_writes_the_same_text)
+{
+    static const char run[] = "run -t 1 -n 40 --temp 0.7 --seed 5 -p 'And the sons of Levi'";
+    static const char *const more[] = {"", "--lookup 2", "--draft engine/embedded/kjv-f16.gguf",
+                                       "--draft engine/embedded/kjv-f16.gguf"};
+    struct strbuf out[4] = {{0}};
+
+    for (int i = 0; i < 4; i++) {
+        char line[256];
+
+        snprintf(line, sizeof line, "%s %s 2>/dev/null", run, more[i]);
+        cr_expect_eq(program_call(line, "", &out[i]), 0);
+    }
+    cr_expect_str_eq(strbuf_str(&out[0]), strbuf_str(&out[1]));
+    cr_expect_str_eq(strbuf_str(&out[2]), strbuf_str(&out[3]));
+    cr_expect_gt(out[2].len, 40);
+    for (int i = 0; i < 4; i++)
+        strbuf_deinit(&out[i]);
+}
+
+Test(speculator, a_context_that_shifts_takes_the_guesses_along)
+{
+    static const char run[] =
+        "run -t 1 -n 150 --temp 0 --ctx 48 --ctx-shift -p 'And the king said'";
+    struct strbuf out[2] = {{0}};
+
+    for (int i = 0; i < 2; i++) {
+        char line[160];
+
+        snprintf(line, sizeof line, "%s %s 2>/dev/null", run, i ? "--lookup 2" : "");
+        cr_expect_eq(program_call(line, "", &out[i]), 0);
+    }
+    cr_expect_str_eq(strbuf_str(&out[0]), strbuf_str(&out[1]));
+    strbuf_deinit(&out[0]);
+    strbuf_deinit(&out[1]);
+}
+
 Test(speculator, command_says_what_it_needs)
 {
     struct strbuf out = {0};
