@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/command/sampler_flags.h"
 
+#include "engine/sample/grammar.h"
+#include "engine/sample/json_schema.h"
 #include "engine/sample/vocabulary.h"
 #include "reference/base/err.h"
+#include "reference/base/fileio.h"
 #include "reference/base/rng.h"
+#include "reference/base/strbuf.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -53,6 +57,34 @@ static int bias_parse(struct sampler_flags *f)
     return 0;
 }
 
+static int grammar_read(struct sampler_flags *f)
+{
+    const char *path = f->grammar_path ? f->grammar_path : f->schema_path;
+    struct strbuf text = {0}, rules = {0};
+    int rc = file_read(path, &text);
+
+    if (rc == 0 && f->grammar_path)
+        strbuf_add(&rules, strbuf_str(&text), text.len);
+    else if (rc == 0)
+        rc = json_schema_grammar(strbuf_str(&text), text.len, &rules);
+    if (rc == 0)
+        rc = grammar_parse(strbuf_str(&rules), rules.len, &f->grammar);
+    if (rc < 0 && rc != ERR_IO)
+        err_wrap("%s", path);
+    f->options.grammar = f->grammar;
+    strbuf_deinit(&text);
+    strbuf_deinit(&rules);
+    return rc;
+}
+
+static bool needs_text(const struct sampler_flags *f)
+{
+    const struct sampler_options *o = &f->options;
+
+    return f->heal || f->grammar || o->dry_multiplier > 0 ||
+           (o->chain && strstr(o->chain, "infill"));
+}
+
 int sampler_flags_open(struct sampler_flags *f, const struct engine_model *m)
 {
     struct sampler_options *o = &f->options;
@@ -66,7 +98,11 @@ int sampler_flags_open(struct sampler_flags *f, const struct engine_model *m)
     o->dry_last_n = (uint32_t)f->dry_last_n;
     if (f->bias_text)
         TRY(bias_parse(f));
-    if (o->dry_multiplier > 0)
+    if (f->grammar_path && f->schema_path)
+        return err_set(ERR_USAGE, "--grammar and --json-schema: use one");
+    if (f->grammar_path || f->schema_path)
+        TRY(grammar_read(f));
+    if (needs_text(f))
         TRY(vocabulary_open(engine_model_tokenizer(m), &f->vocabulary));
     return sampler_open(o, engine_model_n_vocab(m), f->vocabulary, &f->sampler);
 }
@@ -75,6 +111,7 @@ void sampler_flags_deinit(struct sampler_flags *f)
 {
     sampler_close(&f->sampler);
     vocabulary_close(&f->vocabulary);
+    grammar_close(&f->grammar);
     free(f->bias);
     f->bias = NULL;
 }

@@ -13,8 +13,11 @@ struct sampler_flags {
     int64_t top_k, seed; /* seed -1: one from the system's randomness */
     int64_t penalty_last_n, dry_allowed, dry_last_n;
     const char *bias_text; /* "ID=BIAS,..." or NULL */
+    const char *grammar_path, *schema_path;
+    bool heal; /* the caller will ask for sampler_heal */
 
     /* made by open */
+    struct grammar *grammar;
     struct sampler_bias *bias;
     struct vocabulary *vocabulary;
     struct sampler *sampler;
@@ -25,7 +28,7 @@ struct sampler_flags {
     {"--samplers", NULL, OPTION_TEXT, &(f)->options.chain, 0, 0, "LIST",                           \
      "stages in the order they are applied, between semicolons\n"                                  \
      "(default " SAMPLER_DEFAULT_CHAIN ";\n"                                                       \
-     "greedy, mirostat and mirostat-v2 only when asked for)"},                                     \
+     "greedy, mirostat, mirostat-v2 and infill only when asked for)"},                             \
     {"--temp", NULL, OPTION_REAL, &(f)->options.temperature, 0, 100, "T",                          \
      "temperature (default 0.8); 0 takes the likeliest token always"},                             \
     {"--dynatemp-range", NULL, OPTION_REAL, &(f)->options.dynamic_range, 0, 100, "R",              \
@@ -74,6 +77,10 @@ struct sampler_flags {
      "no repetition reaches over these (default newline : \" *)"},                                 \
     {"--logit-bias", NULL, OPTION_TEXT, &(f)->bias_text, 0, 0, "LIST",                             \
      "ID=BIAS,... added to the logits of tokens (-inf: never)"},                                   \
+    {"--grammar", NULL, OPTION_TEXT, &(f)->grammar_path, 0, 0, "FILE",                             \
+     "what is generated follows this grammar (GBNF)"},                                             \
+    {"--json-schema", NULL, OPTION_TEXT, &(f)->schema_path, 0, 0, "FILE",                          \
+     "what is generated is JSON that follows this schema"},                                        \
     {"--seed", NULL, OPTION_INT, &(f)->seed, 0, 9e15, "S",                                         \
      "of the draws (default: another one each time)"}
 /* clang-format on */
@@ -82,7 +89,8 @@ struct sampler_flags {
 void sampler_flags_init(struct sampler_flags *f);
 
 /* Make f->sampler for the model; f->seed becomes the seed in use. Errors: ERR_USAGE, ERR_RANGE,
- * ERR_NOMEM; deinit all the same. */
+ * ERR_IO and ERR_FORMAT naming the grammar's or the schema's file, ERR_NOMEM; deinit all the
+ * same. */
 int sampler_flags_open(struct sampler_flags *f, const struct engine_model *m);
 void sampler_flags_deinit(struct sampler_flags *f);
 

@@ -25,14 +25,15 @@ const struct sampler_options sampler_neutral = {
 };
 
 static const struct stage *const stages[] = {
-    &stage_logit_bias, &stage_penalties, &stage_dry,      &stage_top_n_sigma, &stage_top_k,
-    &stage_tail_free,  &stage_typical,   &stage_top_p,    &stage_min_p,       &stage_eta,
-    &stage_xtc,        &stage_greedy,    &stage_mirostat, &stage_mirostat_v2, &stage_temperature,
+    &stage_logit_bias, &stage_penalties,   &stage_dry,         &stage_top_n_sigma,
+    &stage_top_k,      &stage_tail_free,   &stage_typical,     &stage_top_p,
+    &stage_min_p,      &stage_eta,         &stage_xtc,         &stage_greedy,
+    &stage_mirostat,   &stage_mirostat_v2, &stage_temperature, &stage_infill,
 };
 
 const char *sampler_stage_names(void)
 {
-    return SAMPLER_DEFAULT_CHAIN ";greedy;mirostat;mirostat-v2";
+    return SAMPLER_DEFAULT_CHAIN ";greedy;mirostat;mirostat-v2;infill";
 }
 
 /* --- the chain --- */

@@ -28,7 +28,7 @@ extern const struct stage stage_logit_bias, stage_penalties, stage_dry;
 extern const struct stage stage_top_k, stage_top_p, stage_min_p, stage_typical, stage_tail_free;
 extern const struct stage stage_top_n_sigma, stage_eta, stage_xtc;
 extern const struct stage stage_greedy, stage_temperature;
-extern const struct stage stage_mirostat, stage_mirostat_v2;
+extern const struct stage stage_mirostat, stage_mirostat_v2, stage_infill;
 
 struct sampler {
     struct sampler_options options;

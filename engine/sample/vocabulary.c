@@ -147,6 +147,29 @@ bool vocabulary_is_end(const struct vocabulary *v, int32_t id)
     return v->is_end[id];
 }
 
+bool vocabulary_goes_on(const struct vocabulary *v, const char *text, size_t len)
+{
+    size_t low = 0, high = v->n_order;
+
+    while (low < high) { /* the first piece behind the text in the order */
+        size_t middle = low + (high - low) / 2, n;
+        const char *piece = vocabulary_piece(v, v->order[middle], &n);
+        int way = memcmp(piece, text, n < len ? n : len);
+
+        if (way < 0 || (way == 0 && n <= len))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < v->n_order) {
+        size_t n;
+        const char *piece = vocabulary_piece(v, v->order[low], &n);
+
+        return n > len && !memcmp(piece, text, len);
+    }
+    return false;
+}
+
 size_t vocabulary_order(const struct vocabulary *v, const int32_t **ids, const uint32_t **shared)
 {
     *ids = v->order;

@@ -29,6 +29,9 @@ const char *vocabulary_piece(const struct vocabulary *v, int32_t id, size_t *len
 
 bool vocabulary_is_end(const struct vocabulary *v, int32_t id);
 
+/* Whether some token begins with text[0..len) and goes on. */
+bool vocabulary_goes_on(const struct vocabulary *v, const char *text, size_t len);
+
 /* The tokens that have bytes, ordered by them (a beginning before what it begins). Token number i
  * of this order shares its first shared[i] bytes with number i - 1; shared[0] == 0. Borrowed. */
 size_t vocabulary_order(const struct vocabulary *v, const int32_t **ids, const uint32_t **shared);
