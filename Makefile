@@ -58,7 +58,7 @@ LIB_judge     = $(call objs,$(SRC_judge)) $(B)/judge/hash.o
 LIB_ratchet   = $(call objs,$(SRC_ratchet))
 LIB_engine    = $(call objs,$(SRC_engine))
 KERNEL_OBJ    = $(B)/kernel/kernel.o
-LIB_models    = $(call objs,$(addprefix tests/engine/,metadata.c random_blocks.c random_model.c arch_models.c arch_tables.c))
+LIB_models    = $(call objs,$(addprefix tests/engine/,metadata.c random_blocks.c random_model.c arch_models.c arch_tables.c tiny_vocab.c))
 
 $(B)/bin/judge: $(call objs,$(MAIN_judge)) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 $(B)/bin/judge-worker: $(call objs,$(MAIN_judge_worker)) $(LIB_reference)

@@ -124,6 +124,11 @@ struct pre_tokenizer {
     pcre2_code *stages[MAX_STAGES];
 };
 
+const char *pre_tokenizer_names(size_t i)
+{
+    return i < N_PRE_RULES ? pre_rules[i].names : NULL;
+}
+
 /* --- opening --- */
 
 /* Whether `names` has `name` among its words. */

@@ -22,6 +22,9 @@ int pre_tokenizer_open(struct gguf_string name, struct pre_tokenizer **out,
                        struct pre_traits *traits);
 void pre_tokenizer_close(struct pre_tokenizer **p);
 
+/* The names, separated by spaces, of the i-th definition; NULL past the last. */
+const char *pre_tokenizer_names(size_t i);
+
 /* Called with each word in turn; not 0 ends the splitting. */
 typedef int (*pre_word_fn)(void *context, const char *word, size_t len);
 

@@ -172,36 +172,32 @@ static int model_get(const struct gguf_file *f, enum tokenizer_model *out)
     return 0;
 }
 
-/* The places that the older vocabularies have them in, where the file does not say. */
-static void ids_default(struct tokenizer *t)
+/* `place` when a special token is there, else -1. */
+static int32_t usual_id(const struct tokenizer *t, int32_t place)
 {
-    static const struct {
-        int32_t bos, eos, unk, sep;
-    } usual[] = {
-        [TOKENIZER_SPM] = {1, 2, 0, -1},
-        [TOKENIZER_BPE] = {-1, -1, -1, -1},
-        [TOKENIZER_WPM] = {101, -1, 100, 102},
-    };
-    int32_t *ids[] = {&t->bos, &t->eos, &t->unk, &t->sep};
-    int32_t places[] = {usual[t->model].bos, usual[t->model].eos, usual[t->model].unk,
-                        usual[t->model].sep};
+    uint8_t type = place < t->n_vocab ? t->tokens[place].type : TOKEN_NORMAL;
 
-    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
-        bool fits = places[i] >= 0 && places[i] < t->n_vocab;
-        uint8_t type = fits ? t->tokens[places[i]].type : TOKEN_NORMAL;
-
-        *ids[i] = type == TOKEN_CONTROL || type == TOKEN_UNKNOWN ? places[i] : -1;
-    }
+    return type == TOKEN_CONTROL || type == TOKEN_UNKNOWN ? place : -1;
 }
 
+/* Where a file does not say, they are in the places that the first vocabularies had them in. */
 static int ids_load(struct tokenizer *t, const struct gguf_file *f)
 {
-    ids_default(t);
+    bool spm = t->model == TOKENIZER_SPM, wpm = t->model == TOKENIZER_WPM;
+
+    t->bos = spm ? usual_id(t, 1) : wpm ? usual_id(t, 101) : -1;
+    t->eos = spm ? usual_id(t, 2) : -1;
+    t->unk = spm ? usual_id(t, 0) : wpm ? usual_id(t, 100) : -1;
+    t->sep = wpm ? usual_id(t, 102) : -1;
     TRY(tokenizer__id_get(t, f, "tokenizer.ggml.cls_token_id", &t->bos));
     TRY(tokenizer__id_get(t, f, "tokenizer.ggml.bos_token_id", &t->bos));
     TRY(tokenizer__id_get(t, f, "tokenizer.ggml.eos_token_id", &t->eos));
     TRY(tokenizer__id_get(t, f, "tokenizer.ggml.unknown_token_id", &t->unk));
-    return tokenizer__id_get(t, f, "tokenizer.ggml.seperator_token_id", &t->sep); /* spelt so */
+    TRY(tokenizer__id_get(t, f, "tokenizer.ggml.seperator_token_id", &t->sep)); /* spelt so */
+    for (int32_t id = 0; id < t->n_vocab && t->unk < 0; id++)
+        if (t->tokens[id].type == TOKEN_UNKNOWN)
+            t->unk = id;
+    return 0;
 }
 
 static int algorithm_open(struct tokenizer *t, const struct gguf_file *f)

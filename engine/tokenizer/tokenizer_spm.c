@@ -67,8 +67,6 @@ int tokenizer__spm_open(struct tokenizer *t, const struct gguf_file *f)
                            (int)id);
         if (byte >= 0 && t->byte_id[byte] < 0)
             t->byte_id[byte] = id;
-        if (t->unk < 0 && t->tokens[id].type == TOKEN_UNKNOWN)
-            t->unk = id;
         if (t->tokens[id].type == TOKEN_NORMAL && has_inner_space(t->tokens[id].text))
             t->words_apart = false;
     }
