@@ -58,7 +58,7 @@ LIB_judge     = $(call objs,$(SRC_judge)) $(B)/judge/hash.o
 LIB_ratchet   = $(call objs,$(SRC_ratchet))
 LIB_engine    = $(call objs,$(SRC_engine))
 KERNEL_OBJ    = $(B)/kernel/kernel.o
-LIB_models    = $(call objs,$(addprefix tests/engine/,metadata.c random_blocks.c random_model.c arch_models.c arch_tables.c tiny_vocab.c))
+LIB_models    = $(call objs,$(addprefix tests/engine/,metadata.c random_blocks.c random_model.c arch_models.c arch_small.c arch_tables.c tiny_vocab.c))
 
 $(B)/bin/judge: $(call objs,$(MAIN_judge)) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 $(B)/bin/judge-worker: $(call objs,$(MAIN_judge_worker)) $(LIB_reference)
@@ -160,7 +160,7 @@ bench-peers: deps-quiet
 	$(Q)OUT=$(OUT) sh tests/peers/bench_peers.sh $(B)/bin/bench-peers --rounds $(or $(ROUNDS),3) \
 	    $(if $(THREADS),--threads $(THREADS)) $(if $(SECTIONS),--sections $(SECTIONS))
 
-## compare: token ids, logits and perplexity beside npm's llama.cpp (ROWS=a,b TYPES=F32 SECTIONS=tokens,models,perplexity OUT=file)
+## compare: token ids, logits and perplexity beside npm's llama.cpp (ROWS=a,b TYPES=F32 SECTIONS=tokens,models,perplexity,answers OUT=file)
 compare: deps-quiet
 	$(Q)$(MAKE) --no-print-directory all $(B)/bin/compare-peers
 	$(Q)OUT=$(OUT) PAWL_SHARED=$(PAWL_SHARED) sh tests/peers/compare_peers.sh $(B)/bin/compare-peers \

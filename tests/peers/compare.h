@@ -24,4 +24,7 @@ int compare_tokens(struct compare *c);
 int compare_models(struct compare *c);
 int compare_perplexity(struct compare *c);
 
+/* No comparison: prints tests/engine/arch_answers.tsv. */
+int compare_answers(struct compare *c);
+
 #endif

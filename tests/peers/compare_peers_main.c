@@ -19,17 +19,19 @@ static const char usage[] =
 static const struct {
     const char *name;
     int (*run)(struct compare *c);
+    bool unasked; /* it runs when no section is named too */
 } sections[] = {
-    {"tokens", compare_tokens},
-    {"models", compare_models},
-    {"perplexity", compare_perplexity},
+    {"tokens", compare_tokens, true},
+    {"models", compare_models, true},
+    {"perplexity", compare_perplexity, true},
+    {"answers", compare_answers, false},
 };
 
 static int compare_run(struct compare *c, const char *libraries, const char *chosen)
 {
     TRY(llama_library_open(libraries, NULL, &c->lib));
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-        if (name_list_has(chosen, sections[i].name)) {
+        if (chosen ? name_list_has(chosen, sections[i].name) : sections[i].unasked) {
             TRY(sections[i].run(c));
             putchar('\n');
         }
@@ -50,7 +52,7 @@ int main(int argc, char **argv)
         {"--scratch", NULL, OPTION_TEXT, &c.scratch, 0, 0, "DIR", "for files (default .)"},
         {"--shared", NULL, OPTION_TEXT, &c.shared, 0, 0, "DIR", "where tokenizers/ is"},
         {"--sections", NULL, OPTION_TEXT, &chosen, 0, 0, "LIST",
-         "comma-separated: tokens, models, perplexity (default: all)"},
+         "comma-separated: tokens, models, perplexity (default: all), answers"},
         {"--rows", NULL, OPTION_TEXT, &c.rows, 0, 0, "LIST", "names of rows (default: all)"},
         {"--types", NULL, OPTION_TEXT, &c.types, 0, 0, "LIST",
          "of models (default: all for llama, F32, F16, Q8_0 and Q4_K_M for the others)"},

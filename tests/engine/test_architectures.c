@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every architecture against llama.cpp's answers to the same small models. */
+#include "engine/engine.h"
+
+#include "reference/base/cpu.h"
+#include "reference/base/err.h"
+#include "tests/engine/arch_small.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* llama.cpp multiplies in f32 as we do, but looks GELU up in a table of f16. */
+static const double limit = 1e-5;
+
+struct answer {
+    size_t n_vocab;
+    double got[ARCH_ANSWER];
+};
+
+static int answer_collect(void *ctx, size_t index, const float *logits)
+{
+    struct answer *a = ctx;
+
+    for (size_t i = 0; i < ARCH_ANSWER; i++)
+        if (arch_answer_token(i) == index)
+            a->got[i] = (double)logits[arch_answer_word(i, a->n_vocab)];
+    return 0;
+}
+
+static void model_run(const char *path, struct answer *a)
+{
+    const struct engine_options o = {.features = cpu_features(), .n_threads = 2, .micro_batch = 64};
+    struct engine_session *s;
+    struct engine_model *m;
+    int32_t ids[ARCH_PROMPT];
+
+    cr_assert_eq(engine_model_open(path, &o, &m), 0, "%s", err_message());
+    cr_assert_eq(engine_session_open(m, &s), 0, "%s", err_message());
+    a->n_vocab = (size_t)engine_model_n_vocab(m);
+    arch_small_prompt(ids, a->n_vocab);
+    cr_assert_eq(engine_session_eval(s, ids, ARCH_PROMPT, answer_collect, a), 0, "%s",
+                 err_message());
+    engine_session_close(&s);
+    engine_model_close(&m);
+}
+
+static void model_check(const char *name, const double want[ARCH_ANSWER])
+{
+    const struct arch_model *whole = arch_model_find(name);
+    char path[] = "/tmp/pawl-architecture-XXXXXX";
+    double error = 0, power = 0;
+    struct arch_model small;
+    struct answer a;
+    int fd = mkstemp(path);
+
+    cr_assert(fd >= 0);
+    close(fd);
+    cr_assert(whole, "arch_answers.tsv has an unknown model %s", name);
+    small = arch_small(whole);
+    cr_assert_eq(arch_model_write(&small, arch_types_find("F32"), NULL, path), 0, "%s",
+                 err_message());
+    model_run(path, &a);
+    unlink(path);
+    for (size_t i = 0; i < ARCH_ANSWER; i++) {
+        error += (a.got[i] - want[i]) * (a.got[i] - want[i]);
+        power += want[i] * want[i];
+    }
+    cr_expect_leq(error / power, limit,
+                  "%s: NMSE %.2e against tests/engine/arch_answers.tsv (have the models changed? "
+                  "make compare SECTIONS=answers prints its lines anew)",
+                  name, error / power);
+}
+
+/* Architectures begin with a word that has a turn of its own, so that they run side by side. */
+static void lines_check(int turn, int n_turns)
+{
+    FILE *f = fopen("tests/engine/arch_answers.tsv", "r");
+    int line = 0;
+    char name[64];
+
+    cr_assert(f, "tests/engine/arch_answers.tsv cannot be opened");
+    for (; fscanf(f, "%63s", name) == 1; line++) {
+        double want[ARCH_ANSWER];
+
+        for (int i = 0; i < ARCH_ANSWER; i++)
+            cr_assert_eq(fscanf(f, "%lf", &want[i]), 1, "line %d is cut", line + 1);
+        if (line % n_turns == turn)
+            model_check(name, want);
+    }
+    cr_assert_geq(line, 26);
+    fclose(f);
+}
+
+Test(architectures, answer_as_llama_cpp_does)
+{
+    lines_check(0, 2);
+}
+
+Test(architectures, answer_as_llama_cpp_does_the_other_half)
+{
+    lines_check(1, 2);
+}
