@@ -467,7 +467,8 @@ struct kernel_tensor graph_weight_source(const struct graph_weight *w)
     t.nb[2] = t.nb[1] * (size_t)t.ne[1];
     t.nb[3] = t.nb[2] * (size_t)t.ne[2];
     t.bytes = (size_t)(t.ne[0] / elements * t.ne[1] * t.ne[2]) * t.nb[0];
-    t.data = (unsigned char *)(uintptr_t)s->data + (size_t)w->first * t.nb[part_axis(w->rule)];
+    if (s->data)
+        t.data = (unsigned char *)(uintptr_t)s->data + (size_t)w->first * t.nb[part_axis(w->rule)];
     return t;
 }
 

@@ -86,7 +86,7 @@ void graph_close(struct graph **g);
  * -1. */
 int32_t graph_weight_find(const struct graph *g, uint8_t w, int32_t layer);
 
-/* The weight as it lies in the file. */
+/* The weight as it lies in the file; data NULL when the file is a head alone. */
 struct kernel_tensor graph_weight_source(const struct graph_weight *w);
 
 /* A vector of the file as f32: out [ne[0] * ne[1]]. Its type is F32, F16 or BF16 (graph_open

@@ -113,19 +113,18 @@ int layout_id_pages(const struct kv_shape *shape, uint64_t features, char hex[SH
 
 /* --- weights --- */
 
+/* PACK of `rows` rows of each of `experts` experts as wide as w. */
 static struct kernel_call pack_call(const struct graph_weight *w, int64_t rows, int64_t experts)
 {
-    struct kernel_call call = {.op = KERNEL_PACK, .n_in = 1, .n_out = 1, .out = {w->tensor}};
+    struct kernel_call call = {.op = KERNEL_PACK,
+                               .n_in = 1,
+                               .n_out = 1,
+                               .in = {graph_weight_source(w)},
+                               .out = {w->tensor}};
     struct kernel_tensor *in = &call.in[0];
-    int64_t elements = 1;
 
-    *in = (struct kernel_tensor){.type = w->tensor.type, .layout = KERNEL_PLAIN};
-    gguf_type_block(in->type, &elements, &in->nb[0]);
-    for (int i = 0; i < 4; i++)
-        in->ne[i] = w->tensor.ne[i];
     in->ne[1] = rows;
     in->ne[2] = experts;
-    in->nb[1] = (size_t)(in->ne[0] / elements) * in->nb[0];
     in->nb[2] = in->nb[1] * (size_t)rows;
     in->nb[3] = in->bytes = in->nb[2] * (size_t)experts;
     memcpy(call.out[0].ne, in->ne, sizeof in->ne);
@@ -176,6 +175,7 @@ static int weight_add(const struct graph *g, uint32_t at, uint64_t features, str
     sha256_add(id, w->source->name, strlen(w->source->name) + 1);
     sha256_add(id, &w->tensor.type, sizeof w->tensor.type);
     sha256_add(id, w->tensor.ne, sizeof w->tensor.ne);
+    sha256_add(id, &w->first, sizeof w->first);
     if (w->rule->kind != ARCH_MATRIX)
         return 0;
     call = pack_call(w, w->tensor.ne[1], w->tensor.ne[2]);
