@@ -215,31 +215,35 @@ static int answer_token(struct chat *c, struct answer *a, int32_t id, const stru
     return answer_say(a, turn);
 }
 
+/* The next words; r->end says what came after them, CHAT_STOPPED when more may come. */
+static int answer_some(struct chat *c, struct answer *a, const struct chat_turn *turn,
+                       struct chat_result *r)
+{
+    const int32_t *ids;
+    size_t n;
+
+    TRY(speculator_next(c->speculator, turn->sampler, turn->n_max - r->n_answer, &ids, &n));
+    r->n_answer += n;
+    for (size_t i = 0; i < n; i++) {
+        if (tokenizer_is_eog(engine_model_tokenizer(c->model), ids[i])) {
+            r->end = CHAT_END_OF_TURN;
+            return 0;
+        }
+        TRY(answer_token(c, a, ids[i], turn));
+    }
+    r->end = sampler_done(turn->sampler)      ? CHAT_END_OF_TURN
+             : r->n_answer == turn->n_max     ? CHAT_LIMIT
+             : speculator_full(c->speculator) ? CHAT_CONTEXT_FULL
+                                              : CHAT_STOPPED;
+    return 0;
+}
+
 static int answer_write(struct chat *c, struct answer *a, const struct chat_turn *turn,
                         struct chat_result *r)
 {
-    const struct tokenizer *t = engine_model_tokenizer(c->model);
-
     r->end = CHAT_STOPPED;
-    while (!*turn->stop) {
-        const int32_t *ids;
-        size_t n;
-
-        r->end = r->n_answer == turn->n_max       ? CHAT_LIMIT
-                 : speculator_full(c->speculator) ? CHAT_CONTEXT_FULL
-                                                  : CHAT_STOPPED;
-        if (r->end != CHAT_STOPPED)
-            return 0;
-        TRY(speculator_next(c->speculator, turn->sampler, turn->n_max - r->n_answer, &ids, &n));
-        r->n_answer += n;
-        for (size_t i = 0; i < n; i++) {
-            if (tokenizer_is_eog(t, ids[i])) {
-                r->end = CHAT_END_OF_TURN;
-                return 0;
-            }
-            TRY(answer_token(c, a, ids[i], turn));
-        }
-    }
+    while (r->end == CHAT_STOPPED && !*turn->stop)
+        TRY(answer_some(c, a, turn, r));
     return 0;
 }
 

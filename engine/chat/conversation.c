@@ -129,27 +129,31 @@ static int messages_check(const json_t *messages, const char *path)
     return 0;
 }
 
-int conversation_load(struct conversation *c, const char *path)
+int conversation_parse(struct conversation *c, const char *text, size_t len, const char *name)
 {
-    struct strbuf text = {0};
     json_error_t error;
-    json_t *all, *messages;
-    int rc = file_read(path, &text);
+    json_t *all = json_loadb(text, len, JSON_ALLOW_NUL, &error), *messages;
+    int rc;
 
-    if (rc < 0) {
-        strbuf_deinit(&text);
-        return rc;
-    }
-    all = json_loadb(strbuf_str(&text), text.len, JSON_ALLOW_NUL, &error);
-    strbuf_deinit(&text);
     if (!all)
-        return err_set(ERR_FORMAT, "%s: line %d: %s", path, error.line, error.text);
+        return err_set(ERR_FORMAT, "%s: line %d: %s", name, error.line, error.text);
     messages = json_object_get(all, "messages");
-    rc = messages_check(messages, path);
+    rc = messages_check(messages, name);
     if (rc == 0) {
         json_decref(c->messages);
         c->messages = json_incref(messages);
     }
     json_decref(all);
+    return rc;
+}
+
+int conversation_load(struct conversation *c, const char *path)
+{
+    struct strbuf text = {0};
+    int rc = file_read(path, &text);
+
+    if (rc == 0)
+        rc = conversation_parse(c, strbuf_str(&text), text.len, path);
+    strbuf_deinit(&text);
     return rc;
 }

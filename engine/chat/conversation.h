@@ -37,4 +37,7 @@ void conversation_truncate(struct conversation *c, size_t n);
 int conversation_save(const struct conversation *c, const char *path);
 int conversation_load(struct conversation *c, const char *path);
 
+/* The same from memory; errors speak of `name`. */
+int conversation_parse(struct conversation *c, const char *text, size_t len, const char *name);
+
 #endif

@@ -368,6 +368,8 @@ static int talk_run(struct talk *t)
     }
     sigaction(SIGINT, &action, &before); /* without SA_RESTART: Ctrl-C reaches a waiting read */
     rc = talk_loop(t);
+    if (t->terminal)
+        fputc('\n', stderr);
     sigaction(SIGINT, &before, NULL);
     return rc;
 }

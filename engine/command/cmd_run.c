@@ -209,6 +209,7 @@ static int generate_some(struct run *r, bool *ended)
         TRY(emit(r, ids[i]));
         r->n_generated++;
     }
+    *ended = sampler_done(r->sampling.sampler);
     return 0;
 }
 

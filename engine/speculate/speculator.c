@@ -158,8 +158,12 @@ static int verify(void *ctx, size_t index, const float *logits)
         return 0;
     TRY(choose(v, logits, g, &id));
     v->kept[v->n_kept++] = id;
-    v->decided = !g || id != g->id || tokenizer_is_eog(v->s->tokenizer, id);
-    return tokenizer_is_eog(v->s->tokenizer, id) ? 0 : sampler_accept(v->sampler, id);
+    v->decided = true;
+    if (tokenizer_is_eog(v->s->tokenizer, id))
+        return 0;
+    TRY(sampler_accept(v->sampler, id));
+    v->decided = !g || id != g->id || sampler_done(v->sampler);
+    return 0;
 }
 
 static void learn(struct speculator *s, const struct verification *v)

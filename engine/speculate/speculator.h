@@ -46,7 +46,8 @@ void speculator_close(struct speculator **s);
 int speculator_prompt(struct speculator *s, const int32_t *ids, size_t n, size_t *n_kept);
 
 /* The next tokens of the text: at least one, at most `room` (>= 1; 1 guesses nothing). A token that
- * ends the generation is the last of them. The sampler has accepted all but that one; it is the
+ * ends the generation, by itself or because the grammar is then complete (sampler_done), is the last
+ * of them. The sampler has accepted all but that one; it is the
  * caller who gives it the prompt. *out is borrowed until the next call. Errors: ERR_RANGE when
  * speculator_full; those of the sampler, of engine_session_eval. */
 int speculator_next(struct speculator *s, struct sampler *sampler, size_t room, const int32_t **out,

@@ -259,6 +259,24 @@ Test(chat, a_conversation_goes_on_from_its_file)
     unlink(path);
 }
 
+Test(chat, a_grammar_holds_in_every_turn)
+{
+    static const char grammar[] = "root ::= \"yes\" | \"no\"";
+    char path[] = "/tmp/pawl-chat-XXXXXX", arguments[160];
+    struct strbuf out;
+
+    close(mkstemp(path));
+    cr_assert_eq(file_write_atomic(path, grammar, strlen(grammar)), 0);
+    snprintf(arguments, sizeof arguments, "chat -t 1 --template chatml --lookup 1 --grammar %s",
+             path);
+    out = run(arguments, "Is it?\nIs it not?\n/history\n", 0);
+    cr_expect(strstr(strbuf_str(&out), "assistant: yes\nuser: Is it not?") ||
+                  strstr(strbuf_str(&out), "assistant: no\nuser: Is it not?"),
+              "%s", strbuf_str(&out));
+    strbuf_deinit(&out);
+    unlink(path);
+}
+
 Test(chat, a_script_notices_what_goes_wrong)
 {
     struct strbuf out = run("chat", "", 1);
