@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 enum { LLAMA_TYPE_F32 = 0, LLAMA_TYPE_F16 = 1, LLAMA_TYPE_Q4_K = 12 };
+enum { LLAMA_POOLING_NONE = 0 };
 enum { LLAMA_FLASH_AUTO = -1, LLAMA_FLASH_OFF = 0, LLAMA_FLASH_ON = 1 };
 enum { LLAMA_DEVICE_CPU = 0, LLAMA_MAX_POOL_CPUS = 512 };
 
@@ -116,7 +117,8 @@ struct llama_library {
     int32_t (*decode)(void *context, struct llama_batch batch);
     void (*synchronize)(void *context);
     float *(*get_logits_ith)(void *context, int32_t i);
-    float *(*get_embeddings_seq)(void *context, int32_t seq); /* pooled; NULL: none */
+    float *(*get_embeddings_ith)(void *context, int32_t i);
+    int32_t (*model_n_embd)(const void *model);
     /* Ids in `tokens`, their number returned; -n when n are too many for n_max. */
     int32_t (*tokenize)(const void *vocab, const char *text, int32_t bytes, int32_t *tokens,
                         int32_t n_max, bool add_special, bool parse_special);

@@ -11,6 +11,7 @@ enum { BATCH = 512 };
 struct peer {
     const struct llama_library *lib;
     void *model, *context;
+    bool embeddings;
     int32_t position; /* tokens so far */
     int32_t positions[BATCH], n_sequences[BATCH];
     int32_t *sequences[BATCH];
@@ -31,6 +32,8 @@ static int context_open(struct peer *p, const struct peer_options *o)
     c.n_threads = c.n_threads_batch = (int32_t)o->n_threads;
     c.flash_attention = LLAMA_FLASH_OFF;
     c.embeddings = o->embeddings;
+    if (o->embeddings)
+        c.pooling = LLAMA_POOLING_NONE;
     p->context = p->lib->init_from_model(p->model, c);
     return p->context ? 0 : complain("llama_init_from_model");
 }
@@ -57,6 +60,7 @@ int peer_open(const struct llama_library *lib, const char *path, const struct pe
     if (!p)
         return err_set(ERR_NOMEM, "no memory");
     p->lib = lib;
+    p->embeddings = o->embeddings;
     batch_prepare(p);
     m.vocab_only = o->n_context == 0;
     m.use_extra_buffers = false;
@@ -110,40 +114,24 @@ static int batch_run(struct peer *p, const int32_t *ids, size_t n)
     return 0;
 }
 
-int peer_eval(struct peer *p, const int32_t *ids, size_t n, float *logits)
+size_t peer_n_out(const struct peer *p)
 {
-    size_t n_vocab = peer_n_vocab(p);
+    return p->embeddings ? (size_t)p->lib->model_n_embd(p->model) : peer_n_vocab(p);
+}
+
+int peer_eval(struct peer *p, const int32_t *ids, size_t n, float *out)
+{
+    size_t n_out = peer_n_out(p);
 
     TRY(batch_run(p, ids, n));
     for (size_t i = 0; i < n; i++) {
-        const float *row = p->lib->get_logits_ith(p->context, (int32_t)i);
+        const float *row = p->embeddings ? p->lib->get_embeddings_ith(p->context, (int32_t)i)
+                                         : p->lib->get_logits_ith(p->context, (int32_t)i);
 
         if (!row)
-            return complain("llama_get_logits_ith");
-        memcpy(logits + i * n_vocab, row, n_vocab * sizeof *row);
+            return complain("reading results");
+        memcpy(out + i * n_out, row, n_out * sizeof *row);
     }
-    return 0;
-}
-
-void peer_clear(struct peer *p)
-{
-    void *memory = p->lib->get_memory(p->context);
-
-    if (memory)
-        p->lib->memory_clear(memory, true);
-    p->position = 0;
-}
-
-int peer_embed(struct peer *p, const int32_t *ids, size_t n, float *out, size_t n_embed)
-{
-    const float *pooled;
-
-    peer_clear(p);
-    TRY(batch_run(p, ids, n));
-    pooled = p->lib->get_embeddings_seq(p->context, 0);
-    if (!pooled)
-        return complain("llama_get_embeddings_seq");
-    memcpy(out, pooled, n_embed * sizeof *out);
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * peer_llama.h: a model in llama.cpp as the engine's oracle: logits of every token, pooled
- * embeddings, token ids. Plain settings, so that its results are those of its definition: weights as
+ * peer_llama.h: a model in llama.cpp as the engine's oracle: logits or embeddings of every token,
+ * token ids. Plain settings, so that its results are those of its definition: weights as
  * they are in the file, KV cache in f16, flash attention off. Used by compare-peers alone. */
 #ifndef PAWL_PEER_LLAMA_H
 #define PAWL_PEER_LLAMA_H
@@ -13,7 +13,7 @@ struct peer;
 struct peer_options {
     uint32_t n_context; /* positions; 0: the vocabulary alone is loaded */
     uint32_t n_threads;
-    bool embeddings; /* pooled as the file says, instead of logits */
+    bool embeddings; /* the last hidden states instead of logits, not pooled */
 };
 
 /* The library is borrowed. Error: ERR_UNSUPPORTED with what llama.cpp complained of. */
@@ -23,14 +23,10 @@ void peer_close(struct peer **p);
 
 size_t peer_n_vocab(const struct peer *p);
 
-/* Append n tokens (n <= 512); logits: f32 [n][n_vocab], overwritten. */
-int peer_eval(struct peer *p, const int32_t *ids, size_t n, float *logits);
+size_t peer_n_out(const struct peer *p); /* values of a token: n_vocab, or the embedding's */
 
-/* Forget all tokens. */
-void peer_clear(struct peer *p);
-
-/* The pooled embedding of n tokens (n <= 512): f32 [n_embed]. */
-int peer_embed(struct peer *p, const int32_t *ids, size_t n, float *out, size_t n_embed);
+/* Append n tokens (n <= 512); out: f32 [n][n_out], overwritten. */
+int peer_eval(struct peer *p, const int32_t *ids, size_t n, float *out);
 
 /* Token ids of a text, at most n_max; *n is set. Error: ERR_RANGE when there are more. */
 int peer_tokenize(const struct peer *p, const char *text, size_t len, bool add_special,
