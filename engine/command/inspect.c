@@ -2,6 +2,8 @@
  *
  * inspect.c: `engine inspect`: what stands in a GGUF file, for people and as JSON. Long arrays and
  * strings are abbreviated, and nothing from the file reaches a terminal unescaped. */
+#include "engine/command/inspect.h"
+
 #include "engine/command/cmd_options.h"
 #include "engine/command/commands.h"
 #include "engine/gguf/gguf.h"
@@ -213,16 +215,21 @@ static int memory_look(const char *path, struct memory *out)
     return 0;
 }
 
-static void file_print(const struct gguf_file *f, const char *path, const struct memory *memory)
+void inspect_text(const struct gguf_file *f, const char *name, struct strbuf *out)
+{
+    strbuf_addf(out, "%s: GGUF version %" PRIu32 ", %zu bytes\n", name, gguf_version(f),
+                gguf_file_bytes(f));
+    metadata_print(f, out);
+    tensors_print(f, out);
+    totals_print(f, out);
+}
+
+static void file_print(const struct gguf_file *f, const char *name, const struct memory *memory)
 {
     const double mib = 1 << 20;
     struct strbuf out = {0};
 
-    strbuf_addf(&out, "%s: GGUF version %" PRIu32 ", %zu bytes\n", path, gguf_version(f),
-                gguf_file_bytes(f));
-    metadata_print(f, &out);
-    tensors_print(f, &out);
-    totals_print(f, &out);
+    inspect_text(f, name, &out);
     if (memory->known)
         strbuf_addf(&out, "\nweights: %.0f MiB packed, %.0f MiB of them on 2 MiB pages\n",
                     (double)memory->packed / mib, (double)memory->huge / mib);
@@ -313,10 +320,9 @@ static json_t *totals_json(const struct gguf_file *f)
     return out;
 }
 
-static void file_print_json(const struct gguf_file *f, const char *path,
-                            const struct memory *memory)
+json_t *inspect_json(const struct gguf_file *f, const char *name)
 {
-    json_t *metadata = json_object(), *tensors = json_array(), *root;
+    json_t *metadata = json_object(), *tensors = json_array();
 
     for (size_t i = 0; i < gguf_n_kv(f); i++) {
         struct strbuf key = {0};
@@ -327,10 +333,17 @@ static void file_print_json(const struct gguf_file *f, const char *path,
     }
     for (size_t i = 0; i < gguf_n_tensors(f); i++)
         json_array_append_new(tensors, tensor_json(gguf_tensor_at(f, i)));
-    root = json_pack("{s:o, s:I, s:I, s:o, s:o, s:o}", "file",
-                     string_json((struct gguf_string){path, strlen(path)}), "version",
+    return json_pack("{s:o, s:I, s:I, s:o, s:o, s:o}", "file",
+                     string_json((struct gguf_string){name, strlen(name)}), "version",
                      (json_int_t)gguf_version(f), "bytes", (json_int_t)gguf_file_bytes(f),
                      "metadata", metadata, "tensors", tensors, "totals", totals_json(f));
+}
+
+static void file_print_json(const struct gguf_file *f, const char *name,
+                            const struct memory *memory)
+{
+    json_t *root = inspect_json(f, name);
+
     if (memory->known)
         json_object_set_new(root, "memory",
                             json_pack("{s:I, s:I}", "packed_bytes", (json_int_t)memory->packed,
