@@ -127,6 +127,7 @@ int model_flags_resolve(const struct model_flags *f, struct engine_options *out)
         .embeddings = f->embeddings,
         .n_context = (uint32_t)f->n_context,
         .micro_batch = (uint32_t)f->micro_batch,
+        .n_sessions = f->n_sessions,
         .kv_type = KERNEL_F16,
     };
     if (f->kv && !strcmp(f->kv, "q8_0"))

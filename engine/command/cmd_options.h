@@ -46,6 +46,7 @@ struct model_flags {
     const char *kv;                            /* NULL: f16 */
     bool embeddings;                           /* no option: what the command is for */
     int64_t n_threads, n_context, micro_batch; /* 0: the default */
+    uint32_t n_sessions;                       /* that share the KV cache; 0: 1; no option */
 };
 
 /* clang-format off */

@@ -6,6 +6,10 @@
 #include "engine/model/resident.h"
 #include "engine/command/sampler_flags.h"
 #include "engine/command/speculation_flags.h"
+#include "engine/sample/beam.h"
+#include "engine/sample/guidance.h"
+#include "engine/sample/infill.h"
+#include "engine/sample/vocabulary.h"
 #include "engine/tokenizer/text_stream.h"
 #include "reference/base/cpu.h"
 #include "reference/base/err.h"
@@ -29,15 +33,22 @@ struct run {
     const char *session_path; /* NULL: none */
     bool shift;
     int64_t n_keep;
+    const char *suffix, *suffix_file; /* NULL: no gap to fill */
+    const char *negative;             /* NULL: no guidance */
+    double guidance_scale;
+    int64_t n_beams; /* 0: no beam search */
+    double length_penalty;
 
     struct engine_model *model;
     struct engine_session *session;
     struct speculator *speculator; /* plain generation when there is no source of guesses */
-    struct strbuf prompt_text, piece, text;
+    struct guidance *guidance;
+    struct strbuf prompt_text, suffix_text, piece, text;
     struct text_stream stream;
     int32_t *ids;         /* the prompt's tokens */
     size_t n_ids, n_kept; /* and how many of them the session file had */
     size_t n_generated;
+    size_t n_hidden; /* bytes of the prompt that were taken back and come again */
     double load_s, prompt_s, first_s, decode_s;
 };
 
@@ -54,6 +65,20 @@ static int run_parse(struct run *r, int argc, char **argv)
         {"--file", "-f", OPTION_TEXT, &r->prompt_file, 0, 0, "FILE", "the prompt is in FILE"},
         {"--n-predict", "-n", OPTION_INT, &r->n_predict, 0, 1 << 24, "N",
          "tokens to generate at most (default 128)"},
+        {"--fim-suffix", NULL, OPTION_TEXT, &r->suffix, 0, 0, "TEXT",
+         "fill the gap between the prompt and TEXT"},
+        {"--fim-suffix-file", NULL, OPTION_TEXT, &r->suffix_file, 0, 0, "FILE",
+         "the same with the text in FILE"},
+        {"--heal", NULL, OPTION_FLAG, &r->sampling.heal, 0, 0, NULL,
+         "take back the prompt's last token, so that its last word may end otherwise"},
+        {"--negative-prompt", NULL, OPTION_TEXT, &r->negative, 0, 0, "TEXT",
+         "guide away from what would follow TEXT"},
+        {"--cfg-scale", NULL, OPTION_REAL, &r->guidance_scale, 0, 100, "G",
+         "strength of that guidance (default 1.5; 1: none)"},
+        {"--beams", NULL, OPTION_INT, &r->n_beams, 1, 64, "N",
+         "search for the likeliest text with N beams; stages only as --samplers says"},
+        {"--length-penalty", NULL, OPTION_REAL, &r->length_penalty, -10, 10, "A",
+         "beams compare ln p / tokens ^ A (default 1)"},
         SAMPLER_OPTION_SPECS(&r->sampling),
         SPECULATION_OPTION_SPECS(&r->speculation),
         {"--ids", NULL, OPTION_FLAG, &r->print_ids, 0, 0, NULL,
@@ -109,25 +134,47 @@ static int prompt_read(struct run *r)
     return 0;
 }
 
-static int prompt_encode(struct run *r)
+static int suffix_read(struct run *r)
+{
+    if (r->suffix && r->suffix_file)
+        return err_set(ERR_USAGE, "--fim-suffix and --fim-suffix-file both give a suffix: use one");
+    if (r->suffix)
+        strbuf_add(&r->suffix_text, r->suffix, strlen(r->suffix));
+    return r->suffix_file ? file_read(r->suffix_file, &r->suffix_text) : 0;
+}
+
+/* [BOS] and the text's tokens, malloc'ed for the caller. */
+static int text_encode(const struct run *r, const char *text, size_t len, int32_t **out, size_t *n)
 {
     const struct tokenizer *t = engine_model_tokenizer(r->model);
     bool bos = !r->no_bos && tokenizer_add_bos(t) && tokenizer_bos(t) >= 0;
     int32_t *ids = NULL;
-    size_t n = 0;
 
-    TRY(tokenizer_encode(t, strbuf_str(&r->prompt_text), r->prompt_text.len, 0, &ids, &n));
-    r->ids = malloc((n + 1) * sizeof *r->ids);
-    if (!r->ids) {
+    TRY(tokenizer_encode(t, text, len, 0, &ids, n));
+    *out = malloc((*n + 1) * sizeof **out);
+    if (!*out) {
         free(ids);
-        return err_set(ERR_NOMEM, "no memory for a prompt of %zu tokens", n);
+        return err_set(ERR_NOMEM, "no memory for a prompt of %zu tokens", *n);
     }
     if (bos)
-        r->ids[r->n_ids++] = tokenizer_bos(t);
-    if (n)
-        memcpy(r->ids + r->n_ids, ids, n * sizeof *ids);
-    r->n_ids += n;
+        **out = tokenizer_bos(t);
+    if (*n)
+        memcpy(*out + bos, ids, *n * sizeof *ids);
+    *n += bos;
     free(ids);
+    return 0;
+}
+
+static int prompt_encode(struct run *r)
+{
+    const struct tokenizer *t = engine_model_tokenizer(r->model);
+
+    if (r->suffix || r->suffix_file)
+        TRY(infill_prompt(engine_model_file(r->model), t,
+                          !r->no_bos && tokenizer_add_bos(t) && tokenizer_bos(t) >= 0,
+                          &r->prompt_text, &r->suffix_text, &r->ids, &r->n_ids));
+    else
+        TRY(text_encode(r, strbuf_str(&r->prompt_text), r->prompt_text.len, &r->ids, &r->n_ids));
     if (r->n_ids == 0)
         return err_set(ERR_USAGE, "the prompt is empty and the model has no BOS token: give -p");
     if (r->n_ids > engine_model_n_context(r->model))
@@ -137,10 +184,46 @@ static int prompt_encode(struct run *r)
     return 0;
 }
 
+/* Take back the last token when others begin with its bytes. */
+static int prompt_heal(struct run *r)
+{
+    const struct vocabulary *v = r->sampling.vocabulary;
+    const char *piece;
+    size_t len;
+
+    if (!r->sampling.heal || r->n_ids < 2)
+        return 0;
+    piece = vocabulary_piece(v, r->ids[r->n_ids - 1], &len);
+    if (!len || !vocabulary_goes_on(v, piece, len))
+        return 0;
+    r->n_ids--;
+    r->n_hidden = len;
+    return sampler_heal(r->sampling.sampler, piece, len);
+}
+
+static int guide(struct run *r)
+{
+    int32_t *ids = NULL;
+    size_t n = 0;
+    int rc;
+
+    if (!r->negative)
+        return 0;
+    TRY(text_encode(r, r->negative, strlen(r->negative), &ids, &n));
+    rc = n ? guidance_open(r->model, ids, n, r->guidance_scale, &r->guidance)
+           : err_set(ERR_USAGE, "--negative-prompt: the model has no BOS token: give a text");
+    if (rc == 0)
+        sampler_guide(r->sampling.sampler, r->guidance);
+    free(ids);
+    return rc;
+}
+
 static int prompt_eval(struct run *r)
 {
     if (r->session_path && access(r->session_path, F_OK) == 0)
         TRY(engine_session_load(r->session, r->session_path));
+    if (r->n_beams)
+        return engine_session_eval(r->session, r->ids, r->n_ids, NULL, NULL);
     return speculator_prompt(r->speculator, r->ids, r->n_ids, &r->n_kept);
 }
 
@@ -186,9 +269,11 @@ static int emit(struct run *r, int32_t id)
     }
     strbuf_clear(&r->piece);
     TRY(tokenizer_piece(t, id, &r->piece));
+    skip = r->n_hidden < r->piece.len ? r->n_hidden : r->piece.len;
+    r->n_hidden -= skip;
     /* At the very start of a text SentencePiece's own leading space is not part of it. */
-    skip = r->n_generated == 0 && r->prompt_text.len == 0 && tokenizer_space_prefix(t) &&
-           r->piece.len && r->piece.data[0] == ' ';
+    skip += r->n_generated == 0 && r->prompt_text.len == 0 && tokenizer_space_prefix(t) &&
+            r->piece.len && r->piece.data[0] == ' ';
     text_stream_push(&r->stream, strbuf_str(&r->piece) + skip, r->piece.len - skip, &r->text);
     return flush_text(r);
 }
@@ -213,14 +298,10 @@ static int generate_some(struct run *r, bool *ended)
     return 0;
 }
 
-static int generate(struct run *r)
+static int generate_text(struct run *r, double start)
 {
-    double start = now_s(), first = 0;
     bool ended = false;
 
-    sampler_prompt(r->sampling.sampler, r->ids, r->n_ids);
-    TRY(prompt_eval(r));
-    r->prompt_s = now_s() - start;
     while (r->n_generated < (size_t)r->n_predict && !ended) {
         int full = make_room(r);
 
@@ -228,12 +309,37 @@ static int generate(struct run *r)
         if (full)
             break;
         TRY(generate_some(r, &ended));
-        if (first == 0) {
-            first = now_s();
-            r->first_s = first - start;
-        }
+        if (r->first_s == 0)
+            r->first_s = now_s() - start;
     }
-    r->decode_s = r->n_generated ? now_s() - first : 0;
+    return 0;
+}
+
+static int generate_beams(struct run *r, double start)
+{
+    const struct beam_options o = {(uint32_t)r->n_beams, (size_t)r->n_predict, r->length_penalty};
+    struct beam_text text = {0};
+    int rc = beam_search(r->session, r->model, r->sampling.sampler, &o, &text);
+
+    r->first_s = now_s() - start;
+    for (size_t i = 0; rc == 0 && i < text.n; i++, r->n_generated++)
+        rc = emit(r, text.ids[i]);
+    if (rc == 0)
+        fprintf(stderr, "\nbeams: ln p %.4f of %zu tokens", text.log_p, text.n);
+    free(text.ids);
+    return rc;
+}
+
+static int generate(struct run *r)
+{
+    double start = now_s();
+
+    sampler_prompt(r->sampling.sampler, r->ids, r->n_ids);
+    TRY(prompt_eval(r));
+    r->prompt_s = now_s() - start;
+    if (r->n_predict)
+        TRY(r->n_beams ? generate_beams(r, start) : generate_text(r, start));
+    r->decode_s = r->n_generated ? now_s() - start - r->first_s : 0;
     text_stream_finish(&r->stream, &r->text);
     if (r->print_ids)
         strbuf_add(&r->text, "\n", 1);
@@ -286,6 +392,21 @@ static void report_end(const struct run *r)
             (double)engine_session_kv_bytes(r->session) / 1048576);
 }
 
+/* Beams have stages only when asked for: temperature and truncation are for drawing. */
+static int beams_check(struct run *r)
+{
+    if (!r->n_beams)
+        return 0;
+    if (r->speculation.draft_path || r->speculation.lookup || r->session_path || r->shift ||
+        r->negative)
+        return err_set(ERR_USAGE, "--beams goes with none of --draft, --lookup, --session, "
+                                  "--ctx-shift, --negative-prompt");
+    if (!r->sampling.options.chain)
+        r->sampling.options.chain = "logit-bias;penalties;dry";
+    r->flags.n_sessions = (uint32_t)r->n_beams;
+    return 0;
+}
+
 static int run_all(struct run *r)
 {
     struct speculator_options s;
@@ -294,10 +415,14 @@ static int run_all(struct run *r)
 
     TRY(model_flags_resolve(&r->flags, &o));
     TRY(prompt_read(r));
+    TRY(suffix_read(r));
+    TRY(beams_check(r));
     TRY(model_flags_open(&r->flags, &r->model, &r->session));
     r->load_s = now_s() - start;
     TRY(prompt_encode(r));
     TRY(sampler_flags_open(&r->sampling, r->model));
+    TRY(prompt_heal(r));
+    TRY(guide(r));
     TRY(speculation_flags_open(&r->speculation, &r->flags, r->model,
                                r->sampling.options.temperature, r->sampling.options.seed, &s));
     TRY(speculator_open(r->session, r->model, &s, &r->speculator));
@@ -311,7 +436,7 @@ static int run_all(struct run *r)
 
 int run_main(int argc, char **argv)
 {
-    struct run r = {.n_predict = 128, .n_keep = 1};
+    struct run r = {.n_predict = 128, .n_keep = 1, .guidance_scale = 1.5, .length_penalty = 1};
     int rc;
 
     sampler_flags_init(&r.sampling);
@@ -320,10 +445,12 @@ int run_main(int argc, char **argv)
         rc = run_all(&r);
     speculator_close(&r.speculator);
     sampler_flags_deinit(&r.sampling);
+    guidance_close(&r.guidance);
     speculation_flags_deinit(&r.speculation);
     engine_session_close(&r.session);
     engine_model_close(&r.model);
     strbuf_deinit(&r.prompt_text);
+    strbuf_deinit(&r.suffix_text);
     strbuf_deinit(&r.piece);
     strbuf_deinit(&r.text);
     free(r.ids);

@@ -1,4 +1,5 @@
 SRC_engine += \
+    engine/sample/beam.c \
     engine/sample/candidates.c \
     engine/sample/constraint.c \
     engine/sample/grammar.c \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/sample/sampler_internal.h"
 
+#include "engine/sample/guidance.h"
 #include "reference/base/err.h"
 
 #include <math.h>
@@ -203,8 +204,12 @@ void sampler_close(struct sampler **s)
 
 int sampler_fork(const struct sampler *s, struct sampler **out)
 {
-    int rc = sampler_open(&s->options, s->n_vocab, s->vocabulary, out);
+    int rc;
 
+    *out = NULL;
+    if (s->guidance)
+        return err_set(ERR_UNSUPPORTED, "a guided sampler follows one text only");
+    rc = sampler_open(&s->options, s->n_vocab, s->vocabulary, out);
     if (rc == 0)
         rc = sampler_assign(*out, s);
     if (rc < 0)
@@ -236,6 +241,11 @@ size_t sampler_past(struct sampler *s, size_t limit)
     for (size_t i = 0; i < n; i++)
         s->backward[i] = s->history[(s->n_seen - 1 - i) % s->n_history];
     return n;
+}
+
+void sampler_guide(struct sampler *s, struct guidance *g)
+{
+    s->guidance = g;
 }
 
 void sampler_prompt(struct sampler *s, const int32_t *ids, size_t n)
@@ -279,7 +289,7 @@ int sampler_accept(struct sampler *s, int32_t id)
         if (s->chain[i] == &stage_mirostat || s->chain[i] == &stage_mirostat_v2)
             mirostat_learn(s, id);
     history_add(s, id);
-    return 0;
+    return s->guidance ? guidance_accept(s->guidance, id) : 0;
 }
 
 /* --- the next token --- */
@@ -332,6 +342,8 @@ static int chain_run(struct sampler *s)
 int sampler_distribution(struct sampler *s, const float *logits, size_t n_first,
                          const struct sampler_candidate **out, size_t *n)
 {
+    if (s->guidance)
+        logits = guidance_logits(s->guidance, logits);
     if (s->greedy && !constrained(s)) {
         likeliest(s, logits);
     } else {

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct grammar;
+struct guidance;
 struct vocabulary;
 
 #define SAMPLER_DEFAULT_CHAIN                                                                      \
@@ -74,10 +75,14 @@ int sampler_open(const struct sampler_options *o, int32_t n_vocab, const struct 
 void sampler_close(struct sampler **s);
 
 /* A second sampler with the options and the state of the first; and the state of one into another
- * of the same family (made by fork), without allocation but for the grammar's. For beams and for
- * drafts that may be taken back. Errors: ERR_NOMEM. */
+ * of the same family (made by fork), without allocation but for the constraints'. For beams and
+ * for drafts that may be taken back. Errors: ERR_NOMEM; ERR_UNSUPPORTED for a guided one. */
 int sampler_fork(const struct sampler *s, struct sampler **out);
 int sampler_assign(struct sampler *to, const struct sampler *from);
+
+/* From now on logits are guided (guidance.h) before anything else sees them, and accepted tokens are
+ * told to g, which is borrowed. A guided sampler cannot be forked. */
+void sampler_guide(struct sampler *s, struct guidance *g);
 
 /* Tokens that stood before the generation: penalties and DRY look back on them, constraints do
  * not. */
@@ -106,8 +111,8 @@ double sampler_uniform(struct sampler *s);
 /* distribution and draw in one. Errors: as sampler_distribution. */
 int sampler_pick(struct sampler *s, const float *logits, int32_t *id);
 
-/* Token `id` has become the next one: history, mirostat and constraints move on.
- * Error: ERR_USAGE when the constraints do not allow it; nothing has moved then. */
+/* Token `id` has become the next one: history, mirostat, constraints and
+ * guidance move on. Errors: ERR_USAGE when the constraints do not allow it; those of guidance. */
 int sampler_accept(struct sampler *s, int32_t id);
 
 /* Whether the grammar is satisfied and lets nothing follow: the text is complete, whatever the

@@ -38,6 +38,7 @@ struct sampler {
     int32_t n_vocab;
     const struct vocabulary *vocabulary;
     struct constraint *constraint; /* NULL: no vocabulary, no constraint */
+    struct guidance *guidance;     /* borrowed; NULL: none */
     struct rng rng;
     struct candidates candidates;
     int32_t *history; /* [n_history] ring of the last tokens */
