@@ -21,13 +21,18 @@ void arch_small_prompt(int32_t ids[ARCH_PROMPT], size_t n_vocab)
         ids[i] = (int32_t)((37 * i * i + 11 * i + 5) % n_vocab);
 }
 
+bool arch_embeds(const struct arch_model *m)
+{
+    return m->extents[M_TYPES] > 0;
+}
+
 /* The first token, one in the middle, the last. */
 size_t arch_answer_token(size_t i)
 {
     return i / ARCH_SAMPLES * (ARCH_PROMPT - 1) / (ARCH_PLACES - 1);
 }
 
-size_t arch_answer_word(size_t i, size_t n_vocab)
+size_t arch_answer_word(size_t i, size_t width)
 {
-    return i % ARCH_SAMPLES * (n_vocab / ARCH_SAMPLES) + i;
+    return (i % ARCH_SAMPLES * (width / ARCH_SAMPLES) + i) % width;
 }

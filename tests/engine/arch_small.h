@@ -8,6 +8,8 @@
 
 #include "tests/engine/arch_models.h"
 
+#include <stdbool.h>
+
 enum {
     ARCH_PROMPT = 100, /* tokens */
     ARCH_PLACES = 3,   /* tokens whose logits are kept */
@@ -21,8 +23,12 @@ struct arch_model arch_small(const struct arch_model *m);
 /* The prompt, of a vocabulary of n_vocab words. */
 void arch_small_prompt(int32_t ids[ARCH_PROMPT], size_t n_vocab);
 
-/* Entry i of the answer, 0 <= i < ARCH_ANSWER: of which token, and which of its n_vocab logits. */
+/* Whether it gives embeddings: the answer is a part of the prompt's, pooled as the file says. */
+bool arch_embeds(const struct arch_model *m);
+
+/* Entry i of the answer, 0 <= i < ARCH_ANSWER: of which token, and which of its `width` logits; of an
+ * embedding: which element. */
 size_t arch_answer_token(size_t i);
-size_t arch_answer_word(size_t i, size_t n_vocab);
+size_t arch_answer_word(size_t i, size_t width);
 
 #endif
