@@ -462,6 +462,8 @@ static void inputs_add(struct builder *b)
 /* Calls that norms with weights for each head take beyond MAX_CALLS_PER_NODE. */
 static size_t head_calls(const struct graph *g)
 {
+    if (g->entries[W_Q_NORM_HEADS] < 0)
+        return 0;
     return (size_t)(g->dims[DIM_LAYERS] * (g->dims[DIM_HEADS] + g->dims[DIM_KV_HEADS]));
 }
 

@@ -137,3 +137,25 @@ Test(token_chain, leaves_what_all_tokens_share_whole)
     cr_assert_eq(part.in[0].data, p.x[6]);
     cr_assert_eq(part.in[1].data, p.w);
 }
+
+/* Experts' rows [cols, used, tokens] and their weights [used, tokens]: tokens are the last extent. */
+Test(token_chain, cuts_experts_by_token)
+{
+    static float x[4][2][8], w[4][2], out[4][8];
+    struct kernel_call mix = {.op = KERNEL_MIX, .n_in = 2, .n_out = 1}, part;
+
+    mix.in[0] = (struct kernel_tensor){
+        .ne = {8, 2, 4, 1}, .nb = {4, sizeof x[0][0], sizeof x[0], sizeof x}, .data = x};
+    mix.in[1] = (struct kernel_tensor){
+        .ne = {2, 4, 1, 1}, .nb = {4, sizeof w[0], sizeof w, sizeof w}, .data = w};
+    mix.out[0] = (struct kernel_tensor){
+        .ne = {8, 4, 1, 1}, .nb = {4, sizeof out[0], sizeof out, sizeof out}, .data = out};
+    cr_assert_eq(token_chain_tokens(&mix), 4);
+    token_chain_slice(&mix, 1, 2, &part);
+    cr_assert_eq(part.in[0].data, x[1]);
+    cr_assert_eq(part.in[0].ne[2], 2);
+    cr_assert_eq(part.in[1].data, w[1]);
+    cr_assert_eq(part.in[1].ne[1], 2);
+    cr_assert_eq(part.out[0].data, out[1]);
+    cr_assert_eq(part.out[0].ne[1], 2);
+}
