@@ -32,7 +32,7 @@ size_t arch_answer_token(size_t i)
     return i / ARCH_SAMPLES * (ARCH_PROMPT - 1) / (ARCH_PLACES - 1);
 }
 
-size_t arch_answer_word(size_t i, size_t width)
+size_t arch_answer_place(size_t i, size_t width)
 {
     return (i % ARCH_SAMPLES * (width / ARCH_SAMPLES) + i) % width;
 }

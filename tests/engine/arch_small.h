@@ -12,8 +12,8 @@
 
 enum {
     ARCH_PROMPT = 100, /* tokens */
-    ARCH_PLACES = 3,   /* tokens whose logits are kept */
-    ARCH_SAMPLES = 8,  /* logits kept of each */
+    ARCH_PLACES = 3,   /* tokens whose results are kept */
+    ARCH_SAMPLES = 8,  /* values kept of each */
     ARCH_ANSWER = ARCH_PLACES * ARCH_SAMPLES,
 };
 
@@ -23,12 +23,11 @@ struct arch_model arch_small(const struct arch_model *m);
 /* The prompt, of a vocabulary of n_vocab words. */
 void arch_small_prompt(int32_t ids[ARCH_PROMPT], size_t n_vocab);
 
-/* Whether it gives embeddings: the answer is a part of the prompt's, pooled as the file says. */
+/* Whether it has no logits: then the answer is of its hidden states. */
 bool arch_embeds(const struct arch_model *m);
 
-/* Entry i of the answer, 0 <= i < ARCH_ANSWER: of which token, and which of its `width` logits; of an
- * embedding: which element. */
+/* Entry i of the answer, 0 <= i < ARCH_ANSWER: of which token, and which of its `width` values. */
 size_t arch_answer_token(size_t i);
-size_t arch_answer_word(size_t i, size_t width);
+size_t arch_answer_place(size_t i, size_t width);
 
 #endif

@@ -18,37 +18,18 @@
 static const double limit = 1e-5;
 
 struct answer {
-    size_t n_vocab;
+    size_t width;
     double got[ARCH_ANSWER];
 };
 
-static int answer_collect(void *ctx, size_t index, const float *logits)
+static int answer_collect(void *ctx, size_t index, const float *values)
 {
     struct answer *a = ctx;
 
     for (size_t i = 0; i < ARCH_ANSWER; i++)
         if (arch_answer_token(i) == index)
-            a->got[i] = (double)logits[arch_answer_word(i, a->n_vocab)];
+            a->got[i] = (double)values[arch_answer_place(i, a->width)];
     return 0;
-}
-
-static void answer_of(struct engine_session *s, const int32_t ids[ARCH_PROMPT], struct answer *a)
-{
-    cr_assert_eq(engine_session_eval(s, ids, ARCH_PROMPT, answer_collect, a), 0, "%s",
-                 err_message());
-}
-
-static void embedding_of(struct engine_session *s, const int32_t ids[ARCH_PROMPT], size_t width,
-                         struct answer *a)
-{
-    float *x = calloc(width, sizeof *x);
-
-    cr_assert(x);
-    cr_assert_eq(engine_session_embed(s, ids, ARCH_PROMPT, ENGINE_POOL_MODEL, x), 0, "%s",
-                 err_message());
-    for (size_t i = 0; i < ARCH_ANSWER; i++)
-        a->got[i] = (double)x[arch_answer_word(i, width)];
-    free(x);
 }
 
 static void model_run(const char *path, bool embeddings, struct answer *a)
@@ -63,12 +44,10 @@ static void model_run(const char *path, bool embeddings, struct answer *a)
 
     cr_assert_eq(engine_model_open(path, &o, &m), 0, "%s", err_message());
     cr_assert_eq(engine_session_open(m, &s), 0, "%s", err_message());
-    a->n_vocab = (size_t)engine_model_n_vocab(m);
-    arch_small_prompt(ids, a->n_vocab);
-    if (embeddings)
-        embedding_of(s, ids, (size_t)engine_model_n_embed(m), a);
-    else
-        answer_of(s, ids, a);
+    arch_small_prompt(ids, (size_t)engine_model_n_vocab(m));
+    a->width = (size_t)(embeddings ? engine_model_n_embed(m) : engine_model_n_vocab(m));
+    cr_assert_eq(engine_session_eval(s, ids, ARCH_PROMPT, answer_collect, a), 0, "%s",
+                 err_message());
     engine_session_close(&s);
     engine_model_close(&m);
 }
