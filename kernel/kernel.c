@@ -14,7 +14,7 @@
 
 const char kernel_name[] = "pawl: scalar, AVX2, AVX-512 and AMX";
 const char problem_description[] =
-    "inference on K-quant, IQ4, TQ2_0, Q4 to Q8 and float weights with paged f16 or q8_0 KV";
+    "inference on K-quant, IQ4, ternary, Q4 to Q8 and float weights with paged f16 or q8_0 KV";
 
 #include "kernel/tunables.inc"
 #include "kernel/layout.inc"

@@ -88,10 +88,10 @@ static int64_t draw_columns(struct drawing *d)
 static const struct format *draw_weights(struct drawing *d)
 {
     static const uint32_t types[] = {
-        KERNEL_Q4_K,   KERNEL_Q4_K,   KERNEL_Q4_K, KERNEL_Q4_K, KERNEL_Q6_K, KERNEL_Q6_K,
-        KERNEL_Q6_K,   KERNEL_Q5_K,   KERNEL_Q5_K, KERNEL_Q8_0, KERNEL_Q8_0, KERNEL_F16,
-        KERNEL_BF16,   KERNEL_F32,    KERNEL_Q4_0, KERNEL_Q4_1, KERNEL_Q5_0, KERNEL_Q5_1,
-        KERNEL_IQ4_NL, KERNEL_IQ4_XS, KERNEL_TQ2_0};
+        KERNEL_Q4_K,   KERNEL_Q4_K,   KERNEL_Q4_K,  KERNEL_Q4_K,  KERNEL_Q6_K, KERNEL_Q6_K,
+        KERNEL_Q6_K,   KERNEL_Q5_K,   KERNEL_Q5_K,  KERNEL_Q8_0,  KERNEL_Q8_0, KERNEL_F16,
+        KERNEL_BF16,   KERNEL_F32,    KERNEL_Q4_0,  KERNEL_Q4_1,  KERNEL_Q5_0, KERNEL_Q5_1,
+        KERNEL_IQ4_NL, KERNEL_IQ4_XS, KERNEL_TQ2_0, KERNEL_TQ1_0, KERNEL_Q2_K, KERNEL_Q3_K};
 
     return format_find(PICK(d, types));
 }

@@ -212,6 +212,8 @@ static void block_extreme(const struct format *f, unsigned char *block, size_t r
         memset(block, f->type == KERNEL_Q8_0 ? 0x80 : 0, f->bytes);
     if (row % 3 == 1 && (f->type == KERNEL_Q4_K || f->type == KERNEL_Q5_K))
         memset(block + 4, 0xff, 12); /* codes 0 with the largest mins */
+    if (row % 3 == 1 && f->type == KERNEL_Q2_K)
+        memset(block, 0xf0, 16); /* likewise */
     if (row % 3 == 1 && f->type == KERNEL_Q6_K)
         memset(block + 192, 0x80, 16); /* codes -32 times scales -128 */
     if (row % 3 == 0 && f->type == KERNEL_TQ2_0)

@@ -79,6 +79,12 @@ Test(kernel_invariance, q6_k_columns_are_gemv)
     check_columns(KERNEL_Q6_K, 512);
 }
 
+Test(kernel_invariance, q2_k_and_q3_k_columns_are_gemv)
+{
+    check_columns(KERNEL_Q2_K, 512);
+    check_columns(KERNEL_Q3_K, 512);
+}
+
 Test(kernel_invariance, q8_0_columns_are_gemv)
 {
     check_columns(KERNEL_Q8_0, 352);
@@ -97,8 +103,9 @@ Test(kernel_invariance, q5_32_columns_are_gemv)
     check_columns(KERNEL_Q5_1, 352);
 }
 
-Test(kernel_invariance, iq4_xs_and_tq2_0_columns_are_gemv)
+Test(kernel_invariance, iq4_xs_and_ternary_columns_are_gemv)
 {
+    check_columns(KERNEL_TQ1_0, 512);
     check_columns(KERNEL_IQ4_XS, 512);
     check_columns(KERNEL_TQ2_0, 512);
 }
@@ -262,6 +269,9 @@ Test(kernel_invariance, entries_of_mixtures_are_gemv_of_their_expert)
     check_entries(KERNEL_Q6_K, 256);
     check_entries(KERNEL_IQ4_XS, 256);
     check_entries(KERNEL_TQ2_0, 256);
+    check_entries(KERNEL_Q2_K, 256);
+    check_entries(KERNEL_Q3_K, 256);
+    check_entries(KERNEL_TQ1_0, 256);
     check_entries(KERNEL_Q8_0, 96);
     check_entries(KERNEL_Q4_1, 64);
     check_entries(KERNEL_Q5_0, 64);

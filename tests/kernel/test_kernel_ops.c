@@ -103,7 +103,7 @@ Test(kernel_ops, refuses_what_it_cannot_do_before_writing)
     call.in[0].ne[0] = 250;
     call.in[0].ne[1] = 4;
     cr_expect(get_tiling_meta(&call, 1, 0, &meta) == KERNEL_UNSUPPORTED);
-    call.in[0].type = KERNEL_TQ1_0;
+    call.in[0].type = KERNEL_Q8_K; /* activations only */
     call.in[0].ne[0] = 256;
     cr_expect(run_call(&call, 0, 1) == KERNEL_UNSUPPORTED);
     call.op = KERNEL_GEMM_IDS;

@@ -64,10 +64,10 @@ Test(cases, every_operation_is_covered)
 
 Test(cases, every_weight_type_is_multiplied_and_read_back)
 {
-    static const int64_t types[] = {KERNEL_F32,    KERNEL_F16,  KERNEL_BF16, KERNEL_Q8_0,
-                                    KERNEL_Q4_K,   KERNEL_Q5_K, KERNEL_Q6_K, KERNEL_Q4_0,
-                                    KERNEL_Q4_1,   KERNEL_Q5_0, KERNEL_Q5_1, KERNEL_IQ4_NL,
-                                    KERNEL_IQ4_XS, KERNEL_TQ2_0};
+    static const int64_t types[] = {
+        KERNEL_F32,    KERNEL_F16,   KERNEL_BF16,  KERNEL_Q8_0, KERNEL_Q4_K, KERNEL_Q5_K,
+        KERNEL_Q6_K,   KERNEL_Q4_0,  KERNEL_Q4_1,  KERNEL_Q5_0, KERNEL_Q5_1, KERNEL_IQ4_NL,
+        KERNEL_IQ4_XS, KERNEL_TQ2_0, KERNEL_TQ1_0, KERNEL_Q2_K, KERNEL_Q3_K};
     static const char *const ops[] = {"gemv", "gemm", "gemm_ids", "get_rows"};
 
     for (size_t t = 0; t < sizeof types / sizeof types[0]; t++)

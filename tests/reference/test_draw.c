@@ -42,10 +42,10 @@ static void note(struct seen *s, const struct problem_instance *in)
 
 Test(draw, ten_thousand_cases_are_valid_and_reach_every_edge, .timeout = 120)
 {
-    static const uint32_t types[] = {KERNEL_F32,    KERNEL_F16,    KERNEL_BF16, KERNEL_Q8_0,
-                                     KERNEL_Q4_K,   KERNEL_Q5_K,   KERNEL_Q6_K, KERNEL_Q8_K,
-                                     KERNEL_Q4_0,   KERNEL_Q4_1,   KERNEL_Q5_0, KERNEL_Q5_1,
-                                     KERNEL_IQ4_NL, KERNEL_IQ4_XS, KERNEL_TQ2_0};
+    static const uint32_t types[] = {
+        KERNEL_F32,    KERNEL_F16,    KERNEL_BF16,  KERNEL_Q8_0,  KERNEL_Q4_K, KERNEL_Q5_K,
+        KERNEL_Q6_K,   KERNEL_Q8_K,   KERNEL_Q4_0,  KERNEL_Q4_1,  KERNEL_Q5_0, KERNEL_Q5_1,
+        KERNEL_IQ4_NL, KERNEL_IQ4_XS, KERNEL_TQ2_0, KERNEL_TQ1_0, KERNEL_Q2_K, KERNEL_Q3_K};
     struct seen s = {0};
 
     for (uint64_t seed = 1; seed <= 10000; seed++) {

@@ -129,6 +129,8 @@ static void swap_codes(unsigned char *b, const struct format *f)
     size_t at = f->type == KERNEL_Q4_K     ? 16
                 : f->type == KERNEL_Q5_K   ? 48
                 : f->type == KERNEL_IQ4_XS ? 8
+                : f->type == KERNEL_Q2_K   ? 16
+                : f->type == KERNEL_Q3_K   ? 32
                 : small                    ? f->bytes - 16
                                            : 0;
     size_t offset = f->elements == 1 ? 0 : 2, n = f->elements == 1 ? f->bytes : 16;

@@ -143,6 +143,50 @@ static float dot_tq2_0(const struct tq2_0_block *w, const struct q8_k_block *x)
     return half_to_float(w->d) * x->d * (float)sum;
 }
 
+static float dot_q2(const struct q2_k_block *w, const struct q8_k_block *x)
+{
+    int sum = 0, mins = 0;
+
+    for (int j = 0; j < 256; j++)
+        sum += (w->scales[j / 16] & 15) * (w->qs[j / 128 * 32 + j % 32] >> j % 128 / 32 * 2 & 3) *
+               x->qs[j];
+    for (int s = 0; s < 16; s++)
+        mins += (w->scales[s] >> 4) * x->bsums[s];
+    return half_to_float(w->d) * x->d * (float)sum - half_to_float(w->dmin) * x->d * (float)mins;
+}
+
+static float dot_q3(const struct q3_k_block *w, const struct q8_k_block *x)
+{
+    int sum = 0;
+
+    for (int j = 0; j < 256; j++) {
+        int s = j / 16, scale = s < 8 ? w->scales[s] & 15 : w->scales[s - 8] >> 4;
+        int q = w->qs[j / 128 * 32 + j % 32] >> j % 128 / 32 * 2 & 3;
+        scale += (w->scales[8 + s % 4] >> s / 4 * 2 & 3) * 16;
+        q += (w->hmask[j % 32] >> j / 32 & 1) * 4;
+        sum += (scale - 32) * (q - 4) * x->qs[j];
+    }
+    return half_to_float(w->d) * x->d * (float)sum;
+}
+
+/* Digit by digit from the front: what is left of three times a byte begins with the next one. */
+static float dot_tq1_0(const struct tq1_0_block *w, const struct q8_k_block *x)
+{
+    const unsigned char *bytes = w->qs;
+    int sum = 0;
+
+    for (int b = 0; b < 52; b++) {
+        unsigned rest = bytes[b];
+        for (int i = 0; i < (b < 48 ? 5 : 4); i++) {
+            int j = b < 32 ? 32 * i + b : b < 48 ? 160 + 16 * i + b - 32 : 240 + 4 * i + b - 48;
+            rest *= 3;
+            sum += ((int)(rest >> 8) - 1) * x->qs[j];
+            rest &= 255;
+        }
+    }
+    return half_to_float(w->d) * x->d * (float)sum;
+}
+
 static float number_of(uint32_t type, const void *w, size_t j)
 {
     if (type == KERNEL_F32)
@@ -190,6 +234,12 @@ static float dot_row(uint32_t type, const void *w, const void *x, size_t k)
             y += dot_q45(q5->d, q5->dmin, q5->scales, q5->qs, q5->qh, xb);
         else if (type == KERNEL_IQ4_XS)
             y += dot_iq4_xs((const struct iq4_xs_block *)w + b, xb);
+        else if (type == KERNEL_Q2_K)
+            y += dot_q2((const struct q2_k_block *)w + b, xb);
+        else if (type == KERNEL_Q3_K)
+            y += dot_q3((const struct q3_k_block *)w + b, xb);
+        else if (type == KERNEL_TQ1_0)
+            y += dot_tq1_0((const struct tq1_0_block *)w + b, xb);
         else if (type == KERNEL_TQ2_0)
             y += dot_tq2_0((const struct tq2_0_block *)w + b, xb);
         else
