@@ -135,6 +135,12 @@ int peer_eval(struct peer *p, const int32_t *ids, size_t n, float *out)
     return 0;
 }
 
+void peer_clear(struct peer *p)
+{
+    p->lib->memory_clear(p->lib->get_memory(p->context), true);
+    p->position = 0;
+}
+
 int peer_tokenize(const struct peer *p, const char *text, size_t len, bool add_special,
                   bool parse_special, int32_t *ids, size_t n_max, size_t *n)
 {

@@ -28,6 +28,9 @@ size_t peer_n_out(const struct peer *p); /* values of a token: n_vocab, or the e
 /* Append n tokens (n <= 512); out: f32 [n][n_out], overwritten. */
 int peer_eval(struct peer *p, const int32_t *ids, size_t n, float *out);
 
+/* Forget all tokens. */
+void peer_clear(struct peer *p);
+
 /* Token ids of a text, at most n_max; *n is set. Error: ERR_RANGE when there are more. */
 int peer_tokenize(const struct peer *p, const char *text, size_t len, bool add_special,
                   bool parse_special, int32_t *ids, size_t n_max, size_t *n);
