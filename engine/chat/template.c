@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/chat/template.h"
 
-#include "engine/chat/confine.h"
+#include "engine/chat/template_confine.h"
 #include "engine/chat/template_reply.h"
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"

@@ -8,7 +8,7 @@
  * packages no implementation in C or C++, and a partial one of our own would render some templates
  * wrongly without anybody noticing. Why a process: a template is a program out of a download. It
  * runs without network, new processes or writable files, in 512 MiB, ten seconds for a text
- * (confine.h); the engine itself needs no Python, only chat does. Starting costs about 0.1 s once, a
+ * (template_confine.h); the engine itself needs no Python, only chat does. Starting costs about 0.1 s once, a
  * text about a millisecond. Only the engine includes this. */
 #ifndef PAWL_TEMPLATE_H
 #define PAWL_TEMPLATE_H

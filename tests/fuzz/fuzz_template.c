@@ -80,7 +80,8 @@ static void message_check(const char *text, size_t len)
             i += 2;
         else
             strbuf_add(&mended, broken.data + i, 1);
-    if (!memmem(text, len, brk, 3) && (mended.len != len || memcmp(strbuf_str(&mended), text, len) != 0))
+    if (!memmem(text, len, brk, 3) &&
+        (mended.len != len || memcmp(strbuf_str(&mended), text, len) != 0))
         abort();
     ids_check(&broken);
     strbuf_deinit(&broken);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/chat/confine.h"
+#include "engine/chat/template_confine.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -26,7 +26,7 @@ static int try_everything(const struct confinement *c)
     return broken;
 }
 
-Test(confine, leaves_reading_alone)
+Test(template_confine, leaves_reading_alone)
 {
     struct confinement c;
     int status;

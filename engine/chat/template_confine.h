@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * confine.h: what a process may no longer do before it runs a program that came with a download:
+ * template_confine.h: what a process may no longer do before it runs a program that came with a download:
  * no network, no new processes, no writing to files, bounded memory and processor time. The sandbox
  * of the template engine is the first wall; its escapes are on record (CVE-2024-56326,
  * CVE-2025-27516), and this is the second. Only engine/chat includes this. */
-#ifndef PAWL_CONFINE_H
-#define PAWL_CONFINE_H
+#ifndef PAWL_TEMPLATE_CONFINE_H
+#define PAWL_TEMPLATE_CONFINE_H
 
 /* Opaque: the system calls that are refused. */
 struct confinement {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/chat/confine.h"
+#include "engine/chat/template_confine.h"
 
 #include "reference/base/err.h"
 
