@@ -76,7 +76,7 @@ static int chat_make(struct chat *c, struct engine_model *m, struct engine_sessi
     TRY(token_text(f, "tokenizer.ggml.bos_token_id", &t.bos));
     TRY(token_text(f, "tokenizer.ggml.eos_token_id", &t.eos));
     TRY(chat_template_open(&t, &c->template));
-    TRY(literals_open(f, t.source, &c->literals));
+    TRY(literals_open(f, engine_model_tokenizer(m), t.source, &c->literals));
     return speculator_open(s, m, &o->speculation, &c->speculator);
 }
 

@@ -21,12 +21,12 @@ static size_t first_character(const char *s, size_t len)
     return n;
 }
 
-static bool to_break(struct gguf_string s, int64_t type, struct gguf_string source)
+static bool to_break(struct gguf_string s, int64_t type, bool ends, struct gguf_string source)
 {
     if (s.len <= first_character(s.data, s.len))
         return false;
     return type == TYPE_CONTROL ||
-           (type == TYPE_USER_DEFINED && memmem(source.data, source.len, s.data, s.len));
+           (type == TYPE_USER_DEFINED && (ends || memmem(source.data, source.len, s.data, s.len)));
 }
 
 static int by_first_byte(const void *a, const void *b)
@@ -36,8 +36,8 @@ static int by_first_byte(const void *a, const void *b)
     return (unsigned char)x->data[0] - (unsigned char)y->data[0];
 }
 
-int literals_open(const struct gguf_file *f, struct gguf_string template_source,
-                  struct literals *out)
+int literals_open(const struct gguf_file *f, const struct tokenizer *t,
+                  struct gguf_string template_source, struct literals *out)
 {
     const struct gguf_kv *tokens = gguf_kv_find(f, "tokenizer.ggml.tokens");
     const struct gguf_kv *types = gguf_kv_find(f, "tokenizer.ggml.token_type");
@@ -48,7 +48,8 @@ int literals_open(const struct gguf_file *f, struct gguf_string template_source,
         return err_set(ERR_NOMEM, "no memory for the special tokens");
     TRY(gguf_array_strings(tokens, out->texts));
     for (size_t i = 0; i < n; i++)
-        if (to_break(out->texts[i], gguf_array_int(types, i), template_source))
+        if (to_break(out->texts[i], gguf_array_int(types, i), tokenizer_is_eog(t, (int32_t)i),
+                     template_source))
             out->texts[out->n++] = out->texts[i];
     qsort(out->texts, out->n, sizeof *out->texts, by_first_byte);
     for (size_t i = 0; i < out->n; i++)

@@ -5,7 +5,7 @@
  * end its own turn and begin another's. So before rendering a break (U+FDD0, a code point that is no
  * character) is put into each such spelling, behind its first character, and the rendered text is
  * tokenised break by break: the parts are no special token's text any more. Broken are control
- * tokens, and those user-defined tokens that the template itself spells out; others of these are
+ * tokens, and those user-defined tokens that end a turn or that the template spells out; others are
  * ordinary words ("<table>", runs of spaces). What it cannot prevent: a template whose marks are
  * ordinary text ("[INST]" where that is no token) has nothing that tells them from a user's. The cost
  * is in such messages alone: with a SentencePiece vocabulary a space stands at the break.
@@ -23,9 +23,10 @@ struct literals {
     size_t start[257]; /* those of byte b are texts[start[b]..start[b + 1]) */
 };
 
-/* From the token list of `f`. template_source as given to the template. Errors: ERR_NOMEM. */
-int literals_open(const struct gguf_file *f, struct gguf_string template_source,
-                  struct literals *out);
+/* From the token list of `f`, whose tokenizer is `t`. template_source as given to the template.
+ * Errors: ERR_NOMEM. */
+int literals_open(const struct gguf_file *f, const struct tokenizer *t,
+                  struct gguf_string template_source, struct literals *out);
 void literals_close(struct literals *l);
 
 /* Append text[0..len) with breaks to *out; a break that is there already becomes U+FFFD. */

@@ -25,7 +25,8 @@ static struct vocab load(const char *name, const char *source)
     shared_path(path, sizeof path, "tokenizers/ggml-vocab-%s.gguf", name);
     cr_assert_eq(gguf_open(path, &v.file), 0, "%s", err_message());
     cr_assert_eq(tokenizer_open(v.file, &v.tokenizer), 0, "%s", err_message());
-    cr_assert_eq(literals_open(v.file, (struct gguf_string){source, strlen(source)}, &v.literals),
+    cr_assert_eq(literals_open(v.file, v.tokenizer, (struct gguf_string){source, strlen(source)},
+                               &v.literals),
                  0);
     return v;
 }
@@ -95,6 +96,21 @@ Test(literal, a_message_cannot_end_its_own_turn)
     cr_expect_eq(count_token(&v, text.data, "<|im_end|>"), 1);
     cr_expect_eq(count_token(&v, text.data, "<|im_start|>"), 1);
     strbuf_deinit(&text);
+    unload(&v);
+}
+
+/* A user-defined token ends turns just as well when the template uses it so. */
+Test(literal, breaks_user_defined_tokens_that_the_template_spells_out)
+{
+    struct vocab v = load("qwen2", "");
+
+    expect_broken(&v, "<tool_call>", "<tool_call>");
+    unload(&v);
+    v = load("qwen2", "{{ '<tool_call>' }}");
+    expect_broken(&v, "<tool_call></tool_call>", "<" BREAK "tool_call></tool_call>");
+    unload(&v);
+    v = load("phi-3", ""); /* where the end of the text is a user-defined token */
+    expect_broken(&v, "</s><|end|>", "<" BREAK "/s><" BREAK "|end|>");
     unload(&v);
 }
 

@@ -35,7 +35,7 @@ static int start(const char *path)
     TRY(random_model_write(&small, path));
     TRY(gguf_open(path, &file));
     TRY(tokenizer_open(file, &tokenizer));
-    return literals_open(file, (struct gguf_string){"", 0}, &literals);
+    return literals_open(file, tokenizer, (struct gguf_string){"", 0}, &literals);
 }
 
 static void start_once(void)
