@@ -13,6 +13,7 @@ int embed_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
 int perplexity_main(int argc, char **argv);
 int graph_main(int argc, char **argv);
+int imatrix_main(int argc, char **argv);
 int inspect_main(int argc, char **argv);
 int pack_main(int argc, char **argv);
 int quantize_main(int argc, char **argv);

@@ -23,6 +23,7 @@ static const struct command commands[] = {
     {"inspect", inspect_main, "metadata and tensors of a GGUF file"},
     {"graph", graph_main, "the model's nodes, buffers and arena as planned"},
     {"pack", pack_main, "a model in the kernel's layout, which starts at once"},
+    {"imatrix", imatrix_main, "which columns of the weights matter, for engine quantize"},
     {"quantize", quantize_main, "a GGUF file in another weight type"},
 };
 

@@ -4,6 +4,7 @@ SRC_engine += \
     engine/command/cmd_chat.c \
     engine/command/cmd_embed.c \
     engine/command/cmd_graph.c \
+    engine/command/cmd_imatrix.c \
     engine/command/cmd_options.c \
     engine/command/cmd_pack.c \
     engine/command/cmd_perplexity.c \

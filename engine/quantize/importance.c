@@ -105,6 +105,7 @@ struct sums {
 struct importance_sums {
     struct sums *at;
     size_t n;
+    size_t latest; /* the matrix that was added to last: mostly it is the next one's neighbour */
 };
 
 int importance_sums_open(struct importance_sums **out)
@@ -155,12 +156,17 @@ static int sums_append(struct importance_sums *s, const char *name, int64_t k, i
 int importance_sums_add(struct importance_sums *s, const char *name, int64_t k, int64_t n_experts,
                         int64_t expert, const float *x)
 {
-    size_t i = 0;
+    size_t i = s->latest, looked = 0;
 
-    while (i < s->n && strcmp(s->at[i].name, name) != 0)
-        i++;
-    if (i == s->n)
+    while (looked < s->n && strcmp(s->at[i].name, name) != 0) {
+        i = (i + 1) % s->n;
+        looked++;
+    }
+    if (looked == s->n) {
         TRY(sums_append(s, name, k, n_experts));
+        i = s->n - 1;
+    }
+    s->latest = i;
     for (int64_t j = 0; j < k; j++)
         s->at[i].sum2[expert * k + j] += (double)x[j] * x[j];
     s->at[i].count[expert]++;

@@ -104,6 +104,27 @@ static int ids_check(const struct engine_session *s, const int32_t *ids, size_t 
     return 0;
 }
 
+void session_observe(struct engine_session *s, session_observer_fn fn, void *ctx)
+{
+    s->observer = fn;
+    s->observer_ctx = ctx;
+}
+
+/* Calls first .. first + n - 1 of the plan. */
+static int calls_run(struct engine_session *s, uint32_t first, uint32_t n)
+{
+    if (!s->observer)
+        return team_run(s->team, s->plan->list + first, n);
+    for (uint32_t i = first; i < first + n; i++) {
+        const struct plan_call *c = &s->plan->calls[i];
+        uint64_t before = team_op_ns(s->team)[c->call.op];
+
+        TRY(team_run(s->team, s->plan->list + i, 1));
+        TRY(s->observer(s->observer_ctx, s->plan, c, team_op_ns(s->team)[c->call.op] - before));
+    }
+    return 0;
+}
+
 static int session_body(struct engine_session *s, const int32_t *ids, uint32_t n)
 {
     struct plan *p = s->plan;
@@ -111,7 +132,7 @@ static int session_body(struct engine_session *s, const int32_t *ids, uint32_t n
     TRY(kv_cache_reserve(s->kv, s->position + n));
     memcpy(plan_buffer_data(p, p->ids), ids, n * sizeof *ids);
     plan_bind_tokens(p, s->position, n);
-    TRY(team_run(s->team, p->list, p->n_body));
+    TRY(calls_run(s, 0, p->n_body));
     memmove(s->ids + s->position, ids, n * sizeof *ids);
     s->position += n;
     return 0;
@@ -140,7 +161,7 @@ static int session_head(struct engine_session *s, uint32_t first, uint32_t n)
     size_t width = s->plan->width;
 
     plan_bind_outputs(p, first, n);
-    TRY(team_run(s->team, p->list + p->n_body, p->n_calls - p->n_body));
+    TRY(calls_run(s, p->n_body, p->n_calls - p->n_body));
     if (!session__all_finite(logits, n * width))
         return err_set(ERR_FORMAT, "the logits are not finite: the weights hold NaN or Inf, or "
                                    "their products overflow");

@@ -7,6 +7,7 @@
 
 #include "engine/engine.h"
 #include "engine/model/model.h"
+#include "engine/run/observe.h"
 #include "engine/run/team.h"
 
 #include <stdbool.h>
@@ -17,10 +18,12 @@ struct engine_session {
     struct kv_cache *kv;
     struct team *team;
     struct resident arena;
-    int32_t *ids;         /* [n_context]: the timeline, `position` of them valid */
-    uint32_t position;    /* tokens on the timeline */
-    const float *logits;  /* of the last evaluation, in the arena; NULL: none */
-    uint32_t logits_from; /* they follow this many tokens */
+    int32_t *ids;                 /* [n_context]: the timeline, `position` of them valid */
+    uint32_t position;            /* tokens on the timeline */
+    const float *logits;          /* of the last evaluation, in the arena; NULL: none */
+    uint32_t logits_from;         /* they follow this many tokens */
+    session_observer_fn observer; /* NULL: none */
+    void *observer_ctx;
 };
 
 /* Whether x[0..n-1] has neither NaN nor Inf. */
