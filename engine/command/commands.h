@@ -16,6 +16,7 @@ int graph_main(int argc, char **argv);
 int imatrix_main(int argc, char **argv);
 int inspect_main(int argc, char **argv);
 int pack_main(int argc, char **argv);
+int profile_main(int argc, char **argv);
 int quantize_main(int argc, char **argv);
 
 #endif

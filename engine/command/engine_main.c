@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"speculate", speculate_main, "does speculation change the text, and what does it save?"},
     {"embed", embed_main, "texts as vectors"},
     {"bench", bench_main, "prefill and decode speed, side by side per CPU path and thread count"},
+    {"profile", profile_main, "where the time goes, shape by shape: a workload for the judge"},
     {"perplexity", perplexity_main, "how well a model predicts a text"},
     {"inspect", inspect_main, "metadata and tensors of a GGUF file"},
     {"graph", graph_main, "the model's nodes, buffers and arena as planned"},
