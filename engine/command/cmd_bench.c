@@ -42,7 +42,7 @@ struct bench {
     struct model_flags flags;
     const char *threads_text, *features_text, *prompt_text, *depth_text;
     int64_t n_decode, n_repeat;
-    bool json, operations;
+    bool json, csv, operations;
     char features[MAX_VARIANTS][16];
     size_t n_features;
     struct list threads, prompts, depths;
@@ -77,6 +77,8 @@ static int bench_parse(struct bench *b, int argc, char **argv)
         {"--operations", NULL, OPTION_FLAG, &b->operations, 0, 0, NULL,
          "the time of every operation and its calls per token"},
         {"--json", NULL, OPTION_FLAG, &b->json, 0, 0, NULL, "one JSON object on stdout"},
+        {"--csv", NULL, OPTION_FLAG, &b->csv, 0, 0, NULL,
+         "a line for each phase, rates as median, least and largest"},
     };
 
     return options_parse(specs, sizeof specs / sizeof *specs, usage, argc, argv);
@@ -347,15 +349,38 @@ static void results_print(const struct bench *b)
     }
 }
 
+static void phase_csv(const struct result *r, const char *name, struct phase *p, size_t n)
+{
+    struct shares s = phase_shares(p);
+    double spread, median = phase_median(p, n, &spread);
+
+    printf("%s,%u,%lld,%s,%zu,%zu,%.3f,%.3f,%.3f,%.4f,%.4f,%.4f,%.4f\n", r->features, r->n_threads,
+           (long long)r->depth, name, p->n_tokens, n, median, p->rates[0], p->rates[n - 1],
+           s.products, s.attention, s.rest, s.engine);
+}
+
+static void results_csv(const struct bench *b)
+{
+    printf("features,threads,depth,phase,tokens,repeats,tokens_per_s,least,largest,gemm_gemv,"
+           "attention,rest,engine\n");
+    for (size_t i = 0; i < b->n_results; i++) {
+        phase_csv(&b->results[i], "prefill", &b->results[i].prefill, (size_t)b->n_repeat);
+        phase_csv(&b->results[i], "decode", &b->results[i].decode, (size_t)b->n_repeat);
+    }
+}
+
 static json_t *phase_json(struct phase *p, size_t n)
 {
     struct shares s = phase_shares(p);
     double spread, median = phase_median(p, n, &spread);
-    json_t *o = json_object(), *operations = json_object();
+    json_t *o = json_object(), *operations = json_object(), *samples = json_array();
 
     json_object_set_new(o, "tokens", json_integer((json_int_t)p->n_tokens));
     json_object_set_new(o, "tokens_per_s", json_real(median));
     json_object_set_new(o, "spread", json_real(spread));
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(samples, json_real(p->rates[i]));
+    json_object_set_new(o, "samples", samples);
     json_object_set_new(o, "time_share",
                         json_pack("{s:f, s:f, s:f, s:f}", "gemm_gemv", s.products, "attention",
                                   s.attention, "rest", s.rest, "engine", s.engine));
@@ -397,6 +422,8 @@ static void results_json(const struct bench *b)
 
 static int bench_run(struct bench *b)
 {
+    if (b->json && b->csv)
+        return err_set(ERR_USAGE, "options --json and --csv: use one of them");
     TRY(lists_split(b));
     b->results =
         calloc(b->n_features * b->threads.n * b->depths.n * b->prompts.n, sizeof *b->results);
@@ -414,6 +441,8 @@ static int bench_run(struct bench *b)
         }
     if (b->json)
         results_json(b);
+    else if (b->csv)
+        results_csv(b);
     else
         results_print(b);
     return 0;
