@@ -6,6 +6,7 @@
 #include "reference/base/err.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void plan_type_block(uint32_t type, size_t *elements, size_t *bytes)
 {
@@ -106,40 +107,73 @@ static int plan_place(struct plan *p)
     return 0;
 }
 
-/* Raise scratch_bytes to what calls[from..to-1] want as they are bound now. */
-static int plan_ask_scratch(struct plan *p, uint32_t from, uint32_t to)
+static bool args_alike(const struct plan_arg *a, const struct kernel_tensor *t,
+                       const struct plan_arg *b, const struct kernel_tensor *u, uint32_t n)
 {
-    for (uint32_t i = from; i < to; i++) {
-        const struct plan_call *c = &p->calls[i];
-        struct kernel_tiling tiling;
+    for (uint32_t i = 0; i < n; i++)
+        if (a[i].role != b[i].role || a[i].axis != b[i].axis || a[i].rows != b[i].rows ||
+            t[i].type != u[i].type || t[i].layout != u[i].layout ||
+            memcmp(t[i].ne, u[i].ne, sizeof t[i].ne))
+            return false;
+    return true;
+}
 
-        if (get_tiling_meta(&c->call, p->limits.n_threads, p->limits.features, &tiling) !=
-            KERNEL_OK)
-            return err_set(
-                ERR_UNSUPPORTED,
-                "kernel %s cannot do node %s of layer %d (operation %u, types %u and %u)",
-                kernel_name, c->name, c->layer, c->call.op, c->call.in[0].type, c->call.in[1].type);
-        if (tiling.scratch_bytes > p->scratch_bytes)
-            p->scratch_bytes = tiling.scratch_bytes;
-    }
+/* Whether two calls, bound alike, differ in nothing but where their data lies. */
+static bool calls_alike(const struct plan_call *a, const struct plan_call *b)
+{
+    const struct kernel_call *x = &a->call, *y = &b->call;
+
+    return x->op == y->op && x->n_in == y->n_in && x->n_out == y->n_out &&
+           !memcmp(x->i, y->i, sizeof x->i) && !memcmp(x->f, y->f, sizeof x->f) &&
+           args_alike(a->in, x->in, b->in, y->in, x->n_in) &&
+           args_alike(a->out, x->out, b->out, y->out, x->n_out);
+}
+
+/* Whether the plan has a call like this one before it, on the same side of n_body. */
+static bool call_is_known(const struct plan *p, uint32_t index)
+{
+    for (uint32_t i = index < p->n_body ? 0 : p->n_body; i < index; i++)
+        if (calls_alike(&p->calls[i], &p->calls[index]))
+            return true;
+    return false;
+}
+
+/* Raise scratch_bytes to what c wants for n tokens, or outputs, from `start` on. */
+static int call_ask_scratch(struct plan *p, struct plan_call *c, uint32_t start, uint32_t n)
+{
+    struct kernel_tiling tiling;
+
+    plan__call_bind(p, c, start, n);
+    if (get_tiling_meta(&c->call, p->limits.n_threads, p->limits.features, &tiling) != KERNEL_OK)
+        return err_set(ERR_UNSUPPORTED,
+                       "kernel %s cannot do node %s of layer %d (operation %u, types %u and %u)",
+                       kernel_name, c->name, c->layer, c->call.op, c->call.in[0].type,
+                       c->call.in[1].type);
+    if (tiling.scratch_bytes > p->scratch_bytes)
+        p->scratch_bytes = tiling.scratch_bytes;
     return 0;
 }
 
-/* Tilings change with the batch size: ask at the powers of two and at the limit, at both ends of
- * the context. */
+/* Tilings change with the batch size, and a larger batch may well want less: every size is asked
+ * for, at both ends of the context. Layers are mostly alike, so that few calls need asking. */
 static int plan_measure_scratch(struct plan *p)
 {
     const struct plan_limits *l = &p->limits;
+    struct plan_call copy;
 
-    for (uint32_t n = 1, last = 0; last < l->micro_batch; last = n, n *= 2) {
-        uint32_t tokens = n < l->micro_batch ? n : l->micro_batch;
+    plan_bind_tokens(p, 0, 1);
+    plan_bind_outputs(p, 0, 1);
+    for (uint32_t i = 0; i < p->n_calls; i++) {
+        uint32_t n_max = i < p->n_body ? l->micro_batch : l->n_outputs;
 
-        plan_bind_tokens(p, 0, tokens);
-        TRY(plan_ask_scratch(p, 0, p->n_body));
-        plan_bind_tokens(p, l->n_context - tokens, tokens);
-        TRY(plan_ask_scratch(p, 0, p->n_body));
-        plan_bind_outputs(p, 0, tokens < l->n_outputs ? tokens : l->n_outputs);
-        TRY(plan_ask_scratch(p, p->n_body, p->n_calls));
+        if (call_is_known(p, i))
+            continue;
+        copy = p->calls[i];
+        for (uint32_t n = 1; n <= n_max; n++) {
+            TRY(call_ask_scratch(p, &copy, 0, n));
+            if (i < p->n_body)
+                TRY(call_ask_scratch(p, &copy, l->n_context - n, n));
+        }
     }
     return 0;
 }

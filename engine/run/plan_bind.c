@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Giving a plan's calls their memory once, and the batch they run on every time. */
-#include "engine/run/plan.h"
+#include "engine/run/plan_internal.h"
 
 #include "engine/model/rope_table.h"
 #include "reference/base/err.h"
@@ -119,8 +119,9 @@ static void arg_bind(const struct plan *p, const struct plan_arg *arg, const str
                   batch->start * stride;
 }
 
-static void call_bind(const struct plan *p, struct plan_call *c, const struct batch *batch)
+void plan__call_bind(const struct plan *p, struct plan_call *c, uint32_t start, uint32_t n)
 {
+    const struct batch bound = {n, start}, *batch = &bound;
     struct kernel_call *call = &c->call;
 
     for (uint32_t i = 0; i < call->n_in; i++)
@@ -137,18 +138,14 @@ static void call_bind(const struct plan *p, struct plan_call *c, const struct ba
 
 void plan_bind_tokens(struct plan *p, uint32_t position, uint32_t n)
 {
-    const struct batch batch = {n, position};
-
     assert(n >= 1 && n <= p->limits.micro_batch && position + n <= p->limits.n_context);
     for (uint32_t i = 0; i < p->n_body; i++)
-        call_bind(p, &p->calls[i], &batch);
+        plan__call_bind(p, &p->calls[i], position, n);
 }
 
 void plan_bind_outputs(struct plan *p, uint32_t first, uint32_t n)
 {
-    const struct batch batch = {n, first};
-
     assert(n >= 1 && n <= p->limits.n_outputs && first + n <= p->limits.micro_batch);
     for (uint32_t i = p->n_body; i < p->n_calls; i++)
-        call_bind(p, &p->calls[i], &batch);
+        plan__call_bind(p, &p->calls[i], first, n);
 }

@@ -10,4 +10,7 @@
  * set. Error: ERR_NOMEM. */
 int plan__build(struct plan *p);
 
+/* What plan_bind_tokens or plan_bind_outputs do for one call of theirs. */
+void plan__call_bind(const struct plan *p, struct plan_call *c, uint32_t start, uint32_t n);
+
 #endif

@@ -2,6 +2,7 @@
 #include "engine/run/plan.h"
 
 #include "engine/run/token_chain.h"
+#include "reference/base/cpu.h"
 #include "reference/base/err.h"
 #include "reference/base/rng.h"
 #include "tests/engine/tiny_model.h"
@@ -240,6 +241,41 @@ Test(plan, binds_token_counts_and_positions_into_the_calls)
         if (c->op == KERNEL_GEMM)
             cr_assert_eq(c->in[0].ne[1], i < p->n_body ? 60 : 3);
     }
+    done(&o);
+}
+
+/* Wide enough that tilings change their minds on the way up. */
+Test(plan, has_scratch_for_every_batch_size, .timeout = 60)
+{
+    const struct tiny_model t = {.embed = 512,
+                                 .heads = 8,
+                                 .kv_heads = 2,
+                                 .ffn = 6144,
+                                 .layers = 2,
+                                 .vocab = 40,
+                                 .context = 512,
+                                 .type = KERNEL_Q4_K,
+                                 .v_type = KERNEL_Q6_K};
+    const struct plan_limits limits = {.n_context = 512,
+                                       .micro_batch = 512,
+                                       .n_outputs = 32,
+                                       .n_threads = 2,
+                                       .features = cpu_features(),
+                                       .kv_type = KERNEL_F16};
+    struct planned o = plan_of(&t, &limits);
+
+    for (uint32_t n = 1; n <= 512; n++)
+        for (uint32_t end = 0; end < 2; end++) {
+            plan_bind_tokens(o.plan, end ? 512 - n : 0, n);
+            plan_bind_outputs(o.plan, 0, (n - 1) % 32 + 1);
+            for (uint32_t i = 0; i < o.plan->n_calls; i++) {
+                struct kernel_tiling tiling;
+
+                cr_assert_eq(get_tiling_meta(o.plan->list[i], 2, limits.features, &tiling), 0);
+                cr_assert_leq(tiling.scratch_bytes, o.plan->scratch_bytes, "%s for %u",
+                              o.plan->calls[i].name, n);
+            }
+        }
     done(&o);
 }
 
