@@ -89,6 +89,7 @@ static int pack_run(const struct pack *p)
     if (!p->out)
         return err_set(ERR_USAGE, "where to? -o MODEL.pawl");
     TRY(model_flags_resolve(&p->flags, &o));
+    o.embeddings = true; /* packing is the same for every use */
     rc = engine_model_open(p->in, &o, &m);
     if (rc == 0)
         rc = model_write(p, &o, m);
