@@ -132,6 +132,8 @@ PARTS(starcoder2_parts) = {embed, last_norm, last_norm_bias, attn_norm, attn_nor
 PARTS(olmo2_parts)      = {embed, last_norm, output, qkv, qk_norm_row, attn_out, post_attn_norm,
                            ffn_gate, ffn, post_ffn_norm, NULL};
 PARTS(nomic_parts)      = {embed, bert_embed, qkv_fused, attn_out, ffn_gate, ffn, bert_norms, NULL};
+PARTS(bert_parts)       = {embed, positions, bert_embed, qkv, qkv_bias, attn_out, attn_out_bias, ffn,
+                           ffn_bias, bert_norms, NULL};
 
 /* --- keys beside those that all have --- */
 
@@ -167,6 +169,7 @@ KEYS(stablelm_keys)   = {LAYER_NORM, BOOL("use_parallel_residual", 0), LAST};
 KEYS(stablelm2_keys)  = {LAYER_NORM, BOOL("use_parallel_residual", 1), LAST};
 KEYS(starcoder2_keys) = {LAYER_NORM, F32("rope.freq_base", 999999.4), LAST};
 KEYS(olmo2_keys)      = {RMS, F32("rope.freq_base", 500000), LAST};
+KEYS(bert_keys)       = {LAYER_NORM, BOOL("attention.causal", 0), U32("pooling_type", 2), LAST};
 KEYS(nomic_keys)      = {LAYER_NORM, F32("rope.freq_base", 1000), BOOL("attention.causal", 0),
                          U32("pooling_type", 1), LAST};
 
@@ -208,6 +211,8 @@ const struct arch_model arch_models[] = {
     {"starcoder2",   "starcoder2", "starcoder", NULL, starcoder2_keys, starcoder2_parts,
      {SIZES(512, 1024, 3, 8, 2, 64, 64)}},
     {"olmo2",        "olmo2", "", NULL, olmo2_keys, olmo2_parts, {SIZES(512, 768, 3, 8, 4, 64, 64)}},
+    {"bert",         "bert", "bert", NULL, bert_keys, bert_parts,
+     {SIZES(512, 768, 3, 8, 8, 64, 0), [M_TYPES] = 2}},
     {"nomic-bert",   "nomic-bert", "bert", NULL, nomic_keys, nomic_parts,
      {SIZES(512, 768, 3, 8, 8, 64, 64), [M_TYPES] = 2}},
 };

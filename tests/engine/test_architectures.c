@@ -95,7 +95,7 @@ static void lines_check(int turn, int n_turns)
         if (line % n_turns == turn)
             model_check(name, want);
     }
-    cr_assert_geq(line, 27);
+    cr_assert_geq(line, 28);
     fclose(f);
 }
 
