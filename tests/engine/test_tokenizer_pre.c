@@ -51,8 +51,9 @@ static const struct {
      "World|'|s| |123|\n|\n|É|COLE| é|cole|，|世界|。| |こんにちは|  "},
     {"deepseek-coder", "World's 12\r\n\tend(x)=[y] 世界 x ",
      "World|'|s| |1|2|\r|\n|\tend|(|x|)|=|[|y|]| |世界| x| "},
-    {"deepseek-v3 hunyuan-dense joyai-llm", "World's 1234 a.b x_y\n你好，カナ e\u0301t",
-     "World|'s| |123|4| a|.b| x|_y|\n|你好|，|カナ| e\u0301t"},
+    {"deepseek-llm", "\1  ", "\1|  "},
+    {"deepseek-v3 hunyuan-dense joyai-llm", "World's 1234 a.b xカナy_z\n你好，e\u0301t",
+     "World|'s| |123|4| a|.b| x|カナ|y|_z|\n|你好|，|e\u0301t"},
     {"falcon", "World's 1234 x, `y` <=>\n$5", "World|'|s| |123|4| x|,| |`|y|`| |<=>|\n|$|5"},
     {"tekken", "iPhone helloWorld HTTPServer ÉCOLEécole don'T 123 a/\n",
      "i|Phone| hello|World| HTTPServer| ÉCOLEécole| don|'T| |1|2|3| a|/\n"},
@@ -62,8 +63,8 @@ static const struct {
     {"poro-chat bloom", "Hello, don't! 123 你好。", "Hello|,| don't|!| 123| 你好|。"},
     {"viking", "Hello, x12", "Hello|,| x|1|2"},
     /* white space is what Unicode says and not U+180E, which PCRE2 counts in */
-    {"gpt-2", "a\u00a0\u3000b\u180ec", "a|\u00a0|\u3000|b|\u180e|c"},
-    {"llama-bpe", "a\u00a0\u3000b\u180ec", "a|\u00a0|\u3000b|\u180ec"},
+    {"gpt-2", "a\u00a0\u3000b\u180e\u180ec", "a|\u00a0|\u3000|b|\u180e\u180e|c"},
+    {"llama-bpe", "a\u00a0\u3000b\u180e\u180ec", "a|\u00a0|\u3000b|\u180e\u180e|c"},
 };
 
 static void expect_cuts(const char *name, const char *text, const char *want)
