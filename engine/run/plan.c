@@ -138,19 +138,22 @@ static bool call_is_known(const struct plan *p, uint32_t index)
     return false;
 }
 
-/* Raise scratch_bytes to what c wants for n tokens, or outputs, from `start` on. */
+/* Raise scratch_bytes to what c wants for n tokens, or outputs, from `start` on: of the team, and of
+ * the one thread that a small call is left to. */
 static int call_ask_scratch(struct plan *p, struct plan_call *c, uint32_t start, uint32_t n)
 {
-    struct kernel_tiling tiling;
-
     plan__call_bind(p, c, start, n);
-    if (get_tiling_meta(&c->call, p->limits.n_threads, p->limits.features, &tiling) != KERNEL_OK)
-        return err_set(ERR_UNSUPPORTED,
-                       "kernel %s cannot do node %s of layer %d (operation %u, types %u and %u)",
-                       kernel_name, c->name, c->layer, c->call.op, c->call.in[0].type,
-                       c->call.in[1].type);
-    if (tiling.scratch_bytes > p->scratch_bytes)
-        p->scratch_bytes = tiling.scratch_bytes;
+    for (uint32_t team = p->limits.n_threads; team; team = team > 1) {
+        struct kernel_tiling tiling;
+
+        if (get_tiling_meta(&c->call, team, p->limits.features, &tiling) != KERNEL_OK)
+            return err_set(
+                ERR_UNSUPPORTED,
+                "kernel %s cannot do node %s of layer %d (operation %u, types %u and %u)",
+                kernel_name, c->name, c->layer, c->call.op, c->call.in[0].type, c->call.in[1].type);
+        if (tiling.scratch_bytes > p->scratch_bytes)
+            p->scratch_bytes = tiling.scratch_bytes;
+    }
     return 0;
 }
 

@@ -271,9 +271,12 @@ Test(plan, has_scratch_for_every_batch_size, .timeout = 60)
             for (uint32_t i = 0; i < o.plan->n_calls; i++) {
                 struct kernel_tiling tiling;
 
-                cr_assert_eq(get_tiling_meta(o.plan->list[i], 2, limits.features, &tiling), 0);
-                cr_assert_leq(tiling.scratch_bytes, o.plan->scratch_bytes, "%s for %u",
-                              o.plan->calls[i].name, n);
+                for (uint32_t team = 1; team <= 2; team++) {
+                    cr_assert_eq(get_tiling_meta(o.plan->list[i], team, limits.features, &tiling),
+                                 0);
+                    cr_assert_leq(tiling.scratch_bytes, o.plan->scratch_bytes, "%s for %u",
+                                  o.plan->calls[i].name, n);
+                }
             }
         }
     done(&o);
