@@ -16,11 +16,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LONGEST_REPLY = 128 << 20, TIMEOUT_MS = 10000 };
+enum { LONGEST_REPLY = 128 << 20, START_MS = 30000, TEXT_MS = 10000 };
 
 struct chat_template {
     const char *python;
-    int timeout_ms;
+    int timeout_ms;     /* for the answer at hand */
     pid_t pid;          /* 0: none */
     int fd;             /* a socket: its stdin and stdout; -1: none */
     struct strbuf line; /* what it has said so far */
@@ -134,7 +134,7 @@ static int wait_ready(struct chat_template *t, short events, int64_t deadline)
             return 0;
         if (left <= 0) {
             child_stop(t);
-            return err_set(ERR_TIMEOUT, "chat template: no text after %d ms: does it end?",
+            return err_set(ERR_TIMEOUT, "chat template: no answer after %d ms: does it end?",
                            t->timeout_ms);
         }
     }
@@ -228,7 +228,7 @@ static int template_start(struct chat_template *t, const struct chat_template_op
     int rc;
 
     t->python = o->python ? o->python : "/usr/bin/python3";
-    t->timeout_ms = o->timeout_ms ? o->timeout_ms : TIMEOUT_MS;
+    t->timeout_ms = START_MS;
     TRY(variables_make(o, &variables));
     request = json_pack("{s:o, s:o, s:I}", "template", json_stringn(o->source.data, o->source.len),
                         "variables", variables, "now", (json_int_t)o->now);
@@ -239,6 +239,7 @@ static int template_start(struct chat_template *t, const struct chat_template_op
     }
     rc = ask(t, request, &nothing);
     strbuf_deinit(&nothing);
+    t->timeout_ms = o->timeout_ms ? o->timeout_ms : TEXT_MS;
     return rc;
 }
 

@@ -34,7 +34,7 @@ struct chat_template_options {
     int64_t now;        /* seconds since 1970: what strftime_now tells. Fixed for a chat, so that
                             * midnight does not change the beginning of every text */
     const char *python; /* NULL: /usr/bin/python3, the interpreter that Debian's package is for */
-    int timeout_ms;     /* for an answer; 0: ten seconds */
+    int timeout_ms;     /* for a text; 0: ten seconds */
 };
 
 /* Start the process and compile the template; options are not needed afterwards. Errors: ERR_USAGE
