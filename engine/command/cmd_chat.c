@@ -355,23 +355,25 @@ static void on_interrupt(int number)
     interrupted = 1;
 }
 
-static int talk_run(struct talk *t)
+static int talk_in_terminal(struct talk *t)
 {
     struct sigaction action = {.sa_handler = on_interrupt}, before;
     int rc;
 
-    t->terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-    TRY(talk_open(t));
-    if (t->terminal) {
-        sampler_flags_print(&t->sampling, stderr);
-        fputs("/help lists what can be said besides questions.\n", stderr);
-    }
+    sampler_flags_print(&t->sampling, stderr);
+    fputs("/help lists what can be said besides questions.\n", stderr);
     sigaction(SIGINT, &action, &before); /* without SA_RESTART: Ctrl-C reaches a waiting read */
     rc = talk_loop(t);
-    if (t->terminal)
-        fputc('\n', stderr);
     sigaction(SIGINT, &before, NULL);
+    fputc('\n', stderr);
     return rc;
+}
+
+static int talk_run(struct talk *t)
+{
+    t->terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    TRY(talk_open(t));
+    return t->terminal ? talk_in_terminal(t) : talk_loop(t);
 }
 
 int chat_main(int argc, char **argv)
