@@ -98,7 +98,7 @@ static int dims_check(const struct gguf_file *f, const struct graph *g)
     if (d[DIM_HEAD_DIM] % 8)
         return err_set(ERR_UNSUPPORTED, "head size %lld is no multiple of 8",
                        (long long)d[DIM_HEAD_DIM]);
-    if (d[DIM_EXPERTS_USED] > d[DIM_EXPERTS])
+    if (d[DIM_EXPERTS_USED] > d[DIM_EXPERTS] || (d[DIM_EXPERTS] > 0 && d[DIM_EXPERTS_USED] < 1))
         return err_set(ERR_FORMAT, "%lld experts used of %lld", (long long)d[DIM_EXPERTS_USED],
                        (long long)d[DIM_EXPERTS]);
     if (d[DIM_ROPE] > d[DIM_HEAD_DIM])

@@ -68,12 +68,30 @@ static void node_print(const struct graph_node *n, FILE *out)
     fputc('\n', out);
 }
 
+/* Dimensions that weights or attention have: others come of rules that this model makes no use of. */
+static void dims_print(const struct graph *g, FILE *out)
+{
+    bool used[DIM_COUNT + 1] = {[DIM_LAYERS] = true,
+                                [DIM_CONTEXT] = true,
+                                [DIM_HEADS] = true,
+                                [DIM_KV_HEADS] = true,
+                                [DIM_HEAD_DIM] = true,
+                                [DIM_ROPE] = g->n_ropes > 0,
+                                [DIM_EXPERTS_USED] = g->dims[DIM_EXPERTS] > 0};
+
+    for (uint32_t i = 0; i < g->n_weights; i++)
+        for (int k = 0; k < 3 && g->weights[i].source; k++)
+            used[g->weights[i].rule->ne[k]] = used[g->weights[i].rule->whole] = true;
+    fprintf(out, "\ndimensions\n");
+    for (int d = DIM_ZERO + 1; d < DIM_TOKENS; d++)
+        if (used[d])
+            fprintf(out, "  %-12s %" PRId64 "\n", dim_name((enum dim)d), g->dims[d]);
+}
+
 void graph_print(const struct graph *g, FILE *out)
 {
-    fprintf(out, "architecture %s\n\ndimensions\n", g->arch->name);
-    for (int d = DIM_ZERO + 1; d < DIM_TOKENS; d++)
-        if (g->dims[d] > 0)
-            fprintf(out, "  %-12s %" PRId64 "\n", dim_name((enum dim)d), g->dims[d]);
+    fprintf(out, "architecture %s\n", g->arch->name);
+    dims_print(g, out);
     parameters_print(g, out);
     fprintf(out, "\nweights\n");
     for (uint32_t i = 0; i < g->n_weights; i++)

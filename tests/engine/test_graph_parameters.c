@@ -201,6 +201,8 @@ Test(graph_parameters, refuses_what_would_be_run_wrongly)
             "tensor blk.1.attn_sinks.weight: architecture llama has no use for it");
     kv = kv_u32("llama.expert_used_count", &used);
     refuses("mixtral", &kv, NULL, ERR_FORMAT, "9 experts used of 8");
+    used = 0;
+    refuses("mixtral", &kv, NULL, ERR_FORMAT, "0 experts used of 8");
     kv = kv_f32("gemma2.attn_logit_softcapping", &nan);
     refuses("gemma2", &kv, NULL, ERR_FORMAT, "gemma2.attn_logit_softcapping is nan");
 }
