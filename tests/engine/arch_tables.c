@@ -45,7 +45,7 @@ PART(qkv_bias) = {
 PART(qkv_fused)  = {{"blk.%d.attn_qkv.weight", ARCH_T_MATRIX, {M_EMBED, M_QKV}, 1.4}, END};
 PART(qkv_fused_bias) = {{"blk.%d.attn_qkv.bias", ARCH_T_BIAS, {M_QKV}, 0.3}, END};
 PART(qk_norm_head) = { /* one scale for all heads */
-    {"blk.%d.attn_q_norm.weight", ARCH_T_SCALE, {M_HEAD_DIM}, 2},
+    {"blk.%d.attn_q_norm.weight", ARCH_T_SCALE, {M_HEAD_DIM}, 1.5},
     {"blk.%d.attn_k_norm.weight", ARCH_T_SCALE, {M_HEAD_DIM}, 1}, END};
 PART(qk_norm_heads) = { /* a scale for each head */
     {"blk.%d.attn_q_norm.weight", ARCH_T_SCALE, {M_HEAD_DIM, M_HEADS}, 2},

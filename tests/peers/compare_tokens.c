@@ -185,8 +185,9 @@ int compare_tokens(struct compare *c)
     struct token_texts texts;
 
     TRY(token_texts_open(c->shared, N_GENERATED, &texts));
-    printf("Token ids of %zu texts, without special tokens and with\n%-15s %-10s %5s  %5s\n",
-           texts.n, "pre-tokeniser", "vocabulary", "texts", "equal");
+    printf("Token ids of %zu texts, without special tokens and with. Apart: different on purpose\n"
+           "%-15s %-10s %5s  %5s  %5s\n",
+           texts.n, "pre-tokeniser", "vocabulary", "texts", "equal", "apart");
     for (size_t i = 0; i < sizeof pre_names / sizeof *pre_names; i++)
         for (size_t v = 0; v < 2; v++)
             if (name_list_has(c->rows, pre_names[i]))

@@ -26,11 +26,12 @@ static bool is_wide_space(utf8proc_int32_t c)
                         k == UTF8PROC_CATEGORY_ZP);
 }
 
-static bool is_spacing_mark_or_nel(utf8proc_int32_t c)
+static bool is_spacing_mark_or_control(utf8proc_int32_t c)
 {
     utf8proc_category_t k = utf8proc_category(c);
 
-    return c == 0x85 || k == UTF8PROC_CATEGORY_MC || k == UTF8PROC_CATEGORY_ME;
+    return c == 0x0b || c == 0x0c || c == 0x85 || k == UTF8PROC_CATEGORY_MC ||
+           k == UTF8PROC_CATEGORY_ME;
 }
 
 /* Their first byte, 0xf1 to 0xf3, is in no token of the vocabulary. */
@@ -61,8 +62,8 @@ static const struct departure {
     {"starcoder", "", is_far_plane, NULL, "it drops bytes that no token has"},
     {"llama-spm", "", is_word_mark, NULL, "ours gives U+2581 back, which it takes for a space"},
     {"phi-3", "", is_word_mark, NULL, "ours gives U+2581 back, which it takes for a space"},
-    {"bert", "", is_spacing_mark_or_nel, NULL,
-     "it strips spacing marks like accents, and takes the control U+0085 for a space"},
+    {"bert", "", is_spacing_mark_or_control, NULL,
+     "it strips spacing marks like accents, and takes three controls for spaces"},
 };
 
 static bool text_has(const struct strbuf *text, code_point_fn has)
