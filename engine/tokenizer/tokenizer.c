@@ -197,6 +197,8 @@ static int ids_load(struct tokenizer *t, const struct gguf_file *f)
     for (int32_t id = 0; id < t->n_vocab && t->unk < 0; id++)
         if (t->tokens[id].type == TOKEN_UNKNOWN)
             t->unk = id;
+    if (t->eos >= 0)
+        t->tokens[t->eos].eog = true;
     return 0;
 }
 

@@ -96,9 +96,9 @@ static const char *const end_texts[] = {
 static int ends_load(struct tokenizer *t, const struct gguf_file *f)
 {
     static const char *const keys[] = {
-        "tokenizer.ggml.eos_token_id",     "tokenizer.ggml.eot_token_id",
-        "tokenizer.ggml.eom_token_id",     "tokenizer.ggml.fim_pad_token_id",
-        "tokenizer.ggml.fim_rep_token_id", "tokenizer.ggml.fim_sep_token_id",
+        "tokenizer.ggml.eot_token_id",     "tokenizer.ggml.eom_token_id",
+        "tokenizer.ggml.fim_pad_token_id", "tokenizer.ggml.fim_rep_token_id",
+        "tokenizer.ggml.fim_sep_token_id",
     };
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {

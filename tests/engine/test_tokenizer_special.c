@@ -95,6 +95,30 @@ Test(tokenizer_special, keys_come_before_texts)
     vocab_close(&v);
 }
 
+static void eos_given(struct strbuf *s)
+{
+    build_kv_u32(s, "tokenizer.ggml.eos_token_id", 3);
+}
+
+Test(tokenizer_special, eos_ends_a_generation_in_its_usual_place_too)
+{
+    static const struct tiny_token tokens[] = {
+        {"<unk>", 0, TINY_UNKNOWN},
+        {"<b>", 0, TINY_CONTROL},
+        {"<e>", 0, TINY_CONTROL},
+        {"<f>", 0, TINY_CONTROL},
+    };
+    enum { N = sizeof tokens / sizeof *tokens };
+    struct vocab v;
+
+    cr_assert_eq(vocab_open_own(&v, "llama", tokens, N, NULL, 0), 0, "%s", err_message());
+    cr_expect(tokenizer_eos(v.t) == 2 && tokenizer_is_eog(v.t, 2) && !tokenizer_is_eog(v.t, 1));
+    vocab_close(&v);
+    cr_assert_eq(vocab_open_own(&v, "llama", tokens, N, eos_given, 1), 0, "%s", err_message());
+    cr_expect(tokenizer_eos(v.t) == 3 && tokenizer_is_eog(v.t, 3) && !tokenizer_is_eog(v.t, 2));
+    vocab_close(&v);
+}
+
 static void named_phi_3(struct strbuf *s)
 {
     build_kv_string(s, "general.name", "My Phi3 tune");
