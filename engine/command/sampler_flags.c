@@ -41,13 +41,14 @@ static int bias_parse(struct sampler_flags *f)
     for (size_t i = 0; i < n; i++) {
         char *end;
         long id = strtol(at, &end, 10);
+        bool is_id = end > at && *end == '=' && id >= 0 && id <= INT32_MAX;
         float bias = 0;
 
-        if (end > at && *end == '=' && id >= 0 && id <= INT32_MAX) {
+        if (is_id) {
             at = end + 1;
             bias = strtof(at, &end);
         }
-        if (end == at || *end != (i + 1 < n ? ',' : '\0') || isnan(bias) || bias == INFINITY)
+        if (!is_id || end == at || *end != (i + 1 < n ? ',' : '\0') || isnan(bias) || bias == INFINITY)
             return err_set(ERR_USAGE, "--logit-bias: \"%s\": write ID=BIAS,ID=BIAS", f->bias_text);
         f->bias[i] = (struct sampler_bias){(int32_t)id, bias};
         at = end + 1;

@@ -26,7 +26,7 @@ struct state {
 enum {
     UNKNOWN = UINT32_MAX,
     HASH_SIZE = 1 << 16,
-    MAX_WIDTH = 1 << 16,   /* stacks opened by one byte */
+    MAX_WIDTH = 1 << 15,   /* stacks opened by one byte */
     KEEP_STACKS = 1 << 18, /* from here on `keep` forgets */
     MAX_STACKS = 1 << 22,  /* never that many: one walk over a vocabulary makes fewer */
 };
