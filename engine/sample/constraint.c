@@ -14,12 +14,24 @@ struct place {
     bool dead;
 };
 
+/* Most states of a grammar come again: inside a string every token leads back to the same one. */
+struct mask {
+    uint32_t state; /* GRAMMAR_DEAD: none */
+    uint32_t used;  /* when it was, by the count of fills */
+    int32_t *ids;   /* [n] the allowed tokens with bytes, in the order of the bytes */
+    size_t n;
+};
+
+enum { N_MASKS = 16 };
+
 struct constraint {
     const struct vocabulary *vocabulary;
     struct grammar_matcher *matcher; /* NULL: no grammar */
     char *text;
     size_t len;
     struct place at;
+    struct mask masks[N_MASKS];
+    uint32_t n_fills;
     struct place *path; /* [longest piece + 1] after each byte of the piece walked last */
 };
 
@@ -54,10 +66,19 @@ int constraint_open(const struct vocabulary *v, const struct grammar *grammar,
     return rc;
 }
 
+static void masks_forget(struct constraint *c)
+{
+    for (int i = 0; i < N_MASKS; i++) {
+        free(c->masks[i].ids);
+        c->masks[i] = (struct mask){0};
+    }
+}
+
 void constraint_close(struct constraint **c)
 {
     if (!*c)
         return;
+    masks_forget(*c);
     grammar_matcher_close(&(*c)->matcher);
     free((*c)->text);
     free((*c)->path);
@@ -140,19 +161,69 @@ static void add(struct candidates *out, int32_t id, const float *logits)
     out->at[out->n++] = (struct sampler_candidate){id, logits[id], 0};
 }
 
-int constraint_fill(struct constraint *c, const float *logits, struct candidates *out)
+static void walk(struct constraint *c, const float *logits, struct candidates *out)
 {
     const int32_t *ids;
     const uint32_t *shared;
     size_t n = vocabulary_order(c->vocabulary, &ids, &shared), alive = 0;
 
-    out->n = 0;
-    candidates_changed(out);
     c->path[0] = c->at;
     for (size_t i = 0; i < n; i++)
         if (piece_allowed(c, ids[i], shared[i], &alive) &&
             !vocabulary_is_end(c->vocabulary, ids[i]))
             add(out, ids[i], logits);
+}
+
+/* The mask of this place, NULL when it is not known: then *slot is where it may be kept. */
+static const struct mask *mask_find(struct constraint *c, struct mask **slot)
+{
+    *slot = &c->masks[0];
+    for (int i = 0; i < N_MASKS; i++) {
+        if (c->masks[i].state == c->at.state) {
+            c->masks[i].used = c->n_fills;
+            return &c->masks[i];
+        }
+        if (c->masks[i].used < (*slot)->used)
+            *slot = &c->masks[i];
+    }
+    return NULL;
+}
+
+static void mask_keep(struct constraint *c, struct mask *slot, const struct candidates *found)
+{
+    int32_t *ids = realloc(slot->ids, (found->n + 1) * sizeof *ids);
+
+    if (!ids)
+        return; /* it is found anew next time */
+    for (size_t i = 0; i < found->n; i++)
+        ids[i] = found->at[i].id;
+    *slot = (struct mask){c->at.state, c->n_fills, ids, found->n};
+}
+
+static void fill_allowed(struct constraint *c, const float *logits, struct candidates *out)
+{
+    const struct mask *known;
+    struct mask *slot;
+
+    if (!c->matcher || constraint_heal_left(c)) {
+        walk(c, logits, out);
+        return;
+    }
+    c->n_fills++;
+    known = mask_find(c, &slot);
+    for (size_t i = 0; known && i < known->n; i++)
+        add(out, known->ids[i], logits);
+    if (!known) {
+        walk(c, logits, out);
+        mask_keep(c, slot, out);
+    }
+}
+
+int constraint_fill(struct constraint *c, const float *logits, struct candidates *out)
+{
+    out->n = 0;
+    candidates_changed(out);
+    fill_allowed(c, logits, out);
     for (int32_t id = 0; may_end(c) && id < vocabulary_n(c->vocabulary); id++)
         if (vocabulary_is_end(c->vocabulary, id))
             add(out, id, logits);
@@ -183,8 +254,8 @@ int constraint_accept(struct constraint *c, int32_t id)
     if (p.dead)
         return err_set(ERR_USAGE, "token %d may not come here: the grammar does not allow it", id);
     c->at = p;
-    if (c->matcher)
-        c->at.state = grammar_state_keep(c->matcher, c->at.state);
+    if (c->matcher && grammar_state_keep(c->matcher, &c->at.state))
+        masks_forget(c);
     return 0;
 }
 

@@ -356,19 +356,18 @@ uint32_t grammar_state_copy(struct grammar_matcher *to, const struct grammar_mat
     return members_copy(to, from->stacks, from->members + s->first, s->n);
 }
 
-uint32_t grammar_state_keep(struct grammar_matcher *m, uint32_t state)
+bool grammar_state_keep(struct grammar_matcher *m, uint32_t *state)
 {
     struct grammar_matcher *fresh;
     struct grammar_matcher old;
 
-    if (m->n_stacks < KEEP_STACKS && m->n_members < KEEP_STACKS)
-        return state;
-    if (grammar_matcher_open(m->g, &fresh) < 0)
-        return state;
-    state = grammar_state_copy(fresh, m, state);
+    if ((m->n_stacks < KEEP_STACKS && m->n_members < KEEP_STACKS) ||
+        grammar_matcher_open(m->g, &fresh) < 0)
+        return false;
+    *state = grammar_state_copy(fresh, m, *state);
     old = *m;
     *m = *fresh;
     *fresh = old;
     grammar_matcher_close(&fresh);
-    return state;
+    return true;
 }

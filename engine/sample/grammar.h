@@ -40,11 +40,13 @@ uint32_t grammar_step(struct grammar_matcher *m, uint32_t state, unsigned char b
 bool grammar_may_end(const struct grammar_matcher *m, uint32_t state);
 bool grammar_may_go_on(struct grammar_matcher *m, uint32_t state);
 
-/* The same state in another matcher of the same grammar (or in this one, after much was learned:
- * everything else it has met is forgotten, and other numbers are void). */
+/* The same state in another matcher of the same grammar. */
 uint32_t grammar_state_copy(struct grammar_matcher *to, const struct grammar_matcher *from,
                             uint32_t state);
-uint32_t grammar_state_keep(struct grammar_matcher *m, uint32_t state);
+
+/* After much was learned, forget all of it but *state, which gets a new number; other numbers are
+ * void then. Returns whether it did. */
+bool grammar_state_keep(struct grammar_matcher *m, uint32_t *state);
 
 /* ERR_RANGE after a step met more stacks at once than the matcher keeps (a very ambiguous grammar):
  * its answers since then were GRAMMAR_DEAD. */

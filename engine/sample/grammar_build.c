@@ -112,7 +112,8 @@ static size_t ranges_merge(struct char_range *ranges, size_t n)
 {
     size_t kept = 0;
 
-    qsort(ranges, n, sizeof *ranges, by_low);
+    if (n)
+        qsort(ranges, n, sizeof *ranges, by_low);
     for (size_t i = 0; i < n; i++) {
         if (kept && ranges[i].low <= ranges[kept - 1].high + 1) {
             if (ranges[i].high > ranges[kept - 1].high)
