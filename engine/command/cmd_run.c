@@ -66,7 +66,7 @@ static int run_parse(struct run *r, int argc, char **argv)
         {"--n-predict", "-n", OPTION_INT, &r->n_predict, 0, 1 << 24, "N",
          "tokens to generate at most (default 128)"},
         {"--fim-suffix", NULL, OPTION_TEXT, &r->suffix, 0, 0, "TEXT",
-         "fill the gap between the prompt and TEXT"},
+         "fill the gap between the prompt and TEXT (infill is a stage for that)"},
         {"--fim-suffix-file", NULL, OPTION_TEXT, &r->suffix_file, 0, 0, "FILE",
          "the same with the text in FILE"},
         {"--heal", NULL, OPTION_FLAG, &r->sampling.heal, 0, 0, NULL,

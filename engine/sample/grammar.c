@@ -40,7 +40,9 @@ struct grammar_matcher {
     uint32_t stack_capacity, state_capacity, member_capacity;
     uint32_t *stack_hash, *state_hash; /* [HASH_SIZE] */
     uint32_t *queue;                   /* stacks to be opened */
-    uint32_t queue_capacity;
+    uint32_t *trail;                   /* positions of a stack that is copied */
+    uint32_t queue_capacity, trail_capacity;
+    uint32_t n_kept; /* stacks that the last `keep` kept */
     uint32_t round;
     bool overflowed, no_memory;
 };
@@ -167,6 +169,7 @@ void grammar_matcher_close(struct grammar_matcher **m)
     free((*m)->stack_hash);
     free((*m)->state_hash);
     free((*m)->queue);
+    free((*m)->trail);
     free(*m);
     *m = NULL;
 }
@@ -321,17 +324,15 @@ bool grammar_may_go_on(struct grammar_matcher *m, uint32_t state)
 /* The stack in another matcher, from the bottom up. */
 static uint32_t stack_copy(struct grammar_matcher *to, const struct stack *stacks, uint32_t stack)
 {
-    uint32_t depth = 0, copy = 0;
+    uint32_t n = 0, copy = 0;
 
-    for (uint32_t s = stack; s; s = stacks[s].below)
-        depth++;
-    while (depth-- > 0) {
-        uint32_t s = stack;
-
-        for (uint32_t i = 0; i < depth; i++)
-            s = stacks[s].below;
-        copy = stack_of(to, stacks[s].at, copy);
+    for (uint32_t s = stack; s; s = stacks[s].below) {
+        if (!reserve(to, (void **)&to->trail, n, &to->trail_capacity, sizeof *to->trail))
+            return 0;
+        to->trail[n++] = stacks[s].at;
     }
+    while (n > 0)
+        copy = stack_of(to, to->trail[--n], copy);
     return copy;
 }
 
@@ -361,10 +362,12 @@ bool grammar_state_keep(struct grammar_matcher *m, uint32_t *state)
     struct grammar_matcher *fresh;
     struct grammar_matcher old;
 
-    if ((m->n_stacks < KEEP_STACKS && m->n_members < KEEP_STACKS) ||
+    /* Twice what was kept: a deep stack is not copied again at every step. */
+    if ((m->n_stacks < KEEP_STACKS + 2 * m->n_kept && m->n_members < KEEP_STACKS) ||
         grammar_matcher_open(m->g, &fresh) < 0)
         return false;
     *state = grammar_state_copy(fresh, m, *state);
+    fresh->n_kept = fresh->n_stacks;
     old = *m;
     *m = *fresh;
     *fresh = old;

@@ -304,6 +304,34 @@ Test(grammar, remembers_a_state_elsewhere)
     grammar_close(&g);
 }
 
+Test(grammar, forgets_what_it_learned_but_not_where_it_is)
+{
+    enum { DEEP = 400000 };
+    struct grammar *g = parsed("root ::= \"(\" root \")\" | [a-z]");
+    struct grammar_matcher *m = NULL;
+    uint32_t state;
+    int forgot = 0;
+
+    cr_assert_eq(grammar_matcher_open(g, &m), 0);
+    state = grammar_start(m);
+    for (int i = 0; i < DEEP; i++) {
+        state = grammar_step(m, state, '(');
+        cr_assert_neq(state, GRAMMAR_DEAD);
+        forgot += grammar_state_keep(m, &state);
+    }
+    cr_assert_gt(forgot, 0);
+    state = grammar_step(m, state, 'x');
+    for (int i = 0; i < DEEP; i++) {
+        cr_assert(!grammar_may_end(m, state));
+        state = grammar_step(m, state, ')');
+        forgot += grammar_state_keep(m, &state);
+    }
+    cr_assert(grammar_may_end(m, state));
+    cr_assert_lt(forgot, 10);
+    grammar_matcher_close(&m);
+    grammar_close(&g);
+}
+
 /* --- the grammars of the shared folder --- */
 
 static struct grammar *shared_grammar(const char *name)
