@@ -48,7 +48,8 @@ static int bias_parse(struct sampler_flags *f)
             at = end + 1;
             bias = strtof(at, &end);
         }
-        if (!is_id || end == at || *end != (i + 1 < n ? ',' : '\0') || isnan(bias) || bias == INFINITY)
+        if (!is_id || end == at || *end != (i + 1 < n ? ',' : '\0') || isnan(bias) ||
+            bias == INFINITY)
             return err_set(ERR_USAGE, "--logit-bias: \"%s\": write ID=BIAS,ID=BIAS", f->bias_text);
         f->bias[i] = (struct sampler_bias){(int32_t)id, bias};
         at = end + 1;

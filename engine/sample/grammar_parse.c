@@ -204,7 +204,7 @@ static int class_ranges(struct parser *p, struct char_range **ranges, size_t *n)
 static int class(struct parser *p, struct sequence *s)
 {
     struct char_range *ranges = NULL;
-    struct grammar_symbol symbol;
+    struct grammar_symbol symbol = {0};
     bool negated = peek(p) == '^';
     size_t n = 0;
     int rc;

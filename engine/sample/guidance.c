@@ -70,7 +70,7 @@ static double log_sum(const float *x, size_t n)
         highest = fmax(highest, (double)x[i]);
     for (size_t i = 0; i < n; i++)
         sum += exp((double)x[i] - highest);
-    return highest + log(sum);
+    return highest + log(fmax(sum, 1)); /* the highest alone is 1 */
 }
 
 void guidance_mix(const float *logits, const float *negative, size_t n, double scale, float *out)

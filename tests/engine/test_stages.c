@@ -61,6 +61,8 @@ Test(stages, top_p)
     gives(OPTIONS(.top_p = 0.65), tenths, 4, EXPECTED(2, {1, 3}, {4.0 / 7, 3.0 / 7}));
     gives(OPTIONS(.top_p = 0.75), tenths, 4, EXPECTED(3, {1, 3, 2}, {4.0 / 9, 3.0 / 9, 2.0 / 9}));
     gives(OPTIONS(.top_p = 1e-9), tenths, 4, EXPECTED(1, {1}, {1}));
+    /* A share that is held exactly is enough. */
+    gives(OPTIONS(.top_p = 0.5), (float[]){3, 3}, 2, EXPECTED(1, {0}, {1}));
 }
 
 Test(stages, top_p_takes_more_than_it_sorts_at_once)
