@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * stage_infill.c: choosing between ending and going on when a gap in a text is filled (after Gerganov
- * 2024, llama.cpp pull request 9896; the definition there is prose, this is one reading of it). To be
- * used after top-k and top-p. 1. When the tokens that end, times the number of candidates, outweigh
- * the others, only they are left. 2. Of two tokens of which one begins with the other, the likelier
- * takes the p of both: they are steps on one way. 3. Others with p < 0.2 go; with none left, it is
- * the likeliest end. */
+ * stage_infill.c: choosing between ending and going on when a gap in a text is filled (Gerganov 2024,
+ * llama.cpp pull request 9896). To be used after top-k and top-p. 1. When the tokens that end,
+ * times three times the number of candidates, outweigh the others, only they are left. 2. Of two
+ * tokens of which one begins with the other, the likelier takes the p of both: they are steps on one
+ * way. 3. Others with p < 0.2 go; with none left, it is the likeliest end. 4. Of the n others that
+ * are left those go whose share is less than 1 / (n + 1). */
 #include "engine/sample/sampler_internal.h"
 #include "engine/sample/vocabulary.h"
 
@@ -50,19 +50,29 @@ static void join(const struct sampler *s, struct candidates *c)
     }
 }
 
-/* Keep the candidates that are ends (or not), or have at least p; their logits become ln p. */
-static void keep(const struct sampler *s, struct candidates *c, bool ends, double p)
+/* Keep the candidates that are ends or have at least p; their logits become ln p. */
+static void keep(const struct sampler *s, struct candidates *c, double p)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < c->n; i++) {
-        if (c->at[i].p <= 0 || (is_end(s, &c->at[i]) != ends && c->at[i].p < p))
+        if (c->at[i].p <= 0 || (!is_end(s, &c->at[i]) && c->at[i].p < p))
             continue;
         c->at[kept] = c->at[i];
         c->at[kept++].logit = (float)log(c->at[i].p);
     }
     c->n = kept;
     candidates_changed(c);
+    candidates_weigh(c);
+}
+
+static size_t count_others(const struct sampler *s, const struct candidates *c, double p)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->n; i++)
+        n += !is_end(s, &c->at[i]) && c->at[i].p >= p;
+    return n;
 }
 
 static void infill_apply(struct sampler *s, struct candidates *c)
@@ -75,17 +85,20 @@ static void infill_apply(struct sampler *s, struct candidates *c)
     candidates_weigh(c);
     for (size_t i = 0; i < c->n; i++)
         *(is_end(s, &c->at[i]) ? &ends : &others) += c->at[i].p;
-    if (ends * (double)c->n > others) {
-        keep(s, c, true, INFINITY);
+    if (3 * ends * (double)c->n > others) {
+        keep(s, c, INFINITY);
         return;
     }
     join(s, c);
-    for (size_t i = 0; i < c->n; i++)
-        n_others += !is_end(s, &c->at[i]) && c->at[i].p >= least_p;
-    if (n_others || ends == 0)
-        keep(s, c, true, n_others ? least_p : 0);
-    else
-        keep(s, c, true, INFINITY);
+    n_others = count_others(s, c, least_p);
+    if (!n_others) {
+        keep(s, c, ends > 0 ? INFINITY : 0);
+        candidates_sort(c, 1);
+        candidates_keep(c, 1);
+        return;
+    }
+    keep(s, c, least_p);
+    keep(s, c, 1 / ((double)n_others + 1));
 }
 
 const struct stage stage_infill = {"infill", always, infill_apply, true, true};

@@ -40,19 +40,22 @@ static void leaves(const double *p, size_t n, const int32_t *ids, const double *
 
 Test(infill, ends_when_ends_outweigh_the_rest)
 {
-    /* (0.15 + 0.05) * 6 candidates > 0.8 */
-    leaves((double[]){0.15, 0.5, 0.2, 0.05, 0.05, 0.05}, 2, (int32_t[]){0, 5},
-           (double[]){0.75, 0.25});
+    /* 3 * (0.04 + 0.02) * 6 candidates = 1.08 > 0.94 */
+    leaves((double[]){0.04, 0.5, 0.24, 0.1, 0.1, 0.02}, 2, (int32_t[]){0, 5},
+           (double[]){2.0 / 3, 1.0 / 3});
 }
 
 Test(infill, joins_tokens_that_begin_alike)
 {
-    /* 0.05 * 6 <= 0.95; abc takes 0.25 + 0.2 + 0.15 = 0.6; x stays; the end stays. */
+    /* 3 * 0.05 * 6 = 0.9 <= 0.95; abc takes 0.25 + 0.2 + 0.15 = 0.6; x has more than 1 / (2 + 1). */
     leaves((double[]){0.05, 0.25, 0.2, 0.15, 0.35, 0}, 3, (int32_t[]){1, 4, 0},
            (double[]){0.6, 0.35, 0.05});
-    /* x alone is below 0.2 and goes. */
-    leaves((double[]){0.1, 0.1, 0.6, 0.1, 0.1, 0}, 2, (int32_t[]){2, 0},
-           (double[]){0.8 / 0.9, 0.1 / 0.9});
+    /* abcd takes 0.66 + 0.1 + 0.1 = 0.86; x is below 0.2 and goes. */
+    leaves((double[]){0.04, 0.1, 0.66, 0.1, 0.1, 0}, 2, (int32_t[]){2, 0},
+           (double[]){0.86 / 0.9, 0.04 / 0.9});
+    /* x with 0.3 stays at first, and goes as it is below 1 / (2 + 1). */
+    leaves((double[]){0.02, 0.4, 0.18, 0.1, 0.3, 0}, 2, (int32_t[]){1, 0},
+           (double[]){0.68 / 0.7, 0.02 / 0.7});
 }
 
 /* --- the prompt --- */
