@@ -108,14 +108,15 @@ static int limit(int what, rlim_t value)
 
 int confinement_enter(const struct confinement *c)
 {
-    /* A whole conversation's rendering; the parent's clock stops a single one. */
-    if (limit(RLIMIT_CPU, 600) || limit(RLIMIT_AS, (rlim_t)1 << 29) || limit(RLIMIT_CORE, 0) ||
-        limit(RLIMIT_FSIZE, 0) || limit(RLIMIT_NOFILE, 64))
-        return -1;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGINT, SIG_IGN); /* Ctrl-C stops the answer, not the template */
     signal(SIGPIPE, SIG_DFL);
-    if (close_range(3, ~0u, 0))
+    if (close_range(3, ~0u, 0) || seccomp_load(c->filter))
         return -1;
-    return seccomp_load(c->filter) ? -1 : 0;
+    /* Memory last: until exec the parent's models are mapped here too, and nothing more would fit.
+     * Processor time is a whole conversation's; the parent's clock stops a single text. */
+    return limit(RLIMIT_CPU, 600) || limit(RLIMIT_CORE, 0) || limit(RLIMIT_FSIZE, 0) ||
+                   limit(RLIMIT_NOFILE, 64) || limit(RLIMIT_AS, (rlim_t)1 << 29)
+               ? -1
+               : 0;
 }

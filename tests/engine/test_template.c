@@ -10,6 +10,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -270,6 +271,19 @@ Test(template, chatml_is_there_for_models_without_a_template)
                 "<|im_start|>assistant\n Hello. <|im_end|>\n<|im_start|>user\nBye<|im_end|>\n"
                 "<|im_start|>assistant\n");
     chat_template_close(&t);
+}
+
+Test(template, starts_beside_a_large_model)
+{
+    size_t bytes = (size_t)1 << 30;
+    void *model = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    struct chat_template *t;
+
+    cr_assert_neq(model, MAP_FAILED);
+    t = load("ok");
+    expect_text(t, "u", true, "ok");
+    chat_template_close(&t);
+    munmap(model, bytes);
 }
 
 Test(template, passes_variables_on)
