@@ -32,42 +32,52 @@ static int answer_collect(void *ctx, size_t index, const float *values)
     return 0;
 }
 
-static void model_run(const char *path, bool embeddings, struct answer *a)
+static void model_run(const char *path, const struct engine_options *o, struct answer *a)
 {
-    const struct engine_options o = {.features = cpu_features(),
-                                     .n_threads = 2,
-                                     .micro_batch = embeddings ? 0 : 64,
-                                     .embeddings = embeddings};
     struct engine_session *s;
     struct engine_model *m;
     int32_t ids[ARCH_PROMPT];
 
-    cr_assert_eq(engine_model_open(path, &o, &m), 0, "%s", err_message());
+    cr_assert_eq(engine_model_open(path, o, &m), 0, "%s", err_message());
     cr_assert_eq(engine_session_open(m, &s), 0, "%s", err_message());
     arch_small_prompt(ids, (size_t)engine_model_n_vocab(m));
-    a->width = (size_t)(embeddings ? engine_model_n_embed(m) : engine_model_n_vocab(m));
+    a->width = (size_t)(o->embeddings ? engine_model_n_embed(m) : engine_model_n_vocab(m));
     cr_assert_eq(engine_session_eval(s, ids, ARCH_PROMPT, answer_collect, a), 0, "%s",
                  err_message());
     engine_session_close(&s);
     engine_model_close(&m);
 }
 
-static void model_check(const char *name, const double want[ARCH_ANSWER])
+/* A file with the small form of model `name`. */
+static struct arch_model model_write(const char *name, const char *types, char path[64])
 {
     const struct arch_model *whole = arch_model_find(name);
-    char path[] = "/tmp/pawl-architecture-XXXXXX";
-    double error = 0, power = 0;
     struct arch_model small;
-    struct answer a;
-    int fd = mkstemp(path);
+    int fd;
 
+    snprintf(path, 64, "/tmp/pawl-architecture-XXXXXX");
+    fd = mkstemp(path);
     cr_assert(fd >= 0);
     close(fd);
-    cr_assert(whole, "arch_answers.tsv has an unknown model %s", name);
+    cr_assert(whole, "there is no model %s", name);
     small = arch_small(whole);
-    cr_assert_eq(arch_model_write(&small, arch_types_find("F32"), NULL, path), 0, "%s",
+    cr_assert_eq(arch_model_write(&small, arch_types_find(types), NULL, path), 0, "%s",
                  err_message());
-    model_run(path, arch_embeds(&small), &a);
+    return small;
+}
+
+static void model_check(const char *name, const double want[ARCH_ANSWER])
+{
+    char path[64];
+    const struct arch_model m = model_write(name, "F32", path);
+    const struct engine_options o = {.features = cpu_features(),
+                                     .n_threads = 2,
+                                     .micro_batch = arch_embeds(&m) ? 0 : 64,
+                                     .embeddings = arch_embeds(&m)};
+    double error = 0, power = 0;
+    struct answer a;
+
+    model_run(path, &o, &a);
     unlink(path);
     for (size_t i = 0; i < ARCH_ANSWER; i++) {
         error += (a.got[i] - want[i]) * (a.got[i] - want[i]);
@@ -79,7 +89,7 @@ static void model_check(const char *name, const double want[ARCH_ANSWER])
                   name, error / power);
 }
 
-/* Architectures begin with a word that has a turn of its own, so that they run side by side. */
+/* Every n_turns-th line, so that two tests can run side by side. */
 static void lines_check(int turn, int n_turns)
 {
     FILE *f = fopen("tests/engine/arch_answers.tsv", "r");
@@ -107,4 +117,24 @@ Test(architectures, answer_as_llama_cpp_does)
 Test(architectures, answer_as_llama_cpp_does_the_other_half)
 {
     lines_check(1, 2);
+}
+
+/* Bit for bit: norms of heads, experts, windows and positions do not see how a text is cut. */
+Test(architectures, answer_the_same_for_every_micro_batch_and_team)
+{
+    static const char *const names[] = {"qwen3moe", "qwen2moe", "gemma3", "stablelm2-12b", "gpt2"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct engine_options o = {.features = cpu_features(), .n_threads = 1, .micro_batch = 100};
+        struct answer whole, cut;
+        char path[64];
+
+        model_write(names[i], "Q8_0", path);
+        model_run(path, &o, &whole);
+        o.n_threads = 3;
+        o.micro_batch = 7;
+        model_run(path, &o, &cut);
+        unlink(path);
+        cr_expect_arr_eq(cut.got, whole.got, sizeof whole.got, "%s", names[i]);
+    }
 }
