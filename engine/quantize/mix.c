@@ -63,33 +63,36 @@ enum layers {
     HALF, /* the first and the last eighth, and every third between */
 };
 
+/* Kinds of matrices that the rules know. */
+enum part {
+    OTHER,
+    KEYS,
+    VALUES, /* also where they lie in one matrix with the queries and keys */
+    MIXED,  /* the product behind attention */
+    DOWN,   /* of experts too */
+};
+
 struct rule {
     enum file_type mix;
-    const char *part; /* of the tensor's name */
+    enum part part;
     enum layers layers;
     uint32_t when; /* facts that must hold, all of them */
     uint32_t type;
 };
 
-#define V    ".attn_v.weight"
-#define K    ".attn_k.weight"
-#define O    ".attn_output.weight"
-#define QKV  ".attn_qkv.weight"
-#define DOWN ".ffn_down" /* of experts too */
-
 /* The first rule that fits decides. */
 static const struct rule rules[] = {
-    {FILE_Q2_K, V, ALL, MIX_SHARED, KERNEL_Q4_K},
-    {FILE_Q2_K, V, ALL, 0, KERNEL_Q3_K},
-    {FILE_Q2_K_S, V, ALL, MIX_SHARED, KERNEL_Q4_K},
-    {FILE_Q3_K_M, V, FIRST_TWO, 0, KERNEL_Q5_K},
-    {FILE_Q3_K_M, V, ALL, 0, KERNEL_Q4_K},
-    {FILE_Q3_K_L, V, ALL, 0, KERNEL_Q5_K},
-    {FILE_IQ4_NL, V, ALL, MIX_SHARED, KERNEL_Q5_K},
-    {FILE_IQ4_XS, V, ALL, MIX_SHARED, KERNEL_Q5_K},
-    {FILE_Q4_K_S, V, FIRST_FOUR, 0, KERNEL_Q5_K},
-    {FILE_Q4_K_M, V, HALF, 0, KERNEL_Q6_K},
-    {FILE_Q5_K_M, V, HALF, 0, KERNEL_Q6_K},
+    {FILE_Q2_K, VALUES, ALL, MIX_SHARED, KERNEL_Q4_K},
+    {FILE_Q2_K, VALUES, ALL, 0, KERNEL_Q3_K},
+    {FILE_Q2_K_S, VALUES, ALL, MIX_SHARED, KERNEL_Q4_K},
+    {FILE_Q3_K_M, VALUES, FIRST_TWO, 0, KERNEL_Q5_K},
+    {FILE_Q3_K_M, VALUES, ALL, 0, KERNEL_Q4_K},
+    {FILE_Q3_K_L, VALUES, ALL, 0, KERNEL_Q5_K},
+    {FILE_IQ4_NL, VALUES, ALL, MIX_SHARED, KERNEL_Q5_K},
+    {FILE_IQ4_XS, VALUES, ALL, MIX_SHARED, KERNEL_Q5_K},
+    {FILE_Q4_K_S, VALUES, FIRST_FOUR, 0, KERNEL_Q5_K},
+    {FILE_Q4_K_M, VALUES, HALF, 0, KERNEL_Q6_K},
+    {FILE_Q5_K_M, VALUES, HALF, 0, KERNEL_Q6_K},
 
     {FILE_Q2_K, DOWN, ALL, 0, KERNEL_Q3_K},
     {FILE_Q2_K_S, DOWN, FIRST_EIGHTH, 0, KERNEL_Q4_K},
@@ -108,22 +111,17 @@ static const struct rule rules[] = {
     {FILE_Q4_K_M, DOWN, HALF, MIX_NOT_FALCON, KERNEL_Q6_K},
     {FILE_Q5_K_M, DOWN, HALF, 0, KERNEL_Q6_K},
 
-    {FILE_Q2_K, O, ALL, MIX_NOT_FALCON | MIX_EIGHT, KERNEL_Q5_K},
-    {FILE_Q3_K_S, O, ALL, MIX_NOT_FALCON | MIX_EIGHT, KERNEL_Q5_K},
-    {FILE_Q3_K_M, O, ALL, MIX_NOT_FALCON | MIX_EIGHT, KERNEL_Q5_K},
-    {FILE_Q4_K_S, O, ALL, MIX_NOT_FALCON | MIX_EIGHT, KERNEL_Q5_K},
-    {FILE_Q4_K_M, O, ALL, MIX_NOT_FALCON | MIX_EIGHT, KERNEL_Q5_K},
-    {FILE_IQ4_NL, O, ALL, MIX_NOT_FALCON | MIX_EIGHT, KERNEL_Q5_K},
-    {FILE_IQ4_XS, O, ALL, MIX_NOT_FALCON | MIX_EIGHT, KERNEL_Q5_K},
-    {FILE_Q2_K, O, ALL, MIX_NOT_FALCON | MIX_NOT_EIGHT, KERNEL_Q3_K},
-    {FILE_Q3_K_M, O, ALL, MIX_NOT_FALCON | MIX_NOT_EIGHT, KERNEL_Q4_K},
-    {FILE_Q3_K_L, O, ALL, MIX_NOT_FALCON | MIX_NOT_EIGHT, KERNEL_Q5_K},
-    {FILE_Q3_K_L, O, ALL, MIX_FALCON, KERNEL_Q4_K},
-
-    {FILE_Q3_K_M, QKV, ALL, 0, KERNEL_Q4_K},
-    {FILE_Q3_K_L, QKV, ALL, 0, KERNEL_Q4_K},
-    {FILE_Q4_K_M, QKV, ALL, 0, KERNEL_Q5_K},
-    {FILE_Q5_K_M, QKV, ALL, 0, KERNEL_Q6_K},
+    {FILE_Q2_K, MIXED, ALL, MIX_NOT_FALCON | MIX_EIGHT, KERNEL_Q5_K},
+    {FILE_Q3_K_S, MIXED, ALL, MIX_NOT_FALCON | MIX_EIGHT, KERNEL_Q5_K},
+    {FILE_Q3_K_M, MIXED, ALL, MIX_NOT_FALCON | MIX_EIGHT, KERNEL_Q5_K},
+    {FILE_Q4_K_S, MIXED, ALL, MIX_NOT_FALCON | MIX_EIGHT, KERNEL_Q5_K},
+    {FILE_Q4_K_M, MIXED, ALL, MIX_NOT_FALCON | MIX_EIGHT, KERNEL_Q5_K},
+    {FILE_IQ4_NL, MIXED, ALL, MIX_NOT_FALCON | MIX_EIGHT, KERNEL_Q5_K},
+    {FILE_IQ4_XS, MIXED, ALL, MIX_NOT_FALCON | MIX_EIGHT, KERNEL_Q5_K},
+    {FILE_Q2_K, MIXED, ALL, MIX_NOT_FALCON | MIX_NOT_EIGHT, KERNEL_Q3_K},
+    {FILE_Q3_K_M, MIXED, ALL, MIX_NOT_FALCON | MIX_NOT_EIGHT, KERNEL_Q4_K},
+    {FILE_Q3_K_L, MIXED, ALL, MIX_NOT_FALCON | MIX_NOT_EIGHT, KERNEL_Q5_K},
+    {FILE_Q3_K_L, MIXED, ALL, MIX_FALCON, KERNEL_Q4_K},
 };
 
 const struct mix *mix_find(const char *name)
@@ -217,26 +215,42 @@ static bool layer_in(enum layers layers, int64_t i, int64_t n)
     return false;
 }
 
+static enum part part_of(const char *name)
+{
+    static const struct {
+        const char *name;
+        enum part part;
+    } parts[] = {{".attn_k.weight", KEYS},       {".attn_v.weight", VALUES},
+                 {".attn_qkv.weight", VALUES},   {".attn_kv_b.weight", VALUES},
+                 {".attn_output.weight", MIXED}, {".ffn_down", DOWN}};
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strstr(name, parts[i].name))
+            return parts[i].part;
+    return OTHER;
+}
+
 static uint32_t type_by_rules(const struct mix *mix, const struct mix_model *model,
                               const char *name)
 {
+    enum part part = part_of(name);
     uint32_t type = mix->type;
     int64_t layer;
 
     if (sscanf(name, "blk.%" SCNd64 ".", &layer) != 1)
         return type;
-    if ((model->facts & MIX_EIGHT) && (strstr(name, V) || strstr(name, K)))
+    if ((model->facts & MIX_EIGHT) && (part == VALUES || part == KEYS))
         return KERNEL_Q8_0; /* small beside the experts */
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         const struct rule *r = &rules[i];
 
-        if (r->mix == mix->file_type && strstr(name, r->part) &&
-            (r->when & model->facts) == r->when && layer_in(r->layers, layer, model->n_layers)) {
+        if (r->mix == mix->file_type && r->part == part && (r->when & model->facts) == r->when &&
+            layer_in(r->layers, layer, model->n_layers)) {
             type = r->type;
             break;
         }
     }
-    if (model->seventy && strstr(name, V) && (type == KERNEL_Q3_K || type == KERNEL_Q4_K))
+    if (model->seventy && part == VALUES && (type == KERNEL_Q3_K || type == KERNEL_Q4_K))
         type = KERNEL_Q5_K; /* an eighth of the size of attn_q */
     return type;
 }

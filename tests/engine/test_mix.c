@@ -111,7 +111,9 @@ Test(mix, facts_of_the_model_decide)
     m.facts = MIX_FALCON | MIX_NOT_EIGHT | MIX_NOT_IMPORTANCE;
     cr_expect_eq(type_at("Q4_K_M", &m, 0, "ffn_down"), KERNEL_Q6_K);
     cr_expect_eq(type_at("Q4_K_M", &m, 3, "ffn_down"), KERNEL_Q5_K);
-    cr_expect_eq(type_at("Q4_K_M", &m, 9, "attn_qkv"), KERNEL_Q5_K);
+    cr_expect_eq(type_at("Q4_K_M", &m, 9, "attn_qkv"), KERNEL_Q6_K, "as attn_v");
+    cr_expect_eq(type_at("Q4_K_M", &m, 8, "attn_qkv"), KERNEL_Q4_K);
+    cr_expect_eq(type_at("Q3_K_L", &m, 8, "attn_qkv"), KERNEL_Q5_K);
     cr_expect_eq(type_at("Q3_K_M", &m, 9, "ffn_down"), KERNEL_Q4_K);
     cr_expect_eq(type_at("Q3_K_M", &m, 10, "ffn_down"), KERNEL_Q3_K);
 }
