@@ -143,7 +143,7 @@ static int metadata_write(const struct writing *x)
     struct metadata out = {.w = x->w};
 
     metadata_string(&out, "general.architecture", x->m->architecture);
-    metadata_string(&out, "general.name", x->m->name);
+    metadata_string(&out, "general.name", "random weights");
     metadata_u32(&out, "general.file_type", x->types->file_type);
     metadata_u32(&out, "general.quantization_version", QUANTIZATION_VERSION);
     extents_write(x, &out);

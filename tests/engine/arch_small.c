@@ -9,7 +9,6 @@ struct arch_model arch_small(const struct arch_model *m)
                                               M_ROPE,  M_EXPERT_FFN, M_SHARED_FFN};
     struct arch_model small = *m;
 
-    small.name = "small"; /* of a file named phi3 llama.cpp expects Phi-3's words */
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++)
         small.extents[widths[i]] /= NARROWER;
     return small;

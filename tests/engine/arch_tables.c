@@ -143,8 +143,8 @@ PARTS(bert_parts)       = {embed, positions, bert_embed, qkv, qkv_bias, attn_out
 #define F32(k, x)   {k, GGUF_F32, x, NULL}
 #define BOOL(k, b)  {k, GGUF_BOOL, b, NULL}
 #define TEXT(k, t)  {k, GGUF_STRING, 0, t}
-#define RMS         F32("attention.layer_norm_rms_epsilon", 1e-5)
-#define LAYER_NORM  F32("attention.layer_norm_epsilon", 1e-5)
+#define RMS         F32("attention.layer_norm_rms_epsilon", 0.02)
+#define LAYER_NORM  F32("attention.layer_norm_epsilon", 0.02)
 
 KEYS(llama_keys)      = {RMS, LAST};
 KEYS(llama3_keys)     = {RMS, F32("rope.freq_base", 500000), LAST};
@@ -161,7 +161,7 @@ KEYS(phi3_long_keys)  = {RMS, U32("rope.scaling.original_context_length", 256),
 KEYS(phi3_short_keys) = {RMS, U32("rope.scaling.original_context_length", 512),
                          F32("rope.scaling.attn_factor", 1.19), LAST};
 KEYS(gemma2_keys)     = {RMS, U32("attention.sliding_window", 64), F32("attn_logit_softcapping", 5),
-                         F32("final_logit_softcapping", 30), LAST};
+                         F32("final_logit_softcapping", 3), LAST};
 KEYS(gemma3_keys)     = {RMS, U32("attention.sliding_window", 64), F32("rope.freq_base", 1000000), LAST};
 KEYS(gemma3_scaled_keys) = {RMS, U32("attention.sliding_window", 64), F32("rope.freq_base", 1000000),
                          TEXT("rope.scaling.type", "linear"), F32("rope.scaling.factor", 8), LAST};

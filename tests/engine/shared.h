@@ -2,7 +2,7 @@
  *
  * shared.h: where tests find the test material that is not part of this repository: the folder
  * PAWL_SHARED (default ../shared). Without it a test skips and says so, unless
- * PAWL_REQUIRE_SHARED=1, which makes it fail. Tests of engine/ only. */
+ * PAWL_REQUIRE_SHARED=1, which makes it fail. Tests of engine/ and peers/ only. */
 #ifndef PAWL_TESTS_ENGINE_SHARED_H
 #define PAWL_TESTS_ENGINE_SHARED_H
 
