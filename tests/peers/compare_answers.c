@@ -2,7 +2,7 @@
  *
  * compare_answers.c: what llama.cpp answers to the small models, as tests/engine/arch_answers.tsv holds
  * it: the name of the model, then some of its logits, or of its hidden states where it has none. */
-#include "tests/peers/compare.h"
+#include "tests/peers/compare_peers.h"
 
 #include "reference/base/err.h"
 #include "tests/engine/arch_small.h"

@@ -3,7 +3,7 @@
  * compare_models.c: logits and greedy tokens of a small random model of every architecture. llama.cpp
  * reads a prompt and goes on greedily; the engine is given the same tokens, in other chunks. A model
  * without logits is compared by its last hidden states, all tokens at once. */
-#include "tests/peers/compare.h"
+#include "tests/peers/compare_peers.h"
 
 #include "engine/engine.h"
 #include "reference/base/cpu.h"

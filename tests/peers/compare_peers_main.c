@@ -2,7 +2,7 @@
  *
  * compare-peers: is the engine right? The same files, texts and tokens go to llama.cpp (npm's prebuilt
  * libraries) and to the engine; the tables say how far apart the answers are. */
-#include "tests/peers/compare.h"
+#include "tests/peers/compare_peers.h"
 
 #include "engine/command/cmd_options.h"
 #include "reference/base/err.h"

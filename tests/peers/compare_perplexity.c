@@ -4,7 +4,7 @@
  * that `engine quantize` makes: `engine perplexity --chunked` beside the same count over llama.cpp's
  * logits. Source of the count: llama.cpp's perplexity tool: whole windows from an empty context, the
  * first token BOS, the second half of each scored. Paths are those of the repository. */
-#include "tests/peers/compare.h"
+#include "tests/peers/compare_peers.h"
 
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"

@@ -3,7 +3,7 @@
  * compare_tokens.c: token ids of many texts, once for every name of a pre-tokeniser. Few vocabularies
  * are at hand, so each name is put on those there are: what a name changes is how a text is split
  * before any vocabulary is asked. Texts in which we differ on purpose count apart (departures.h). */
-#include "tests/peers/compare.h"
+#include "tests/peers/compare_peers.h"
 
 #include "engine/gguf/gguf.h"
 #include "engine/tokenizer/tokenizer.h"
