@@ -41,6 +41,11 @@ Test(fuzz, gguf)
     replay(fuzz_gguf, "gguf");
 }
 
+Test(fuzz, grammar)
+{
+    replay(fuzz_grammar, "grammar");
+}
+
 Test(fuzz, session)
 {
     replay(fuzz_session, "session");
