@@ -25,7 +25,7 @@ static double log_sum_exp(const float *logits, int32_t n_vocab)
         highest = fmax(highest, (double)logits[i]);
     for (int32_t i = 0; i < n_vocab; i++)
         sum += exp((double)logits[i] - highest);
-    /* cppcheck-suppress invalidFunctionArg: the highest adds 1 */
+    /* cppcheck-suppress invalidFunctionArg; the highest adds 1 */
     return highest + log(sum);
 }
 

@@ -75,7 +75,7 @@ int logits_writer_add(struct logits_writer *w, const float *logits)
     for (int32_t i = 0; i < w->shape.n_vocab; i++)
         sum += exp((double)(logits[i] - high));
     head[0] = (high - low) / MAX_CODE;
-    /* cppcheck-suppress invalidFunctionArg: the highest adds 1 */
+    /* cppcheck-suppress invalidFunctionArg; the highest adds 1 */
     head[1] = (float)((double)(low - high) - log(sum));
     memcpy(w->record, head, sizeof head);
     for (int32_t i = 0; i < w->shape.n_vocab; i++)
