@@ -19,11 +19,12 @@ struct divergence {
 /* ln of the sum of exp(logits). */
 static double log_sum_exp(const float *logits, int32_t n_vocab)
 {
-    double highest = (double)logits[0], sum = 0;
+    double highest = (double)logits[0], sum;
 
     for (int32_t i = 1; i < n_vocab; i++)
         highest = fmax(highest, (double)logits[i]);
-    for (int32_t i = 0; i < n_vocab; i++)
+    sum = exp((double)logits[0] - highest);
+    for (int32_t i = 1; i < n_vocab; i++)
         sum += exp((double)logits[i] - highest);
     /* cppcheck-suppress invalidFunctionArg; the highest adds 1 */
     return highest + log(sum);
