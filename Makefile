@@ -160,7 +160,7 @@ bench-peers: deps-quiet
 	$(Q)OUT=$(OUT) sh tests/peers/bench_peers.sh $(B)/bin/bench-peers --rounds $(or $(ROUNDS),3) \
 	    $(if $(THREADS),--threads $(THREADS)) $(if $(SECTIONS),--sections $(SECTIONS))
 
-## compare: token ids, logits and perplexity beside npm's llama.cpp (ROWS=a,b TYPES=F32 SECTIONS=tokens,models,perplexity,answers OUT=file)
+## compare: token ids, logits, perplexity and samplers beside npm's llama.cpp (ROWS=a,b TYPES=F32 SECTIONS=tokens,models,perplexity,samplers,answers OUT=file)
 compare: deps-quiet
 	$(Q)$(MAKE) --no-print-directory all $(B)/bin/compare-peers
 	$(Q)OUT=$(OUT) PAWL_SHARED=$(PAWL_SHARED) sh tests/peers/compare_peers.sh $(B)/bin/compare-peers \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * compare_peers.h: what compare-peers puts side by side with llama.cpp: token ids, logits, perplexity. A
+ * compare_peers.h: what compare-peers puts side by side with llama.cpp: token ids, logits, perplexity,
+ * samplers. A
  * section prints a table, one line a row, and counts the rows that fail; a row that cannot be run on
  * our side fails. An error is returned only when the comparison itself cannot go on. */
 #ifndef PAWL_COMPARE_PEERS_H
@@ -23,6 +24,7 @@ struct compare {
 int compare_tokens(struct compare *c);
 int compare_models(struct compare *c);
 int compare_perplexity(struct compare *c);
+int compare_samplers(struct compare *c);
 
 /* No comparison: prints tests/engine/arch_answers.tsv. */
 int compare_answers(struct compare *c);

@@ -13,7 +13,8 @@
 static const char usage[] =
     "usage: compare-peers --libraries DIR --engine PROGRAM [OPTION...]\n"
     "The engine beside llama.cpp (npm's prebuilt libraries in DIR): token ids, logits and greedy\n"
-    "tokens of small random models of every architecture, perplexity of the embedded model.\n"
+    "tokens of small random models of every architecture, perplexity of the embedded model,\n"
+    "stages of the sampler and masks of grammars.\n"
     "Exit 0 when every row is within its limit.\n";
 
 static const struct {
@@ -21,9 +22,8 @@ static const struct {
     int (*run)(struct compare *c);
     bool unasked; /* it runs when no section is named too */
 } sections[] = {
-    {"tokens", compare_tokens, true},
-    {"models", compare_models, true},
-    {"perplexity", compare_perplexity, true},
+    {"tokens", compare_tokens, true},         {"models", compare_models, true},
+    {"perplexity", compare_perplexity, true}, {"samplers", compare_samplers, true},
     {"answers", compare_answers, false},
 };
 
@@ -52,7 +52,7 @@ int main(int argc, char **argv)
         {"--scratch", NULL, OPTION_TEXT, &c.scratch, 0, 0, "DIR", "for files (default .)"},
         {"--shared", NULL, OPTION_TEXT, &c.shared, 0, 0, "DIR", "where tokenizers/ is"},
         {"--sections", NULL, OPTION_TEXT, &chosen, 0, 0, "LIST",
-         "comma-separated: tokens, models, perplexity (default: all), answers"},
+         "comma-separated: tokens, models, perplexity, samplers (default: all), answers"},
         {"--rows", NULL, OPTION_TEXT, &c.rows, 0, 0, "LIST", "names of rows (default: all)"},
         {"--types", NULL, OPTION_TEXT, &c.types, 0, 0, "LIST",
          "of models (default: all for llama, F32, F16, Q8_0 and Q4_K_M for the others)"},
