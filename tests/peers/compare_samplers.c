@@ -180,26 +180,28 @@ static void *infill(struct samplers *s, struct sampler_options *o, double x, int
 {
     (void)n;
     (void)x;
-    o->chain = "infill";
+    o->chain = "top-k;infill";
+    o->top_k = 20;
     return s->peer.init_infill(s->vocab);
 }
 
 static const struct {
     const char *name;
     stage_fn make;
-    bool whole; /* on the whole vocabulary, a tenth as often */
+    bool whole;      /* on the whole vocabulary, a tenth as often */
+    int32_t first_k; /* both take the k likeliest before; 0: all */
 } stages[] = {
-    {"top-k", top_k, false},
-    {"top-p", top_p, false},
-    {"min-p", min_p, false},
-    {"typical", typical, false},
-    {"top-n-sigma", top_n_sigma, false},
-    {"xtc", xtc, false},
-    {"temperature", temperature, false},
-    {"dynamic-temperature", dynamic_temperature, false},
-    {"penalties", penalties, false},
-    {"dry", dry, true},
-    {"infill", infill, true},
+    {"top-k", top_k, false, 0},
+    {"top-p", top_p, false, 0},
+    {"min-p", min_p, false, 0},
+    {"typical", typical, false, 0},
+    {"top-n-sigma", top_n_sigma, false, 0},
+    {"xtc", xtc, false, 0},
+    {"temperature", temperature, false, 0},
+    {"dynamic-temperature", dynamic_temperature, false, 0},
+    {"penalties", penalties, false, 0},
+    {"dry", dry, true, 0},
+    {"infill", infill, true, 20},
 };
 
 /* Logits of n tokens; of a whole vocabulary a few neighbours stand out, an end among them now and
@@ -219,6 +221,16 @@ static void draw_inputs(struct samplers *s, int32_t n)
         s->past[i] = first && rng_below(&s->rng, 20) == 0
                          ? NEWLINE
                          : first + (int32_t)rng_below(&s->rng, n < 5 ? (uint64_t)n : 5);
+}
+
+static void cut(struct samplers *s, int32_t k, struct peer_candidates *c)
+{
+    void *top = k ? s->peer.init_top_k(k) : NULL;
+
+    if (!top)
+        return;
+    s->peer.apply(top, c);
+    s->peer.free(top);
 }
 
 static int stage_once(struct samplers *s, size_t stage, double *worst)
@@ -242,6 +254,7 @@ static int stage_once(struct samplers *s, size_t stage, double *worst)
         sampler_prompt(ours, s->past, N_PAST);
         for (int i = 0; i < N_PAST; i++)
             s->peer.accept(theirs, s->past[i]);
+        cut(s, stages[stage].first_k, &c);
         s->peer.apply(theirs, &c);
         rc = sampler_distribution(ours, s->logits, 0, &got, &n_got);
     }
