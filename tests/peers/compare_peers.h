@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * compare_peers.h: what compare-peers puts side by side with llama.cpp: token ids, logits, perplexity,
- * samplers. A
- * section prints a table, one line a row, and counts the rows that fail; a row that cannot be run on
- * our side fails. An error is returned only when the comparison itself cannot go on. */
+ * samplers. A section prints a table, one line a row, and counts the rows that fail; a row that
+ * cannot be run on our side fails. An error is returned only when the comparison itself cannot go
+ * on. */
 #ifndef PAWL_COMPARE_PEERS_H
 #define PAWL_COMPARE_PEERS_H
 
