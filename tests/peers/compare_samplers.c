@@ -8,6 +8,7 @@
 #include "engine/sample/sampler.h"
 #include "engine/sample/vocabulary.h"
 #include "engine/tokenizer/tokenizer.h"
+#include "engine/tokenizer/utf8.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
 #include "reference/base/rng.h"
@@ -295,6 +296,19 @@ static bool apart(const struct samplers *s, int32_t id)
     return !len || lead == 0xc0 || lead == 0xc1 || lead >= 0xf5 || s->peer.is_eog(s->vocab, id);
 }
 
+/* A negated class: they refuse a character begun when any of its continuations is excluded, we when
+ * all are. */
+static bool ends_inside(const struct samplers *s, int32_t id)
+{
+    size_t len, n = 0;
+    const char *piece = vocabulary_piece(s->vocabulary, id, &len);
+
+    while (n < 3 && n < len && ((unsigned char)piece[len - 1 - n] & 0xc0) == 0x80)
+        n++;
+    return n < len && (unsigned char)piece[len - 1 - n] >= 0xc2 &&
+           utf8_char_bytes(piece + len - 1 - n, n + 1) == 0;
+}
+
 static size_t masks_differ(struct samplers *s, const struct peer_candidates *theirs,
                            const struct sampler_candidate *ours, size_t n_ours)
 {
@@ -306,7 +320,9 @@ static size_t masks_differ(struct samplers *s, const struct peer_candidates *the
     for (size_t i = 0; i < theirs->size; i++) {
         int32_t id = theirs->data[i].id;
 
-        n += !apart(s, id) && (theirs->data[i].logit > -INFINITY) != (s->p[id] > 0);
+        bool may = theirs->data[i].logit > -INFINITY;
+
+        n += !apart(s, id) && may != (s->p[id] > 0) && (may || !ends_inside(s, id));
     }
     return n;
 }
