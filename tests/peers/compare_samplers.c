@@ -286,14 +286,15 @@ static int stage_row(struct samplers *s, size_t stage)
 /* --- grammars --- */
 
 /* What we refuse on purpose or end by otherwise: tokens without bytes (theirs are their names), bytes
- * that no UTF-8 has, and the ends, which are not the same tokens. */
+ * that no UTF-8 has, NUL (where they see an empty token), and the ends, which are not the same
+ * tokens. */
 static bool apart(const struct samplers *s, int32_t id)
 {
     size_t len;
     const char *piece = vocabulary_piece(s->vocabulary, id, &len);
     unsigned char lead = len ? (unsigned char)piece[0] : 0;
 
-    return !len || lead == 0xc0 || lead == 0xc1 || lead >= 0xf5 || s->peer.is_eog(s->vocab, id);
+    return !lead || lead == 0xc0 || lead == 0xc1 || lead >= 0xf5 || s->peer.is_eog(s->vocab, id);
 }
 
 /* A negated class: they refuse a character begun when any of its continuations is excluded, we when
@@ -347,8 +348,10 @@ static int grammar_walk(struct samplers *s, struct sampler *ours, void *theirs, 
         s->peer.apply(theirs, &c);
         *n_differ += masks_differ(s, &c, got, n);
         ++*n_masks;
+        do /* both must allow the token to go on; theirs are still in the order of the ids */
+            id = sampler_draw(ours, got, n);
+        while (!(data[id].logit > -INFINITY));
         free(data);
-        id = sampler_draw(ours, got, n);
         if (vocabulary_is_end(s->vocabulary, id))
             break;
         TRY(sampler_accept(ours, id));
