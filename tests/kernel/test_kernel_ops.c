@@ -115,3 +115,33 @@ Test(kernel_ops, refuses_what_it_cannot_do_before_writing)
     call.op = KERNEL_N_OPS;
     cr_expect(run_call(&call, 0, 1) == KERNEL_UNSUPPORTED);
 }
+
+/* Experts begin at multiples of 64 bytes: what lies between them is written too. */
+Test(kernel_ops, packing_experts_writes_every_byte)
+{
+    enum { K = 25, ROWS = 19, EXPERTS = 3 };
+    static uint16_t w[EXPERTS][ROWS][K];
+    static _Alignas(KERNEL_ALIGN) unsigned char packed[2][8192];
+    struct kernel_call call = {.op = KERNEL_PACK, .n_in = 1, .n_out = 1};
+    struct kernel_tiling meta;
+
+    call.in[0] = (struct kernel_tensor){
+        .type = KERNEL_F16,
+        .ne = {K, ROWS, EXPERTS, 1},
+        .nb = {sizeof w[0][0][0], sizeof w[0][0], sizeof w[0], sizeof w},
+        .bytes = sizeof w,
+        .data = w,
+    };
+    call.out[0] = call.in[0];
+    call.out[0].layout = KERNEL_PACKED;
+    cr_assert(get_tiling_meta(&call, 1, 0, &meta) == KERNEL_OK);
+    cr_assert(meta.opaque_bytes > sizeof w && meta.opaque_bytes <= sizeof packed[0]);
+    call.out[0].bytes = meta.opaque_bytes;
+    for (int i = 0; i < 2; i++) {
+        memset(packed[i], i ? 0xaa : 0x55, sizeof packed[i]);
+        call.out[0].data = packed[i];
+        cr_assert(run_call(&call, 0, 2) == KERNEL_OK);
+    }
+    cr_expect_arr_eq(packed[0], packed[1], meta.opaque_bytes);
+    cr_expect_eq(packed[0][meta.opaque_bytes], 0x55);
+}
