@@ -43,7 +43,8 @@ uint32_t problem__buffer_add(struct problem_instance *in, const char *name, enum
 /* Widen the column stride nb[1] of an input by `pad` bytes (before allocation). */
 void problem__buffer_pad(struct problem_instance *in, uint32_t buffer, size_t pad);
 
-/* The packed twin of plain weights `w`, of one matrix or one for each expert; KV pages for n_pages x kv_heads. Both opaque. */
+/* The packed twin of plain weights `w`, of one matrix or one for each expert; KV pages for n_pages
+ * x kv_heads. Both opaque. */
 uint32_t problem__packed_add(struct problem_instance *in, const char *name, uint32_t w);
 uint32_t problem__pages_add(struct problem_instance *in, uint32_t type, int64_t head_dim,
                             int64_t kv_heads, int64_t n_pages);

@@ -54,8 +54,8 @@ static inline double tolerance_matmul_additions(const struct format *f, double k
  * in bf16 or f16 misses it by far. */
 #define TOLERANCE_ATTENTION_NMSE 1e-10
 
-/* RMS_NORM, LAYER_NORM, SOFTMAX, GLU, TOP_K with NORMALIZE: |y - ref| <= 1e-5 M. Some hundred f32 roundings or a
- * polynomial exp stay well below. The magnitude M:
+/* RMS_NORM, LAYER_NORM, SOFTMAX, GLU, TOP_K with NORMALIZE: |y - ref| <= 1e-5 M. Some hundred f32
+ * roundings or a polynomial exp stay well below. The magnitude M:
  *   RMS_NORM    |ref|: a sum of squares cannot cancel.
  *   LAYER_NORM  (|x| + mean|x|) |w| / sd + |b|: the mean may cancel, and x - mean does.
  *   SOFTMAX     ref (1 + max|s| / 16), s = SCALE x: exp makes the rounding of s a relative error.

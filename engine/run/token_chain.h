@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * token_chain.h: kernel calls that follow each other and work token by token: norms, rotations,
- * sums, gated units, quantisation, the choice and mixing of experts. Each token depends on nothing but itself (the kernel contract's
- * batch invariance), so a thread may take a few tokens through the whole chain while they lie in
- * its cache, and nobody waits between the calls. What a later call of the chain writes must not lie
- * where an earlier one reads: the planner keeps every buffer of a chain alive for all of it. Only
- * the engine includes this. */
+ * sums, gated units, quantisation, the choice and mixing of experts. Each token depends on nothing
+ * but itself (the kernel contract's batch invariance), so a thread may take a few tokens through
+ * the whole chain while they lie in its cache, and nobody waits between the calls. What a later
+ * call of the chain writes must not lie where an earlier one reads: the planner keeps every buffer
+ * of a chain alive for all of it. Only the engine includes this. */
 #ifndef PAWL_TOKEN_CHAIN_H
 #define PAWL_TOKEN_CHAIN_H
 

@@ -24,8 +24,8 @@ struct beam_text {
 /* The best text after what `s` holds (a prompt evaluated, with logits). `sampler` has been told the
  * prompt; p are those of its distribution, so that its chain may penalise or forbid and its grammar
  * hold. The search ends when n_beams texts have ended, or no beam can go on. Forks s n_beams - 1
- * times: the model's n_sessions must leave them room. s and sampler are left on some beam. Errors: those of the session and the sampler,
- * ERR_NOMEM. */
+ * times: the model's n_sessions must leave them room. s and sampler are left on some beam. Errors:
+ * those of the session and the sampler, ERR_NOMEM. */
 int beam_search(struct engine_session *s, const struct engine_model *m, struct sampler *sampler,
                 const struct beam_options *o, struct beam_text *out);
 

@@ -35,8 +35,9 @@ struct speculator_stats {
 
 struct speculator;
 
-/* For `session` of `model`, both borrowed; nobody else drives the session until close. Errors: ERR_USAGE (draft and lookup together; a draft with another
- * vocabulary), ERR_RANGE, ERR_NOMEM, those of a session. */
+/* For `session` of `model`, both borrowed; nobody else drives the session until close. Errors:
+ * ERR_USAGE (draft and lookup together; a draft with another vocabulary), ERR_RANGE, ERR_NOMEM,
+ * those of a session. */
 int speculator_open(struct engine_session *session, struct engine_model *model,
                     const struct speculator_options *o, struct speculator **out);
 void speculator_close(struct speculator **s);
