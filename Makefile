@@ -62,7 +62,7 @@ LIB_models    = $(call objs,$(addprefix tests/engine/,metadata.c random_blocks.c
 
 $(B)/bin/judge: $(call objs,$(MAIN_judge)) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 $(B)/bin/judge-worker: $(call objs,$(MAIN_judge_worker)) $(LIB_reference)
-$(B)/bin/ratchet: $(call objs,$(MAIN_ratchet)) $(LIB_ratchet) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
+$(B)/bin/ratchet: $(call objs,$(MAIN_ratchet) $(JUDGE_ratchet)) $(LIB_ratchet) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 $(B)/bin/engine: $(call objs,$(MAIN_engine)) $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
 $(PROGRAMS:%=$(B)/bin/%):
 	@mkdir -p $(@D)
@@ -103,7 +103,14 @@ test: deps-quiet
 	$(Q)$(MAKE) --no-print-directory CONFIG=$(CONFIG) all test-programs
 	$(Q)PAWL_SHARED=$(PAWL_SHARED) PAWL_BIN=$(B)/bin sh tests/run.sh $(B)/bin $(or $(T),$(TEST_SUITES))
 
-test-programs: $(TEST_BINS)
+# Every command of the ratchet with a judge that pretends (tests/pretend), for tests of whole campaigns.
+$(B)/bin/ratchet-pretend: $(call objs,$(MAIN_ratchet) $(wildcard tests/pretend/*.c)) $(LIB_ratchet) $(LIB_judge) \
+    $(LIB_ledger) $(LIB_reference)
+	@mkdir -p $(@D)
+	@echo "  LD    $(@F)"
+	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) $(LIBS)
+
+test-programs: $(TEST_BINS) $(B)/bin/ratchet-pretend
 
 # --- fuzzing: tests/fuzz/fuzz_NAME.c and its corpus, for libFuzzer here, replayed by `make test` ------
 FUZZ_TARGETS = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))

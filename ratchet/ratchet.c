@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/ratchet.h"
 
-#include "ratchet/locks.h"
-#include "ratchet/logbranch.h"
-#include "ratchet/repo.h"
+#include "ratchet/try/locks.h"
+#include "ratchet/git/logbranch.h"
+#include "ratchet/git/repo.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
 #include "reference/base/strbuf.h"
@@ -215,7 +215,7 @@ static int check_ledger(struct ratchet *r)
 int ratchet_begin(struct ratchet *r)
 {
     if (r->lock < 0) {
-        int fd = lock_repository(r->store);
+        int fd = lock_repository(r->store, r->wait ? r->say : NULL, r->wait);
 
         TRY(fd);
         r->lock = fd;

@@ -71,6 +71,7 @@ struct ratchet {
     char doubt[1024]; /* why the history carried by git could not be taken over; "" = it could */
     int lock;         /* repository lock, -1 = not held */
     FILE *say;        /* progress for people, NULL = silent */
+    bool wait;        /* ratchet_begin queues behind another ratchet instead of refusing */
 };
 
 /* Open the repository around `path` and its ledger; rows that git history carries and the ledger
@@ -82,7 +83,7 @@ void ratchet_close(struct ratchet **r);
 
 /* Take the repository's lock, verify the chain, finish what an interrupted command left, and bring
  * ratchet-log up to the ledger. Every command that writes begins with it. Errors: ERR_CONFLICT when
- * another process holds the lock or two histories part ways, ERR_INTEGRITY when a row was changed.
+ * another process holds the lock (unless r->wait) or two histories part ways, ERR_INTEGRITY when a row was changed.
  */
 int ratchet_begin(struct ratchet *r);
 
@@ -91,6 +92,11 @@ struct ratchet_try_options {
     const char *author;     /* NULL = git's user.name */
     const char *focus;      /* NULL, an operation or a case */
     const char *features;   /* NULL = all; see cpu_features_named */
+    const char *folder; /* folder/kernel/ holds the mutable files to try; NULL = the working tree.
+                             * A folder is only read; on a win the working tree follows the branch
+                             * where its files are still the old HEAD's */
+    bool wait;          /* queue behind another ratchet of this repository */
+    bool json_progress; /* progress as a JSON object a line, for programs */
     bool dry_run;
 };
 

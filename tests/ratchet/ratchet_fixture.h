@@ -6,7 +6,7 @@
 #define PAWL_RATCHET_FIXTURE_H
 
 #include "ratchet/ratchet.h"
-#include "ratchet/repo.h"
+#include "ratchet/git/repo.h"
 #include "reference/base/strbuf.h"
 
 #define FIXTURE_KERNEL "/* first */\nint kernel_fn;\n"

@@ -2,7 +2,7 @@
 #include "tests/ratchet/ratchet_fixture.h"
 
 #include "judge/rule/rule.h"
-#include "ratchet/controls.h"
+#include "ratchet/try/controls.h"
 #include "reference/base/err.h"
 
 #include <criterion/criterion.h>

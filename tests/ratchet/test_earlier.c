@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/ratchet/ratchet_fixture.h"
 
-#include "ratchet/earlier.h"
+#include "ratchet/try/earlier.h"
 #include "reference/base/err.h"
 
 #include <criterion/criterion.h>

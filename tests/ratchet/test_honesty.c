@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/ratchet/ratchet_fixture.h"
 
-#include "ratchet/honesty.h"
+#include "ratchet/audit/honesty.h"
 #include "reference/base/err.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ratchet/progress.h"
+#include "ratchet/try/progress.h"
 
 #include "reference/base/strbuf.h"
 
@@ -24,7 +24,7 @@ Test(progress, writes_a_line_now_and_then_into_a_file)
     size_t n;
 
     cr_assert(to);
-    progress_init(&p, to);
+    progress_init(&p, to, false);
     show(&p, false, "first");
     show(&p, false, "too soon");
     show(&p, true, "done");
@@ -53,7 +53,7 @@ static void on_terminal(int columns, bool done, const char *said, struct strbuf 
     cr_assert_eq(openpty(&master, &slave, NULL, NULL, &size), 0);
     to = fdopen(slave, "w");
     cr_assert(to);
-    progress_init(&p, to);
+    progress_init(&p, to, false);
     show(&p, done, said);
     n = read(master, text, sizeof text);
     cr_assert_gt(n, 0);
@@ -79,7 +79,7 @@ Test(progress, is_silent_without_a_place_to_write_to)
 {
     struct progress p;
 
-    progress_init(&p, NULL);
+    progress_init(&p, NULL, false);
     show(&p, true, "nobody reads this");
     progress_clear(&p);
     cr_assert_eq(p.last, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/ratchet/ratchet_fixture.h"
 
-#include "ratchet/locks.h"
+#include "ratchet/try/locks.h"
 #include "reference/base/err.h"
 
 #include <criterion/criterion.h>
@@ -321,7 +321,7 @@ Test(try, admits_one_writer_at_a_time)
     struct ratchet *r = fixture_open(&f);
     int fd;
 
-    fd = lock_repository(r->store);
+    fd = lock_repository(r->store, NULL, false);
     cr_assert_geq(fd, 0);
     fixture_write(&f, "kernel/kernel.c", FIXTURE_FASTER);
     cr_assert_eq(fixture_try(&f, "make it faster", NULL), ERR_CONFLICT);
@@ -372,4 +372,60 @@ Test(try, shares_the_ledger_between_worktrees)
     cr_assert_eq(fixture_rows(&f), 2);
     cr_assert(fixture_clean(&f));
     cr_assert(fixture_file_is(&f, "kernel/kernel.c", FIXTURE_KERNEL));
+}
+
+/* --- a change that lies elsewhere --- */
+
+static int try_folder(const char *folder, struct ratchet_result *out)
+{
+    struct ratchet_try_options o = {.hypothesis = "make it faster", .folder = folder};
+    struct ratchet *r = fixture_open(&f);
+    int rc = ratchet_try(r, &o, out);
+
+    ratchet_close(&r);
+    return rc;
+}
+
+/* A copy of the kernel beside the repository, with another kernel.c. */
+static void folder_make(char folder[80], const char *kernel)
+{
+    fixture_write(&f, "../elsewhere/kernel/kernel.c", kernel);
+    fixture_write(&f, "../elsewhere/kernel/part.inc", "/* part */\n");
+    snprintf(folder, 80, "%s/elsewhere", f.dir);
+}
+
+Test(try, takes_a_change_from_another_folder_and_the_working_tree_follows_a_win)
+{
+    struct ratchet_result res;
+    char folder[80];
+
+    folder_make(folder, FIXTURE_FASTER);
+    fixture_write(&f, "README.md", "edited, and none of a folder's business\n");
+    f.verdict = JUDGE_WIN;
+    cr_assert_eq(try_folder(folder, &res), 0, "%s", err_message());
+    cr_assert(res.applied);
+    ratchet_result_deinit(&res);
+    cr_assert(fixture_file_is(&f, "kernel/kernel.c", FIXTURE_FASTER));
+    fixture_git(&f, "checkout -q README.md", NULL);
+    cr_assert(fixture_clean(&f));
+}
+
+Test(try, of_another_folder_leaves_edits_of_the_working_tree_alone)
+{
+    struct ratchet_result res;
+    char folder[80];
+
+    folder_make(folder, FIXTURE_FASTER);
+    fixture_write(&f, "kernel/kernel.c", "/* being edited */\n");
+    f.verdict = JUDGE_LOSS;
+    cr_assert_eq(try_folder(folder, &res), 0, "%s", err_message());
+    ratchet_result_deinit(&res);
+    cr_assert(fixture_file_is(&f, "kernel/kernel.c", "/* being edited */\n"));
+    fixture_write(&f, "../elsewhere/kernel/kernel.c", "/* fastest */\n");
+    f.verdict = JUDGE_WIN;
+    cr_assert_eq(try_folder(folder, &res), 0, "%s", err_message());
+    cr_assert(res.applied);
+    cr_assert(strstr(res.what_happened, "kernel/kernel.c"), "%s", res.what_happened);
+    ratchet_result_deinit(&res);
+    cr_assert(fixture_file_is(&f, "kernel/kernel.c", "/* being edited */\n"));
 }

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ratchet/command/cmd.h"
+
+#include "judge/rule/rule.h"
+#include "reference/base/err.h"
+#include "reference/base/strbuf.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct cmd_arg *arg_find(const struct cmd_arg *args, const char *text)
+{
+    for (const struct cmd_arg *a = args; a->name; a++)
+        if (strcmp(a->name, text) == 0 || (a->alias && strcmp(a->alias, text) == 0))
+            return a;
+    return NULL;
+}
+
+static int usage_error(const char *what, const char *arg, const char *usage)
+{
+    fprintf(stderr, "ratchet: %s: %s\n%s", arg, what, usage);
+    return RATCHET_EXIT_USAGE;
+}
+
+int cmd_parse(int argc, char **argv, const struct cmd_arg *args, const char *usage)
+{
+    for (int i = 1; i < argc; i++) {
+        const struct cmd_arg *a;
+
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            fputs(usage, stdout);
+            return 0;
+        }
+        a = argv[i][0] == '-' ? arg_find(args, argv[i]) : NULL;
+        if (argv[i][0] == '-' && !a)
+            return usage_error("no such option", argv[i], usage);
+        if (!a) {
+            a = arg_find(args, "");
+            if (!a || *a->value)
+                return usage_error("one argument too many", argv[i], usage);
+            *a->value = argv[i];
+        } else if (a->flag) {
+            *a->flag = true;
+        } else if (++i < argc) {
+            *a->value = argv[i];
+        } else {
+            return usage_error("a value must follow", argv[i - 1], usage);
+        }
+    }
+    return CMD_GO;
+}
+
+int cmd_error(int rc)
+{
+    fprintf(stderr, "ratchet: %s\n", err_message());
+    return rc == ERR_USAGE ? RATCHET_EXIT_USAGE : RATCHET_EXIT_UNABLE;
+}
+
+int cmd_open(FILE *say, struct ratchet **out)
+{
+    return ratchet_open(".", &ratchet_judge_native, say, out);
+}
+
+void cmd_estimate(double estimate, double low, double high, char *out, size_t bytes)
+{
+    if (isnan(estimate))
+        snprintf(out, bytes, "-");
+    else
+        snprintf(out, bytes, "%+.2f %% (%+.2f .. %+.2f)", 100 * expm1(estimate), 100 * expm1(low),
+                 100 * expm1(high));
+}
+
+void cmd_json(json_t *json)
+{
+    json_dumpf(json, stdout, JSON_INDENT(1) | JSON_SORT_KEYS);
+    putchar('\n');
+    json_decref(json);
+}
+
+void cmd_line(struct strbuf *out, const char *text, size_t columns)
+{
+    size_t n = 0;
+
+    for (const char *p = text; *p; p++) {
+        bool start = ((unsigned char)*p & 0xc0) != 0x80;
+
+        if (start && columns && ++n > columns) {
+            strbuf_addf(out, "...");
+            return;
+        }
+        strbuf_add(out, (unsigned char)*p < 0x20 ? " " : p, 1);
+    }
+}
+
+/* --- evidence --- */
+
+static double real_of(const json_t *o, const char *key)
+{
+    const json_t *v = json_object_get(o, key);
+
+    return json_is_number(v) ? json_number_value(v) : NAN;
+}
+
+static const char *text_of(const json_t *o, const char *key)
+{
+    const char *text = json_string_value(json_object_get(o, key));
+
+    return text ? text : "";
+}
+
+static void print_measured(const struct ledger_row *row, const json_t *details)
+{
+    char estimate[80];
+
+    cmd_estimate(row->estimate, row->low, row->high, estimate, sizeof estimate);
+    printf("  faster     %s, 95 %% interval; %lld units, confirmed by %lld%s%s\n", estimate,
+           (long long)row->units, (long long)row->confirm_units,
+           row->focus[0] ? "; all weight on " : "", row->focus);
+    if (details) {
+        printf("  evidence   E = %.4g for a win, %.4g against", real_of(details, "evidence"),
+               real_of(details, "evidence_loss"));
+        if (row->confirm_units)
+            printf(", %.4g in confirmation", real_of(details, "evidence_confirm"));
+        printf("; margin %.2f %%\n", 100 * real_of(details, "margin"));
+    }
+    if (isfinite(row->score))
+        printf("  score      %.4g (utilisation %.1f %%, %.4g ms), %.4g GFLOP/s, %.4g GB/s, %s\n",
+               row->score, 100 * row->utilisation, row->latency_ms, row->gflops, row->gbps,
+               row->regime);
+    printf("  counters   %s\n", row->counters[0] ? row->counters : "unavailable");
+}
+
+/* Shares of processor time while measuring; what is unknown or small is not worth a line. */
+static void print_disturbance(const json_t *details)
+{
+    double others = real_of(details, "disturbed_share"), host = real_of(details, "steal_share");
+
+    if (!(others > RULE_DISTURBED_MENTION) && !(host > RULE_STEAL_MENTION))
+        return;
+    printf("  disturbed  while measuring,");
+    if (isfinite(others))
+        printf(" other programs took %.0f %%%s", 100 * others, isfinite(host) ? " and" : "");
+    if (isfinite(host))
+        printf(" other guests of the host %.0f %%", 100 * host);
+    printf(" of the processors\n");
+}
+
+static void print_continuation(const json_t *details)
+{
+    json_int_t from = json_integer_value(json_object_get(details, "continued_from"));
+
+    if (from)
+        printf("  continued  from experiment %lld: %lld units of the same question\n",
+               (long long)from,
+               (long long)json_integer_value(json_object_get(details, "n_earlier_units")));
+}
+
+/* Cases whose interval includes a loss of 1 % are marked: they are where to look next. */
+static void print_cases(const json_t *cases)
+{
+    size_t i;
+    json_t *c;
+
+    if (!json_array_size(cases))
+        return;
+    printf("  %-28s %-30s %10s %10s %6s  %s\n", "case", "faster, 95 % interval", "now us",
+           "before us", "util", "regime");
+    json_array_foreach(cases, i, c)
+    {
+        char estimate[80];
+        double low = real_of(c, "low"), high = real_of(c, "high"),
+               utilisation = real_of(c, "utilisation");
+
+        cmd_estimate(real_of(c, "estimate"), low, high, estimate, sizeof estimate);
+        printf("  %-28s %-30s %10.2f %10.2f ", text_of(c, "name"), estimate,
+               real_of(c, "candidate_ns") / 1e3, real_of(c, "incumbent_ns") / 1e3);
+        if (utilisation > 0)
+            printf("%4.0f %%", 100 * utilisation);
+        else
+            printf("%6s", "-");
+        printf("  %s%s\n", text_of(c, "regime"),
+               high < -0.01  ? "  (slower)"
+               : low < -0.01 ? "  (may be > 1 % slower)"
+                             : "");
+    }
+}
+
+void cmd_print_row(const struct ledger_row *row, const json_t *details)
+{
+    struct strbuf line = {0};
+
+    cmd_line(&line, row->hypothesis, 100);
+    printf("experiment %lld: %s\n  hypothesis %s\n", (long long)row->experiment, row->verdict,
+           line.data);
+    if (!isnan(row->estimate))
+        print_measured(row, details);
+    print_continuation(details);
+    print_disturbance(details);
+    print_cases(json_object_get(details, "cases"));
+    strbuf_clear(&line);
+    cmd_line(&line, row->reason, 0);
+    printf("  saw        %s\n", strbuf_str(&line));
+    strbuf_deinit(&line);
+}

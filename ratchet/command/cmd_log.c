@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ratchet/command/cmd.h"
+
+#include "ratchet/try/controls.h"
+#include "reference/base/err.h"
+#include "reference/base/strbuf.h"
+
+#include <math.h>
+
+static const char usage[] =
+    "usage: ratchet log [--json]\n"
+    "\n"
+    "Every experiment of the ledger, oldest first: number, date, verdict, how much faster with "
+    "its\n"
+    "95 % interval, score and hypothesis; last, what the rule promises about all of them "
+    "together.\n"
+    "Exit: 0, 2 usage, 3 no ledger here.\n";
+
+static int add_json(void *ctx, const struct ledger_row *row)
+{
+    return json_array_append_new(ctx, ledger_row_json(row));
+}
+
+static int print_line(void *ctx, const struct ledger_row *row)
+{
+    struct strbuf line = {0};
+    char estimate[80], score[24] = "-";
+
+    (void)ctx;
+    cmd_estimate(row->estimate, row->low, row->high, estimate, sizeof estimate);
+    if (isfinite(row->score))
+        snprintf(score, sizeof score, "%.4g", row->score);
+    cmd_line(&line, row->hypothesis, 60);
+    printf("%5lld  %.10s  %-16s %-28s %8s  %s\n", (long long)row->experiment, row->time,
+           row->verdict, estimate, score, strbuf_str(&line));
+    strbuf_deinit(&line);
+    return 0;
+}
+
+/* Nothing was promised about no attempt. */
+static int print_campaign(struct ratchet *r)
+{
+    struct strbuf line = {0};
+    int64_t n = controls_attempts(r->ledger);
+
+    if (n > 0) {
+        controls_campaign_line(n, &line);
+        puts(line.data);
+    }
+    strbuf_deinit(&line);
+    return n < 0 ? (int)n : 0;
+}
+
+int cmd_log(int argc, char **argv)
+{
+    bool json = false;
+    const struct cmd_arg args[] = {{"--json", NULL, NULL, &json}, {NULL, NULL, NULL, NULL}};
+    struct ratchet *r = NULL;
+    int code = cmd_parse(argc, argv, args, usage), rc;
+
+    if (code != CMD_GO)
+        return code;
+    rc = cmd_open(stderr, &r);
+    if (rc == 0 && json) {
+        json_t *rows = json_array();
+
+        rc = ledger_each(r->ledger, 1, 0, add_json, rows);
+        cmd_json(rows);
+    } else if (rc == 0) {
+        if (r->doubt[0])
+            fprintf(stderr, "ratchet: %s\n", r->doubt);
+        if (ledger_count(r->ledger) == 0 && !r->doubt[0])
+            puts("no experiment yet; change a kernel file, then: ratchet try -m \"hypothesis\"");
+        else
+            printf("%5s  %-10s  %-16s %-28s %8s  %s\n", "n", "date", "verdict",
+                   "faster (95 % interval)", "score", "hypothesis");
+        rc = ledger_each(r->ledger, 1, 0, print_line, NULL);
+        if (rc == 0)
+            rc = print_campaign(r);
+    }
+    ratchet_close(&r);
+    return rc < 0 ? cmd_error(rc) : 0;
+}

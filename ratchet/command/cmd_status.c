@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ratchet/command/cmd.h"
+
+#include "ratchet/try/controls.h"
+#include "ratchet/try/locks.h"
+#include "ratchet/git/repo.h"
+#include "ratchet/try/scope.h"
+#include "reference/base/err.h"
+#include "reference/base/strbuf.h"
+
+#include <string.h>
+
+static const char usage[] =
+    "usage: ratchet status [--json]\n"
+    "\n"
+    "Where things stand: HEAD, the last experiment, what an interrupted command left, which "
+    "mutable\n"
+    "files differ from HEAD, whether this program's judge is HEAD's, how far it can be trusted "
+    "here\n"
+    "(its calibration, and the bound on false wins so far), and the machine.\n"
+    "Exit: 0, 2 usage, 3 no repository here.\n";
+
+static void set_last(struct ratchet *r, json_t *o)
+{
+    struct ledger_row row;
+
+    if (ledger_find(r->ledger, ledger_count(r->ledger), &row) != 1)
+        return;
+    json_object_set_new(o, "last", ledger_row_json(&row));
+    ledger_row_deinit(&row);
+}
+
+static void set_pending(struct ratchet *r, json_t *o)
+{
+    char state[32];
+    int64_t n;
+
+    if (ledger_state_pending(r->ledger, &n, state) != 1)
+        return;
+    json_object_set_new(o, "pending_attempt", json_integer(n));
+    json_object_set_new(o, "pending_state", json_string(state));
+    json_object_set_new(o, "running", json_boolean(lock_repository_busy(r->store)));
+}
+
+static void set_head(struct ratchet *r, json_t *o)
+{
+    char branch[REPO_REF], hash[SHA256_HEX];
+    struct repo_changes changes;
+    json_t *files = json_array();
+    git_tree *tree = NULL;
+    git_oid head;
+
+    if (repo_head(r->repo, branch, &head) < 0) {
+        json_object_set_new(o, "head_problem", json_string(err_message()));
+        json_decref(files);
+        return;
+    }
+    json_object_set_new(o, "branch", json_string(branch));
+    json_object_set_new(o, "head", json_string(git_oid_tostr_s(&head)));
+    if (repo_tree_of(r->repo, &head, &tree) == 0 && repo_judge_hash(r->repo, tree, hash) == 0) {
+        json_object_set_new(o, "judge_of_head", json_string(hash));
+        json_object_set_new(o, "judge_matches", json_boolean(strcmp(hash, r->judge->hash) == 0));
+    }
+    if (scope_changes(r, NULL, &head, &changes) == 0)
+        for (size_t i = 0; i < changes.n; i++)
+            json_array_append_new(files, json_string(changes.item[i].path));
+    json_object_set_new(o, "changed", files);
+    git_tree_free(tree);
+}
+
+static void set_trust(struct ratchet *r, json_t *o)
+{
+    struct judge_calibration c;
+    int rc = controls_load(r->judge, &c);
+    int64_t n = controls_attempts(r->ledger);
+
+    if (rc < 0)
+        json_object_set_new(o, "calibration_problem", json_string(err_message()));
+    json_object_set_new(o, "calibration", rc == 1 ? controls_json(&c) : json_null());
+    json_object_set_new(o, "margin", json_real(controls_margin(rc == 1 ? &c : NULL)));
+    if (n >= 0) {
+        json_object_set_new(o, "attempts", json_integer(n));
+        json_object_set_new(o, "false_win_bound", json_real(controls_false_wins(n)));
+    }
+}
+
+static const char *text_of(const json_t *o, const char *key)
+{
+    const char *text = json_string_value(json_object_get(o, key));
+
+    return text ? text : "";
+}
+
+static void print_trust(const json_t *o)
+{
+    struct strbuf line = {0};
+
+    if (*text_of(o, "calibration_problem"))
+        strbuf_addf(&line, "%s", text_of(o, "calibration_problem"));
+    else
+        controls_line(json_object_get(o, "calibration"), &line);
+    printf("calibrated %s\n", line.data);
+    strbuf_clear(&line);
+    controls_campaign_line(json_integer_value(json_object_get(o, "attempts")), &line);
+    printf("campaign   %s\n", line.data);
+    strbuf_deinit(&line);
+}
+
+static void print_text(const json_t *o)
+{
+    const json_t *last = json_object_get(o, "last"), *changed = json_object_get(o, "changed");
+    const char *problem = text_of(o, "head_problem");
+    struct strbuf line = {0};
+
+    if (*problem)
+        printf("HEAD       %s\n", problem);
+    else
+        printf("HEAD       %.12s on %s\n", text_of(o, "head"),
+               text_of(o, "branch") + strlen("refs/heads/"));
+    if (last) {
+        cmd_line(&line, text_of(last, "hypothesis"), 80);
+        printf("last       experiment %lld: %s: %s\n",
+               (long long)json_integer_value(json_object_get(last, "experiment")),
+               text_of(last, "verdict"), strbuf_str(&line));
+        strbuf_deinit(&line);
+    } else
+        printf("last       no experiment yet\n");
+    if (json_object_get(o, "pending_attempt"))
+        printf("pending    attempt %lld at state %s: %s\n",
+               (long long)json_integer_value(json_object_get(o, "pending_attempt")),
+               text_of(o, "pending_state"),
+               json_is_true(json_object_get(o, "running"))
+                   ? "running now"
+                   : "interrupted; the next command finishes it");
+    printf("changed    ");
+    for (size_t i = 0; i < json_array_size(changed); i++)
+        printf("%s%s", i ? ", " : "", json_string_value(json_array_get(changed, i)));
+    printf("%s\n", json_array_size(changed) ? "" : "no mutable file");
+    if (*text_of(o, "judge_of_head"))
+        printf("judge      %.16s, %s\n", text_of(o, "judge"),
+               json_is_true(json_object_get(o, "judge_matches"))
+                   ? "the sealed sources of HEAD"
+                   : "NOT the sealed sources of HEAD; rebuild: make");
+    print_trust(o);
+    if (*text_of(o, "doubt"))
+        printf("doubt      %s\n", text_of(o, "doubt"));
+    printf("machine    %s\n", text_of(o, "machine"));
+}
+
+int cmd_status(int argc, char **argv)
+{
+    bool json = false;
+    const struct cmd_arg args[] = {{"--json", NULL, NULL, &json}, {NULL, NULL, NULL, NULL}};
+    char machine[256] = "";
+    struct ratchet *r = NULL;
+    json_t *o;
+    int code = cmd_parse(argc, argv, args, usage), rc;
+
+    if (code != CMD_GO)
+        return code;
+    rc = cmd_open(stderr, &r);
+    if (rc < 0)
+        return cmd_error(rc);
+    o = json_object();
+    r->judge->machine(machine);
+    json_object_set_new(o, "machine", json_string(machine));
+    json_object_set_new(o, "judge", json_string(r->judge->hash));
+    json_object_set_new(o, "doubt", json_string(r->doubt));
+    json_object_set_new(o, "rows", json_integer(ledger_count(r->ledger)));
+    set_head(r, o);
+    set_last(r, o);
+    set_pending(r, o);
+    set_trust(r, o);
+    if (json) {
+        cmd_json(o);
+    } else {
+        print_text(o);
+        json_decref(o);
+    }
+    ratchet_close(&r);
+    return 0;
+}

@@ -1,0 +1,12 @@
+# Programs: the commands, and the one place that calls the judge.
+MAIN_ratchet += \
+    ratchet/command/cmd.c \
+    ratchet/command/cmd_audit.c \
+    ratchet/command/cmd_checkpoint.c \
+    ratchet/command/cmd_honesty.c \
+    ratchet/command/cmd_log.c \
+    ratchet/command/cmd_show.c \
+    ratchet/command/cmd_status.c \
+    ratchet/command/cmd_try.c \
+    ratchet/command/ratchet_main.c
+JUDGE_ratchet = ratchet/try/judge_bind.c

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The program `ratchet`: one change in, a verdict out, the branch moves or the files go back. */
+#include "ratchet/command/cmd.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *what;
+} commands[] = {
+    {"try", cmd_try, "judge the change in this working tree; commit a win, undo the rest"},
+    {"log", cmd_log, "every experiment so far"},
+    {"show", cmd_show, "one experiment with its evidence and its diff"},
+    {"audit", cmd_audit, "prove the ledger against itself and against git"},
+    {"status", cmd_status, "HEAD, last experiment, pending work, changed files, judge, machine"},
+    {"checkpoint", cmd_checkpoint, "let the branch carry every attempt, without a win"},
+    {"recover", cmd_recover, "finish what an interrupted command left"},
+};
+
+static void print_help(FILE *to)
+{
+    fprintf(to, "usage: ratchet COMMAND [OPTIONS]\n\n");
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].what);
+    fprintf(to, "\n`ratchet COMMAND --help` says more.\n");
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGCHLD,
+           SIG_DFL); /* whoever started us may ignore it; compilers and workers are waited for */
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+                     strcmp(argv[1], "help") == 0)) {
+        print_help(stdout);
+        return 0;
+    }
+    for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    if (argc > 1)
+        fprintf(stderr, "ratchet: there is no command %s\n", argv[1]);
+    print_help(stderr);
+    return RATCHET_EXIT_USAGE;
+}

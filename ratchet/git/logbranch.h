@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * logbranch.h: the branch ratchet-log, which carries every experiment through git. One commit per
+ * row (parents: the commit of the row before, and the row's attempt commit; a SEAL row has the
+ * sealed commit there); its tree is results.tsv up to that row and details/N.json of that row
+ * alone. Author, date and text follow from the row, so writing it again gives the same commit. For
+ * ratchet/ only. */
+#ifndef PAWL_RATCHET_LOGBRANCH_H
+#define PAWL_RATCHET_LOGBRANCH_H
+
+#include "ratchet/ratchet.h"
+#include "ratchet/git/repo.h"
+
+#define LOGBRANCH_REF "refs/heads/ratchet-log"
+
+/* Tip of ratchet-log: 1, or 0 when there is none yet. */
+int logbranch_tip(git_repository *repo, git_oid *tip);
+
+/* Number of the row a ratchet-log commit is for; 0 when it is none. */
+int64_t logbranch_row_of(git_repository *repo, const git_oid *commit);
+
+/* One commit for every row of the ledger that ratchet-log does not have yet. Idempotent.
+ * Error: ERR_CONFLICT when somebody else moved the branch. */
+int logbranch_sync(struct ratchet *r);
+
+/* Store the tree of a join: that of commit `base` with ledger/results.tsv holding rows 1..n. */
+int logbranch_join_tree(struct ratchet *r, const git_oid *base, int64_t n, git_oid *out);
+
+/* Take over rows that git history carries and the ledger lacks: from ratchet-log here, through the
+ * joins of HEAD's first-parent history, or, in a fresh clone, from a remote's ratchet-log. Returns
+ * the number of rows. Error: ERR_INTEGRITY when HEAD's results.tsv names rows that did not come
+ * along, as in a shallow clone; ERR_CONFLICT when two histories part ways. */
+int logbranch_import(struct ratchet *r);
+
+/* Commits of rows 1..*n, walking first parents from `tip`; (*out)[k] is row k + 1. Caller frees.
+ * Error: ERR_INTEGRITY when they are not one for each row, in order. */
+int logbranch_commits(git_repository *repo, const git_oid *tip, git_oid **out, int64_t *n);
+
+#endif

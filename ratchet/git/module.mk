@@ -1,0 +1,5 @@
+SRC_ratchet += \
+    ratchet/git/logbranch.c \
+    ratchet/git/repo.c \
+    ratchet/git/sealed.c \
+    ratchet/git/worktree.c

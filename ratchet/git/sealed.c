@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which files are sealed, which are mutable, and their digests as a git tree holds them. */
+#include "ratchet/git/repo.h"
+
+#include "reference/base/err.h"
+#include "reference/base/fileio.h"
+#include "reference/base/strbuf.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool starts(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+bool repo_path_mutable(const char *path)
+{
+    const char *name = path + strlen("kernel/"), *dot;
+
+    if (!starts(path, "kernel/") || strchr(name, '/') || name[0] == '.')
+        return false;
+    dot = strrchr(name, '.');
+    return dot && (strcmp(dot, ".c") == 0 || strcmp(dot, ".inc") == 0);
+}
+
+bool repo_path_sealed_folder(const char *path)
+{
+    return starts(path, "judge/") || starts(path, "reference/") || starts(path, "kernel/");
+}
+
+/* The same files as `judge/hash.sh --list`. */
+static bool enters_judge_hash(const char *path)
+{
+    const char *name = base_name(path);
+    size_t len = strlen(name);
+
+    if (!starts(path, "judge/") && !starts(path, "reference/") &&
+        strcmp(path, "kernel/kernel.h") != 0)
+        return false;
+    return name[0] != '.' && name[len - 1] != '~' && !(len > 3 && !strcmp(name + len - 3, ".md"));
+}
+
+/* --- a flat list of files of a tree --- */
+
+struct file {
+    char *path;
+    git_oid id;
+};
+struct files {
+    size_t n, cap;
+    struct file *item;
+};
+
+static void files_deinit(struct files *f)
+{
+    for (size_t i = 0; i < f->n; i++)
+        free(f->item[i].path);
+    free(f->item);
+}
+
+static int collect(const char *root, const git_tree_entry *e, void *ctx)
+{
+    struct files *f = ctx;
+    struct strbuf path = {0};
+    git_filemode_t mode = git_tree_entry_filemode(e);
+
+    if (mode != GIT_FILEMODE_BLOB && mode != GIT_FILEMODE_BLOB_EXECUTABLE)
+        return 0;
+    strbuf_addf(&path, "%s%s", root, git_tree_entry_name(e));
+    if (f->n == f->cap) {
+        f->cap = f->cap ? 2 * f->cap : 64;
+        f->item = realloc(f->item, f->cap * sizeof *f->item);
+        if (!f->item)
+            abort();
+    }
+    f->item[f->n].path = path.data;
+    git_oid_cpy(&f->item[f->n].id, git_tree_entry_id(e));
+    f->n++;
+    return 0;
+}
+
+static int by_path(const void *a, const void *b)
+{
+    return strcmp(((const struct file *)a)->path, ((const struct file *)b)->path);
+}
+
+/* All regular files of the tree, sorted by path in byte order. */
+static int files_list(const git_tree *tree, struct files *out)
+{
+    memset(out, 0, sizeof *out);
+    if (git_tree_walk(tree, GIT_TREEWALK_PRE, collect, out))
+        return repo_fail("walking a tree");
+    if (out->n)
+        qsort(out->item, out->n, sizeof *out->item, by_path);
+    return 0;
+}
+
+static int digest(git_repository *repo, const git_tree *tree, bool (*wanted)(const char *),
+                  char hex[SHA256_HEX])
+{
+    struct strbuf lines = {0}, content = {0};
+    struct files f;
+    int rc = files_list(tree, &f);
+
+    for (size_t i = 0; rc == 0 && i < f.n; i++) {
+        if (!wanted(f.item[i].path))
+            continue;
+        strbuf_clear(&content);
+        rc = repo_blob_read(repo, &f.item[i].id, &content);
+        sha256_hex(strbuf_str(&content), content.len, hex);
+        strbuf_addf(&lines, "%s  %s\n", hex, f.item[i].path);
+    }
+    sha256_hex(strbuf_str(&lines), lines.len, hex);
+    files_deinit(&f);
+    strbuf_deinit(&lines);
+    strbuf_deinit(&content);
+    return rc;
+}
+
+int repo_judge_hash(git_repository *repo, const git_tree *tree, char hex[SHA256_HEX])
+{
+    return digest(repo, tree, enters_judge_hash, hex);
+}
+
+int repo_kernel_digest(git_repository *repo, const git_tree *tree, char hex[SHA256_HEX])
+{
+    return digest(repo, tree, repo_path_mutable, hex);
+}
+
+static int export_file(git_repository *repo, const struct file *f, const char *dir)
+{
+    struct strbuf content = {0};
+    char path[PATH_MAX];
+    int rc;
+
+    if (snprintf(path, sizeof path, "%s/%s", dir, f->path) >= (int)sizeof path)
+        return err_set(ERR_RANGE, "%s/%s: path too long", dir, f->path);
+    *strrchr(path, '/') = '\0';
+    TRY(file_make_dirs(path));
+    path[strlen(path)] = '/';
+    rc = repo_blob_read(repo, &f->id, &content);
+    if (rc == 0)
+        rc = file_write_atomic(path, strbuf_str(&content), content.len);
+    strbuf_deinit(&content);
+    return rc;
+}
+
+int repo_export(git_repository *repo, const git_tree *tree, const char *prefix, const char *dir)
+{
+    struct files f;
+    int rc = files_list(tree, &f);
+
+    for (size_t i = 0; rc == 0 && i < f.n; i++)
+        if (starts(f.item[i].path, prefix))
+            rc = export_file(repo, &f.item[i], dir);
+    files_deinit(&f);
+    return rc;
+}
+
+/* --- differences --- */
+
+static int add_delta(const git_diff_delta *d, struct repo_changes *out, size_t *others)
+{
+    const char *path = d->new_file.path ? d->new_file.path : d->old_file.path;
+    struct repo_change *c;
+
+    if (!repo_path_mutable(path)) {
+        ++*others;
+        return 0;
+    }
+    if (out->n == REPO_MAX_CHANGES || strlen(path) >= REPO_REF)
+        return err_set(ERR_RANGE, "more than %d changed kernel files", REPO_MAX_CHANGES);
+    c = &out->item[out->n++];
+    memset(c, 0, sizeof *c);
+    snprintf(c->path, sizeof c->path, "%s", path);
+    c->has_before = d->status != GIT_DELTA_ADDED;
+    c->has_after = d->status != GIT_DELTA_DELETED;
+    git_oid_cpy(&c->before, &d->old_file.id);
+    git_oid_cpy(&c->after, &d->new_file.id);
+    c->mode = (git_filemode_t)(c->has_before ? d->old_file.mode : d->new_file.mode);
+    return 0;
+}
+
+int repo_changes_between(git_repository *repo, const git_oid *before, const git_oid *after,
+                         struct repo_changes *out, size_t *others)
+{
+    git_tree *a = NULL, *b = NULL;
+    git_diff *diff = NULL;
+    int rc = repo_tree_of(repo, before, &a);
+
+    out->n = 0;
+    *others = 0;
+    if (rc == 0)
+        rc = repo_tree_of(repo, after, &b);
+    if (rc == 0 && git_diff_tree_to_tree(&diff, repo, a, b, NULL))
+        rc = repo_fail("comparing trees");
+    for (size_t i = 0; rc == 0 && i < git_diff_num_deltas(diff); i++)
+        rc = add_delta(git_diff_get_delta(diff, i), out, others);
+    git_diff_free(diff);
+    git_tree_free(a);
+    git_tree_free(b);
+    return rc;
+}

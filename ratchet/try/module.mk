@@ -1,0 +1,11 @@
+SRC_ratchet += \
+    ratchet/try/apply.c \
+    ratchet/try/controls.c \
+    ratchet/try/earlier.c \
+    ratchet/try/locks.c \
+    ratchet/try/progress.c \
+    ratchet/try/record.c \
+    ratchet/try/recover.c \
+    ratchet/try/scope.c \
+    ratchet/try/staging.c \
+    ratchet/try/try.c
