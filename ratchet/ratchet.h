@@ -39,6 +39,7 @@ struct ratchet_request {
     uint32_t max_units;                        /* of a stage; 0 = the rule's cap */
     double margin;                             /* see judge_options */
     bool build_only;                           /* dry run: compile both sides and stop */
+    bool check;                                /* ... or compare with the oracle, then stop */
     /* Evidence of an earlier experiment of candidate code `code_key` with this evidence key: 1 and
      * *out, which the caller decrefs, or 0; negative on error. */
     int (*earlier)(void *ctx, const char *code_key, const char *key, json_t **out);
@@ -98,6 +99,7 @@ struct ratchet_try_options {
     bool wait;          /* queue behind another ratchet of this repository */
     bool json_progress; /* progress as a JSON object a line, for programs */
     bool dry_run;
+    bool check; /* with dry_run: compare with the oracle as well */
 };
 
 struct ratchet_result {

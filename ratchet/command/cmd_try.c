@@ -11,7 +11,7 @@
 
 static const char usage[] =
     "usage: ratchet try -m HYPOTHESIS [--focus OP] [--features SET] [--author NAME] [--from DIR]\n"
-    "                   [--wait] [--dry-run] [--json] [--progress]\n"
+    "                   [--wait] [--dry-run | --check] [--json] [--progress]\n"
     "\n"
     "Judge the change of kernel/*.c and kernel/*.inc in this working tree against HEAD. A win is\n"
     "committed and the branch moves; on anything else the files are put back (the attempt stays "
@@ -30,6 +30,8 @@ static const char usage[] =
     "                      and follows a win where it still is what HEAD was\n"
     "  --wait              queue behind another ratchet of this repository instead of refusing\n"
     "  --dry-run           check the scope and build; measure, record and change nothing\n"
+    "  --check             as --dry-run, and compare with the oracle: correctness alone, in "
+    "seconds\n"
     "  --json              the result as JSON on stdout\n"
     "  --progress          progress on stderr as JSON, an object a line\n"
     "\n"
@@ -129,6 +131,7 @@ int cmd_try(int argc, char **argv)
         {"--wait", NULL, NULL, &o.wait},
         {"--progress", NULL, NULL, &o.json_progress},
         {"--dry-run", NULL, NULL, &o.dry_run},
+        {"--check", NULL, NULL, &o.check},
         {"--json", NULL, NULL, &json},
         {NULL, NULL, NULL, NULL},
     };
@@ -149,6 +152,7 @@ int cmd_try(int argc, char **argv)
         rc = cpu_features_named(o.features, &features);
     if (rc < 0)
         return cmd_error(rc);
+    o.dry_run = o.dry_run || o.check;
     tell_when_interrupted();
     rc = cmd_open(stderr, &r);
     if (rc == 0)

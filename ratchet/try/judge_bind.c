@@ -74,6 +74,35 @@ static void built_only(struct judge_build *candidate, struct judge_build *incumb
     }
 }
 
+/* A dry run that checks: what built_only says of code that builds and is new gives way to the
+ * oracle's word. The same check opens every trial. */
+static int checked_only(struct judge_build *candidate, const struct judge_options *o,
+                        struct judge_trial *out)
+{
+    struct judge_options first = *o;
+    struct judge_check_report report;
+
+    if (out->verdict != JUDGE_INCONCLUSIVE)
+        return 0;
+    first.check_scope = JUDGE_CHECK_FIRST;
+    TRY(judge_check(candidate, &first, &report));
+    if (report.verdict == JUDGE_WIN) {
+        snprintf(out->reason, sizeof out->reason,
+                 "in scope, it builds, and it is correct in %zu cases; not measured",
+                 report.n_cases);
+        snprintf(out->next, sizeof out->next, "leave out --check");
+    } else {
+        out->verdict = report.verdict;
+        snprintf(out->reason, sizeof out->reason, "%s", report.message);
+        snprintf(out->next, sizeof out->next,
+                 "judge check --source DIR --replay %llu shows the worst region, with that kernel "
+                 "in DIR",
+                 (unsigned long long)report.seed);
+    }
+    judge_check_report_deinit(&report);
+    return 0;
+}
+
 /* Where the same question was asked before, the trial goes on from there. */
 static int try_continued(const struct ratchet_request *q, struct judge_build *candidate,
                          struct judge_build *incumbent, struct judge_options *o,
@@ -159,6 +188,8 @@ static int native_trial(void *ctx, const struct ratchet_request *q, struct judge
             built_only(candidate, incumbent, out);
         else
             rc = try_continued(q, candidate, incumbent, &o, out);
+        if (q->build_only && q->check)
+            rc = checked_only(candidate, &o, out);
         if (rc == 0 && out->verdict == JUDGE_WIN)
             rc = check_other_paths(candidate, &o, out);
     }

@@ -150,6 +150,7 @@ struct question {
     int64_t n;              /* 0: dry run, nothing is recorded */
     int64_t continued_from; /* found meanwhile */
     bool json_progress;
+    bool check; /* in a dry run */
     struct progress progress;
 };
 
@@ -184,6 +185,7 @@ static int run_judge(struct question *q, struct judge_trial *trial)
                                       .features = q->features,
                                       .margin = q->margin,
                                       .build_only = q->n == 0,
+                                      .check = q->check,
                                       .earlier = on_earlier,
                                       .earlier_ctx = q,
                                       .progress = on_progress,
@@ -340,7 +342,8 @@ int ratchet_try(struct ratchet *r, const struct ratchet_try_options *o, struct r
                          .scope = &s,
                          .focus = o->focus,
                          .features = o->features ? o->features : RECORD_FEATURES_ALL,
-                         .json_progress = o->json_progress};
+                         .json_progress = o->json_progress,
+                         .check = o->check};
     json_t *json;
     int rc;
 
