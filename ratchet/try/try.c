@@ -144,7 +144,7 @@ static int seal_if_changed(struct ratchet *r, const struct scope *s)
 struct question {
     struct ratchet *r;
     const struct scope *scope;
-    const char *focus, *features;
+    const char *hypothesis, *focus, *features;
     const json_t *calibration; /* NULL: none on record */
     double margin;
     int64_t n;              /* 0: dry run, nothing is recorded */
@@ -193,6 +193,7 @@ static int run_judge(struct question *q, struct judge_trial *trial)
     int rc = repo_tree_of(r->repo, &q->scope->head, &trees[1]);
 
     progress_init(&q->progress, r->say, q->json_progress);
+    progress_publish(&q->progress, r->store, q->n, q->hypothesis);
     if (rc == 0 && git_tree_lookup(&trees[0], r->repo, &q->scope->tree))
         rc = repo_fail("the attempt's tree");
     if (rc == 0)
@@ -200,7 +201,7 @@ static int run_judge(struct question *q, struct judge_trial *trial)
     staging_name(&folders, &request);
     if (rc == 0)
         rc = r->judge->trial(r->judge->ctx, &request, trial);
-    progress_clear(&q->progress);
+    progress_end(&q->progress);
     git_tree_free(trees[0]);
     git_tree_free(trees[1]);
     staging_deinit(&folders);
@@ -340,6 +341,7 @@ int ratchet_try(struct ratchet *r, const struct ratchet_try_options *o, struct r
     struct scope s;
     struct question q = {.r = r,
                          .scope = &s,
+                         .hypothesis = o->hypothesis,
                          .focus = o->focus,
                          .features = o->features ? o->features : RECORD_FEATURES_ALL,
                          .json_progress = o->json_progress,

@@ -5,8 +5,10 @@
 
 #include <criterion/criterion.h>
 #include <pty.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void show(struct progress *p, bool done, const char *text)
@@ -83,4 +85,50 @@ Test(progress, is_silent_without_a_place_to_write_to)
     show(&p, true, "nobody reads this");
     progress_clear(&p);
     cr_assert_eq(p.last, 0);
+}
+
+Test(progress, is_published_for_other_processes_while_it_lasts)
+{
+    char folder[] = "/tmp/pawl-progress-XXXXXX";
+    json_t *read = NULL;
+    struct progress p;
+
+    cr_assert(mkdtemp(folder));
+    cr_assert_eq(progress_read(folder, &read), 0);
+    progress_init(&p, NULL, false);
+    progress_publish(&p, folder, 17, "wider tiles");
+    show(&p, false, "first");
+    show(&p, false, "too soon");
+    cr_assert_eq(progress_read(folder, &read), 1);
+    cr_assert_str_eq(json_string_value(json_object_get(read, "text")), "first");
+    cr_assert_str_eq(json_string_value(json_object_get(read, "stage")), "measure");
+    cr_assert_str_eq(json_string_value(json_object_get(read, "hypothesis")), "wider tiles");
+    cr_assert_eq(json_integer_value(json_object_get(read, "experiment")), 17);
+    json_decref(read);
+    progress_end(&p);
+    cr_assert_eq(progress_read(folder, &read), 0);
+    cr_assert_eq(rmdir(folder), 0, "nothing may be left");
+}
+
+Test(progress, of_a_process_that_is_gone_is_none)
+{
+    char folder[] = "/tmp/pawl-progress-XXXXXX", path[64];
+    json_t *read = NULL;
+    struct progress p;
+    pid_t child;
+
+    cr_assert(mkdtemp(folder));
+    child = fork();
+    if (child == 0) {
+        progress_init(&p, NULL, false);
+        progress_publish(&p, folder, 1, "killed");
+        show(&p, true, "measured");
+        _exit(0);
+    }
+    cr_assert_eq(waitpid(child, NULL, 0), child);
+    snprintf(path, sizeof path, "%s/progress.json", folder);
+    cr_assert_eq(access(path, F_OK), 0);
+    cr_assert_eq(progress_read(folder, &read), 0);
+    unlink(path);
+    rmdir(folder);
 }
