@@ -109,63 +109,64 @@ static const char *text_of(const json_t *o, const char *key)
     return text ? text : "";
 }
 
-static void print_measured(const struct ledger_row *row, const json_t *details)
+static void print_measured(FILE *to, const struct ledger_row *row, const json_t *details)
 {
     char estimate[80];
 
     cmd_estimate(row->estimate, row->low, row->high, estimate, sizeof estimate);
-    printf("  faster     %s, 95 %% interval; %lld units, confirmed by %lld%s%s\n", estimate,
-           (long long)row->units, (long long)row->confirm_units,
-           row->focus[0] ? "; all weight on " : "", row->focus);
+    fprintf(to, "  faster     %s, 95 %% interval; %lld units, confirmed by %lld%s%s\n", estimate,
+            (long long)row->units, (long long)row->confirm_units,
+            row->focus[0] ? "; all weight on " : "", row->focus);
     if (details) {
-        printf("  evidence   E = %.4g for a win, %.4g against", real_of(details, "evidence"),
-               real_of(details, "evidence_loss"));
+        fprintf(to, "  evidence   E = %.4g for a win, %.4g against", real_of(details, "evidence"),
+                real_of(details, "evidence_loss"));
         if (row->confirm_units)
-            printf(", %.4g in confirmation", real_of(details, "evidence_confirm"));
-        printf("; margin %.2f %%\n", 100 * real_of(details, "margin"));
+            fprintf(to, ", %.4g in confirmation", real_of(details, "evidence_confirm"));
+        fprintf(to, "; margin %.2f %%\n", 100 * real_of(details, "margin"));
     }
     if (isfinite(row->score))
-        printf("  score      %.4g (utilisation %.1f %%, %.4g ms), %.4g GFLOP/s, %.4g GB/s, %s\n",
-               row->score, 100 * row->utilisation, row->latency_ms, row->gflops, row->gbps,
-               row->regime);
-    printf("  counters   %s\n", row->counters[0] ? row->counters : "unavailable");
+        fprintf(to,
+                "  score      %.4g (utilisation %.1f %%, %.4g ms), %.4g GFLOP/s, %.4g GB/s, %s\n",
+                row->score, 100 * row->utilisation, row->latency_ms, row->gflops, row->gbps,
+                row->regime);
+    fprintf(to, "  counters   %s\n", row->counters[0] ? row->counters : "unavailable");
 }
 
 /* Shares of processor time while measuring; what is unknown or small is not worth a line. */
-static void print_disturbance(const json_t *details)
+static void print_disturbance(FILE *to, const json_t *details)
 {
     double others = real_of(details, "disturbed_share"), host = real_of(details, "steal_share");
 
     if (!(others > RULE_DISTURBED_MENTION) && !(host > RULE_STEAL_MENTION))
         return;
-    printf("  disturbed  while measuring,");
+    fprintf(to, "  disturbed  while measuring,");
     if (isfinite(others))
-        printf(" other programs took %.0f %%%s", 100 * others, isfinite(host) ? " and" : "");
+        fprintf(to, " other programs took %.0f %%%s", 100 * others, isfinite(host) ? " and" : "");
     if (isfinite(host))
-        printf(" other guests of the host %.0f %%", 100 * host);
-    printf(" of the processors\n");
+        fprintf(to, " other guests of the host %.0f %%", 100 * host);
+    fprintf(to, " of the processors\n");
 }
 
-static void print_continuation(const json_t *details)
+static void print_continuation(FILE *to, const json_t *details)
 {
     json_int_t from = json_integer_value(json_object_get(details, "continued_from"));
 
     if (from)
-        printf("  continued  from experiment %lld: %lld units of the same question\n",
-               (long long)from,
-               (long long)json_integer_value(json_object_get(details, "n_earlier_units")));
+        fprintf(to, "  continued  from experiment %lld: %lld units of the same question\n",
+                (long long)from,
+                (long long)json_integer_value(json_object_get(details, "n_earlier_units")));
 }
 
 /* Cases whose interval includes a loss of 1 % are marked: they are where to look next. */
-static void print_cases(const json_t *cases)
+static void print_cases(FILE *to, const json_t *cases)
 {
     size_t i;
     json_t *c;
 
     if (!json_array_size(cases))
         return;
-    printf("  %-28s %-30s %10s %10s %6s  %s\n", "case", "faster, 95 % interval", "now us",
-           "before us", "util", "regime");
+    fprintf(to, "  %-28s %-30s %10s %10s %6s  %s\n", "case", "faster, 95 % interval", "now us",
+            "before us", "util", "regime");
     json_array_foreach(cases, i, c)
     {
         char estimate[80];
@@ -173,33 +174,33 @@ static void print_cases(const json_t *cases)
                utilisation = real_of(c, "utilisation");
 
         cmd_estimate(real_of(c, "estimate"), low, high, estimate, sizeof estimate);
-        printf("  %-28s %-30s %10.2f %10.2f ", text_of(c, "name"), estimate,
-               real_of(c, "candidate_ns") / 1e3, real_of(c, "incumbent_ns") / 1e3);
+        fprintf(to, "  %-28s %-30s %10.2f %10.2f ", text_of(c, "name"), estimate,
+                real_of(c, "candidate_ns") / 1e3, real_of(c, "incumbent_ns") / 1e3);
         if (utilisation > 0)
-            printf("%4.0f %%", 100 * utilisation);
+            fprintf(to, "%4.0f %%", 100 * utilisation);
         else
-            printf("%6s", "-");
-        printf("  %s%s\n", text_of(c, "regime"),
-               high < -0.01  ? "  (slower)"
-               : low < -0.01 ? "  (may be > 1 % slower)"
-                             : "");
+            fprintf(to, "%6s", "-");
+        fprintf(to, "  %s%s\n", text_of(c, "regime"),
+                high < -0.01  ? "  (slower)"
+                : low < -0.01 ? "  (may be > 1 % slower)"
+                              : "");
     }
 }
 
-void cmd_print_row(const struct ledger_row *row, const json_t *details)
+void cmd_print_row(FILE *to, const struct ledger_row *row, const json_t *details)
 {
     struct strbuf line = {0};
 
     cmd_line(&line, row->hypothesis, 100);
-    printf("experiment %lld: %s\n  hypothesis %s\n", (long long)row->experiment, row->verdict,
-           line.data);
+    fprintf(to, "experiment %lld: %s\n  hypothesis %s\n", (long long)row->experiment, row->verdict,
+            line.data);
     if (!isnan(row->estimate))
-        print_measured(row, details);
-    print_continuation(details);
-    print_disturbance(details);
-    print_cases(json_object_get(details, "cases"));
+        print_measured(to, row, details);
+    print_continuation(to, details);
+    print_disturbance(to, details);
+    print_cases(to, json_object_get(details, "cases"));
     strbuf_clear(&line);
     cmd_line(&line, row->reason, 0);
-    printf("  saw        %s\n", strbuf_str(&line));
+    fprintf(to, "  saw        %s\n", strbuf_str(&line));
     strbuf_deinit(&line);
 }

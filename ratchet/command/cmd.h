@@ -49,7 +49,10 @@ void cmd_json(json_t *json);
 /* Text on one line: tabs and newlines become spaces, at most `columns` characters (0: all). */
 void cmd_line(struct strbuf *out, const char *text, size_t columns);
 
+/* What `status --json` prints; the caller decrefs. */
+json_t *cmd_status_json(struct ratchet *r);
+
 /* The evidence of one row, as `try` and `show` print it. */
-void cmd_print_row(const struct ledger_row *row, const json_t *details);
+void cmd_print_row(FILE *to, const struct ledger_row *row, const json_t *details);
 
 #endif

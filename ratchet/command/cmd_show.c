@@ -65,7 +65,7 @@ static void print_text(const struct ledger_row *row, const json_t *details,
     const json_t *held = json_object_get(details, "calibration");
     struct strbuf calibration = {0};
 
-    cmd_print_row(row, details);
+    cmd_print_row(stdout, row, details);
     if (next && *next)
         printf("  next       %s\n", next);
     if (strlen(row->hypothesis) > 100 || strchr(row->hypothesis, '\n'))

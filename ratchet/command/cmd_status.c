@@ -147,21 +147,11 @@ static void print_text(const json_t *o)
     printf("machine    %s\n", text_of(o, "machine"));
 }
 
-int cmd_status(int argc, char **argv)
+json_t *cmd_status_json(struct ratchet *r)
 {
-    bool json = false;
-    const struct cmd_arg args[] = {{"--json", NULL, NULL, &json}, {NULL, NULL, NULL, NULL}};
     char machine[256] = "";
-    struct ratchet *r = NULL;
-    json_t *o;
-    int code = cmd_parse(argc, argv, args, usage), rc;
+    json_t *o = json_object();
 
-    if (code != CMD_GO)
-        return code;
-    rc = cmd_open(stderr, &r);
-    if (rc < 0)
-        return cmd_error(rc);
-    o = json_object();
     r->judge->machine(machine);
     json_object_set_new(o, "machine", json_string(machine));
     json_object_set_new(o, "judge", json_string(r->judge->hash));
@@ -171,6 +161,23 @@ int cmd_status(int argc, char **argv)
     set_last(r, o);
     set_pending(r, o);
     set_trust(r, o);
+    return o;
+}
+
+int cmd_status(int argc, char **argv)
+{
+    bool json = false;
+    const struct cmd_arg args[] = {{"--json", NULL, NULL, &json}, {NULL, NULL, NULL, NULL}};
+    struct ratchet *r = NULL;
+    json_t *o;
+    int code = cmd_parse(argc, argv, args, usage), rc;
+
+    if (code != CMD_GO)
+        return code;
+    rc = cmd_open(stderr, &r);
+    if (rc < 0)
+        return cmd_error(rc);
+    o = cmd_status_json(r);
     if (json) {
         cmd_json(o);
     } else {

@@ -82,7 +82,7 @@ static void print_text(struct ratchet *r, const struct ratchet_result *res)
     json_t *details = details_of(r, res->row.experiment);
 
     if (res->recorded)
-        cmd_print_row(&res->row, details);
+        cmd_print_row(stdout, &res->row, details);
     else
         printf("dry run: %s\n", res->row.reason);
     if (res->next[0])
