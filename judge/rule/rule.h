@@ -88,8 +88,8 @@
  * not computed: CHEAT. */
 #define RULE_CHEAT_PEAK_FACTOR 1.20
 
-/* A case that is faster than its floor: the peaks are measured so many times more, and the best of
- * all counts, before there is a verdict. A neighbour can hold the bandwidth down for a second. */
+/* Peaks that contradict themselves, or a case that is faster than its floor: the peaks are measured
+ * so many times more before there is a verdict. A neighbour can hold one of them down for seconds. */
 #define RULE_PEAK_TRIES 4
 
 /* A case this much faster than its floor, but not a cheat: UNFIT_MACHINE. The slack is for virtual

@@ -106,7 +106,7 @@ int trial_measure(const struct trial_source *source, const struct judge_options 
 /* Set the verdict and its reason. */
 void trial_conclude(struct trial *t, enum judge_verdict v, const char *reason);
 
-/* trial_physics.c. Measure the peaks, once more when they contradict themselves: 1 when they can be
+/* trial_physics.c. Measure the peaks, again while they contradict themselves: 1 when they can be
  * used, 0 with the verdict that the machine is unfit. */
 int trial_peaks(struct trial *t);
 

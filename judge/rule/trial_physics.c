@@ -12,14 +12,14 @@ int trial_peaks(struct trial *t)
 {
     char reason[sizeof t->out->reason];
 
-    for (int attempt = 0; attempt < 2; attempt++) {
+    for (int attempt = 0; attempt <= RULE_PEAK_TRIES; attempt++) {
         TRY(t->source->peaks(t->source->ctx, &t->peaks));
         t->has_peaks = true;
         if (t->peaks.plausible)
             return 1;
     }
-    snprintf(reason, sizeof reason, "the measured peaks contradict themselves twice: %s",
-             t->peaks.doubt);
+    snprintf(reason, sizeof reason, "the measured peaks contradict themselves %d times: %s",
+             1 + RULE_PEAK_TRIES, t->peaks.doubt);
     trial_conclude(t, JUDGE_UNFIT_MACHINE, reason);
     return 0;
 }

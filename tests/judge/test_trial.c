@@ -166,17 +166,19 @@ Test(trial, absurd_noise_makes_the_machine_unfit)
     judge_trial_deinit(&t);
 }
 
-Test(trial, peaks_are_measured_twice_before_the_machine_is_called_unfit)
+Test(trial, peaks_are_measured_again_before_the_machine_is_called_unfit)
 {
     struct world w = quiet_world(0.03);
     struct judge_trial t;
 
-    w.implausible[0] = true;
+    for (int i = 0; i < RULE_PEAK_TRIES; i++)
+        w.implausible[i] = true;
     t = run_world(&w, NULL, 0);
     cr_expect_eq(t.verdict, JUDGE_WIN);
     judge_trial_deinit(&t);
     w = quiet_world(0.03);
-    w.implausible[0] = w.implausible[1] = true;
+    for (int i = 0; i <= RULE_PEAK_TRIES; i++)
+        w.implausible[i] = true;
     t = run_world(&w, NULL, 0);
     cr_expect_eq(t.verdict, JUDGE_UNFIT_MACHINE);
     cr_expect_eq(w.n_units[0], 0);
