@@ -110,7 +110,7 @@ void cpu_model_name(char out[64])
     const char *start = (const char *)r;
     size_t n;
 
-    if (__get_cpuid_max(0x80000000u, NULL) >= 0x80000004u)
+    if ((unsigned)__get_cpuid_max(0x80000000u, NULL) >= 0x80000004u)
         for (uint32_t i = 0; i < 3; i++)
             __get_cpuid(0x80000002u + i, &r[4 * i], &r[4 * i + 1], &r[4 * i + 2], &r[4 * i + 3]);
     while (*start == ' ')
