@@ -121,6 +121,25 @@ int ledger_each(struct ledger *l, int64_t first, int64_t last, ledger_row_fn eac
 /* Append the detail record of row n to *out: 1, or 0 when the ledger has none. */
 int ledger_details(struct ledger *l, int64_t n, struct strbuf *out);
 
+/* The same for one text of it, named as SQLite's JSON functions do ("$.features"): records are long,
+ * and this does not copy them. 0 also when it has no such member. */
+int ledger_details_text(struct ledger *l, int64_t n, const char *path, struct strbuf *out);
+
+/* One case of an experiment, as its detail record has it; a real that is not known is NAN. */
+struct ledger_case {
+    const char *name, *op, *regime; /* borrowed for the call */
+    double estimate, low, high;     /* ln(time incumbent / time candidate), 95 % interval */
+    double candidate_ns, incumbent_ns, floor_ns;
+    double utilisation; /* 0..1 */
+};
+
+/* Call `each` for the cases of row n in their order; stops at a non-zero return and returns it. */
+typedef int (*ledger_case_fn)(void *ctx, const struct ledger_case *c);
+int ledger_cases(struct ledger *l, int64_t n, ledger_case_fn each, void *ctx);
+
+/* 1 when some row measured a case of this name, or of this operation, or had its focus on it. */
+int ledger_knows_case(struct ledger *l, const char *name);
+
 /* --- results.tsv --- */
 
 /* Append the header line with its newline. */

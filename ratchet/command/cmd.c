@@ -17,6 +17,15 @@ static const struct cmd_arg *arg_find(const struct cmd_arg *args, const char *te
     return NULL;
 }
 
+/* The next positional argument that has no value yet. */
+static const struct cmd_arg *place_find(const struct cmd_arg *args)
+{
+    for (const struct cmd_arg *a = args; a->name; a++)
+        if (!a->name[0] && !*a->value)
+            return a;
+    return NULL;
+}
+
 static int usage_error(const char *what, const char *arg, const char *usage)
 {
     fprintf(stderr, "ratchet: %s: %s\n%s", arg, what, usage);
@@ -36,8 +45,8 @@ int cmd_parse(int argc, char **argv, const struct cmd_arg *args, const char *usa
         if (argv[i][0] == '-' && !a)
             return usage_error("no such option", argv[i], usage);
         if (!a) {
-            a = arg_find(args, "");
-            if (!a || *a->value)
+            a = place_find(args);
+            if (!a)
                 return usage_error("one argument too many", argv[i], usage);
             *a->value = argv[i];
         } else if (a->flag) {

@@ -14,6 +14,7 @@ int cmd_audit(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_checkpoint(int argc, char **argv);
 int cmd_recover(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
 
 /* audit --cumulative. */
 struct honesty_options;
@@ -30,9 +31,33 @@ struct cmd_arg {
 };
 enum { CMD_GO = -1 };
 
-/* Fill in options; at most one positional argument, to the entry whose name is "". Returns CMD_GO,
+/* Fill in options; positional arguments go to the entries whose name is "", in order. Returns CMD_GO,
  * or an exit code after --help (printed to stdout) or a usage error. */
 int cmd_parse(int argc, char **argv, const struct cmd_arg *args, const char *usage);
+
+/* The options that choose rows (history/filter.h), for the tables of several commands, and what
+ * --help says of them; `t` is a struct filter_text. */
+#define CMD_FILTER_ARGS(t)                                                                         \
+    {"--verdict", NULL, &(t).verdict, NULL}, {"--op", NULL, &(t).op, NULL},                        \
+        {"--case", NULL, &(t).case_name, NULL}, {"--author", NULL, &(t).author, NULL},             \
+        {"--grep", NULL, &(t).grep, NULL}, {"--machine", NULL, &(t).machine, NULL},                \
+        {"--since", NULL, &(t).since, NULL}, {"--until", NULL, &(t).until, NULL},                  \
+        {"--last", NULL, &(t).last, NULL},                                                         \
+    {                                                                                              \
+        "--epoch", NULL, &(t).epoch, NULL                                                          \
+    }
+#define CMD_FILTER_USAGE                                                                           \
+    "  --verdict A,B   with one of these verdicts: WIN, LOSS, ..., SEAL\n"                         \
+    "  --op OP         that concern an operation: focused on it, clearly faster or slower in a\n"  \
+    "                  case of it (by more than 1 %), or failed in one\n"                          \
+    "  --case NAME     the same for one case\n"                                                    \
+    "  --author TEXT   whose author has TEXT in the name\n"                                        \
+    "  --grep TEXT     with TEXT in hypothesis or reason\n"                                        \
+    "  --machine TEXT  with TEXT in the machine's line\n"                                          \
+    "  --since DATE    from 2026-01-31 or 2026-01-31T23:59:59Z (UTC) on\n"                         \
+    "  --until DATE    up to it, its day included\n"                                               \
+    "  --last N        the last N of those\n"                                                      \
+    "  --epoch N       judged by the Nth judge, or by the `last`\n"
 
 /* Print err_message() as "ratchet: ..." and give the exit code for `rc`. */
 int cmd_error(int rc);

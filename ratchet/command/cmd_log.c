@@ -1,25 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/command/cmd.h"
 
+#include "ratchet/history/filter.h"
 #include "ratchet/try/controls.h"
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
 
 #include <math.h>
+#include <string.h>
 
 static const char usage[] =
-    "usage: ratchet log [--json]\n"
+    "usage: ratchet log [--json] [words that choose]\n"
     "\n"
     "Every experiment of the ledger, oldest first: number, date, verdict, how much faster with "
     "its\n"
     "95 % interval, score and hypothesis; last, what the rule promises about all of them "
     "together.\n"
+    "Words that choose (all that are given must hold; letters in either case):\n" CMD_FILTER_USAGE
     "Exit: 0, 2 usage, 3 no ledger here.\n";
-
-static int add_json(void *ctx, const struct ledger_row *row)
-{
-    return json_array_append_new(ctx, ledger_row_json(row));
-}
 
 static int print_line(void *ctx, const struct ledger_row *row)
 {
@@ -51,33 +49,48 @@ static int print_campaign(struct ratchet *r)
     return n < 0 ? (int)n : 0;
 }
 
+static bool chooses(const struct filter_text *text)
+{
+    static const struct filter_text nothing;
+
+    return memcmp(text, &nothing, sizeof nothing) != 0;
+}
+
+static int print_text(struct ratchet *r, const struct filter *filter, bool all)
+{
+    int rc;
+
+    if (r->doubt[0])
+        fprintf(stderr, "ratchet: %s\n", r->doubt);
+    if (ledger_count(r->ledger) == 0 && !r->doubt[0])
+        puts("no experiment yet; change a kernel file, then: ratchet try -m \"hypothesis\"");
+    else
+        printf("%5s  %-10s  %-16s %-28s %8s  %s\n", "n", "date", "verdict",
+               "faster (95 % interval)", "score", "hypothesis");
+    rc = filter_each(r->ledger, filter, print_line, NULL);
+    return rc == 0 && all ? print_campaign(r) : rc;
+}
+
 int cmd_log(int argc, char **argv)
 {
+    struct filter_text words = {0};
     bool json = false;
-    const struct cmd_arg args[] = {{"--json", NULL, NULL, &json}, {NULL, NULL, NULL, NULL}};
+    const struct cmd_arg args[] = {
+        {"--json", NULL, NULL, &json}, CMD_FILTER_ARGS(words), {NULL, NULL, NULL, NULL}};
     struct ratchet *r = NULL;
+    struct filter filter;
+    json_t *rows;
     int code = cmd_parse(argc, argv, args, usage), rc;
 
     if (code != CMD_GO)
         return code;
     rc = cmd_open(stderr, &r);
-    if (rc == 0 && json) {
-        json_t *rows = json_array();
-
-        rc = ledger_each(r->ledger, 1, 0, add_json, rows);
+    if (rc == 0)
+        rc = filter_parse(r->ledger, &words, &filter);
+    if (rc == 0 && !json)
+        rc = print_text(r, &filter, !chooses(&words));
+    else if (rc == 0 && (rc = filter_rows_json(r->ledger, &filter, &rows)) == 0)
         cmd_json(rows);
-    } else if (rc == 0) {
-        if (r->doubt[0])
-            fprintf(stderr, "ratchet: %s\n", r->doubt);
-        if (ledger_count(r->ledger) == 0 && !r->doubt[0])
-            puts("no experiment yet; change a kernel file, then: ratchet try -m \"hypothesis\"");
-        else
-            printf("%5s  %-10s  %-16s %-28s %8s  %s\n", "n", "date", "verdict",
-                   "faster (95 % interval)", "score", "hypothesis");
-        rc = ledger_each(r->ledger, 1, 0, print_line, NULL);
-        if (rc == 0)
-            rc = print_campaign(r);
-    }
     ratchet_close(&r);
     return rc < 0 ? cmd_error(rc) : 0;
 }

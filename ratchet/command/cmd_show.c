@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/command/cmd.h"
 
+#include "ratchet/history/kernel_diff.h"
 #include "ratchet/try/controls.h"
 #include "ratchet/try/record.h"
-#include "ratchet/git/repo.h"
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
 
@@ -19,33 +19,25 @@ static const char usage[] = "usage: ratchet show N [--json]\n"
                             "no such experiment, 2 usage,\n"
                             "3 no ledger here.\n";
 
-static int add_diff_line(const git_diff_delta *delta, const git_diff_hunk *hunk,
-                         const git_diff_line *line, void *ctx)
+/* The change of the kernel as a patch. Where its commits are not here *why says so. */
+static int add_diff(struct ratchet *r, const struct ledger_row *row, struct strbuf *out,
+                    struct strbuf *why)
 {
-    (void)delta;
-    (void)hunk;
-    if (line->origin == GIT_DIFF_LINE_CONTEXT || line->origin == GIT_DIFF_LINE_ADDITION ||
-        line->origin == GIT_DIFF_LINE_DELETION)
-        strbuf_add(ctx, &line->origin, 1);
-    strbuf_add(ctx, line->content, line->content_len);
-    return 0;
-}
+    char base[32], attempt[32];
+    struct history_diff diff;
+    int rc;
 
-/* The change of the kernel as a patch; empty when the commits are not here. */
-static void add_diff(struct ratchet *r, const struct ledger_row *row, struct strbuf *out)
-{
-    git_oid parent, attempt;
-    git_tree *a = NULL, *b = NULL;
-    git_diff *diff = NULL;
-
-    if (git_oid_fromstr(&parent, row->parent) == 0 &&
-        git_oid_fromstr(&attempt, row->attempt) == 0 && repo_tree_of(r->repo, &parent, &a) == 0 &&
-        repo_tree_of(r->repo, &attempt, &b) == 0 &&
-        git_diff_tree_to_tree(&diff, r->repo, a, b, NULL) == 0)
-        git_diff_print(diff, GIT_DIFF_FORMAT_PATCH, add_diff_line, out);
-    git_diff_free(diff);
-    git_tree_free(a);
-    git_tree_free(b);
+    if (strcmp(row->verdict, LEDGER_SEAL) == 0)
+        return 0;
+    snprintf(base, sizeof base, "%lld^", (long long)row->experiment);
+    snprintf(attempt, sizeof attempt, "%lld", (long long)row->experiment);
+    rc = history_diff(r, base, attempt, &diff);
+    if (rc == ERR_CONFLICT)
+        strbuf_addf(why, "%s", err_message());
+    else
+        strbuf_add(out, strbuf_str(&diff.patch), diff.patch.len);
+    history_diff_deinit(&diff);
+    return rc == ERR_CONFLICT ? 0 : rc;
 }
 
 /* What the compiler or the inspection of the object said of a kernel that was refused. */
@@ -59,7 +51,7 @@ static void print_build_log(const json_t *details)
 }
 
 static void print_text(const struct ledger_row *row, const json_t *details,
-                       const struct strbuf *diff)
+                       const struct strbuf *diff, const struct strbuf *no_diff)
 {
     const char *next = json_string_value(json_object_get(details, "next"));
     const json_t *held = json_object_get(details, "calibration");
@@ -87,13 +79,27 @@ static void print_text(const struct ledger_row *row, const json_t *details,
     printf("  row        %s\n", row->hash);
     if (isnan(row->estimate))
         print_build_log(details);
+    if (no_diff->len)
+        printf("  no diff    %s\n", no_diff->data);
     if (diff->len)
         printf("\n%s", diff->data);
 }
 
+static void print_json(const struct ledger_row *row, const json_t *details,
+                       const struct strbuf *diff, const struct strbuf *no_diff)
+{
+    json_t *o = ledger_row_json(row);
+
+    json_object_set_new(o, "record", details ? json_deep_copy(details) : json_null());
+    record_set_text(o, "diff", strbuf_str(diff)); /* a kernel may hold bytes that are no UTF-8 */
+    if (no_diff->len)
+        record_set_text(o, "no_diff", no_diff->data);
+    cmd_json(o);
+}
+
 static int show(struct ratchet *r, int64_t n, bool json)
 {
-    struct strbuf text = {0}, diff = {0};
+    struct strbuf text = {0}, diff = {0}, no_diff = {0};
     struct ledger_row row;
     json_t *details = NULL;
     int rc = ledger_find(r->ledger, n, &row);
@@ -103,23 +109,17 @@ static int show(struct ratchet *r, int64_t n, bool json)
     rc = ledger_details(r->ledger, n, &text);
     if (rc == 1)
         details = json_loads(text.data, 0, NULL);
-    add_diff(r, &row, &diff);
-    if (json) {
-        json_t *o = ledger_row_json(&row);
-        char *patch = NULL;
-
-        record_text(&patch, strbuf_str(&diff)); /* a kernel may hold bytes that are no UTF-8 */
-        json_object_set_new(o, "record", details ? json_incref(details) : json_null());
-        json_object_set_new(o, "diff", json_string(patch));
-        free(patch);
-        cmd_json(o);
-    } else {
-        print_text(&row, details, &diff);
-    }
+    if (rc >= 0)
+        rc = add_diff(r, &row, &diff, &no_diff);
+    if (rc >= 0 && json)
+        print_json(&row, details, &diff, &no_diff);
+    else if (rc >= 0)
+        print_text(&row, details, &diff, &no_diff);
     json_decref(details);
     ledger_row_deinit(&row);
     strbuf_deinit(&text);
     strbuf_deinit(&diff);
+    strbuf_deinit(&no_diff);
     return rc < 0 ? rc : 1;
 }
 

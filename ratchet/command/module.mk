@@ -3,6 +3,7 @@ MAIN_ratchet += \
     ratchet/command/cmd.c \
     ratchet/command/cmd_audit.c \
     ratchet/command/cmd_checkpoint.c \
+    ratchet/command/cmd_diff.c \
     ratchet/command/cmd_honesty.c \
     ratchet/command/cmd_log.c \
     ratchet/command/cmd_show.c \

@@ -1,4 +1,5 @@
 SRC_ratchet += \
+    ratchet/git/lineage.c \
     ratchet/git/logbranch.c \
     ratchet/git/repo.c \
     ratchet/git/sealed.c \

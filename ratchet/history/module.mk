@@ -1,0 +1,4 @@
+SRC_ratchet += \
+    ratchet/history/filter.c \
+    ratchet/history/kernel_diff.c \
+    ratchet/history/revision.c
