@@ -52,7 +52,7 @@ TEST_BINS = $(TEST_SUITES:%=$(B)/bin/test-%)
 all: check-deps $(BINS)
 	$(Q)ln -sfn $(notdir $(B))/bin build/bin
 
-LIB_reference = $(call objs,$(SRC_reference))
+LIB_reference = $(call objs,$(SRC_reference) $(SRC_inference))
 LIB_ledger    = $(call objs,$(SRC_ledger))
 LIB_judge     = $(call objs,$(SRC_judge)) $(B)/judge/hash.o
 LIB_ratchet   = $(call objs,$(SRC_ratchet))

@@ -240,7 +240,8 @@ struct kernel_tensor {
  * together write everything, the result is bit-identical for every team size, and the result for one
  * row/column/token does not depend on how many others are in the same call (batch invariance).
  * NaN and Inf in activations: results that do not depend on them are as ever, the others may be
- * anything, and the call ends as usual within its bounds. Tolerances: reference/tolerance.h.
+ * anything, and the call ends as usual within its bounds. Tolerances:
+ * reference/inference/tolerance.h.
  *
  * PACK       in: W [k, m] plain weights, k a multiple of the type's block. out: the same tensor,
  *            layout PACKED, 64-byte aligned, bytes = opaque_bytes <= 1.125 x the canonical bytes of
@@ -312,6 +313,7 @@ enum kernel_op {
     KERNEL_TOP_K,
     KERNEL_MIX,
     KERNEL_N_OPS,
+    KERNEL_OWN_OPS = 1000, /* from here on: the operations of other problems */
 };
 
 /* Indices into kernel_call.i and kernel_call.f. */

@@ -1,6 +1,6 @@
-SRC_reference = reference/base/err.c reference/base/rng.c reference/base/half.c \
-    reference/base/sha256.c reference/base/strbuf.c reference/base/fileio.c reference/base/cpu.c \
-    reference/formats.c reference/rounding.c reference/problem.c reference/cases.c reference/survey.c reference/draw.c \
-    reference/instance.c reference/patterns.c reference/generate.c reference/generate_kv.c \
-    reference/generate_rows.c reference/oracle_matmul.c reference/oracle_quantize.c \
-    reference/oracle_kv.c reference/oracle_attention.c reference/oracle_rows.c reference/oracle_rank.c reference/work.c
+# What every problem shares, and the problem that is shipped.
+SRC_reference = $(addprefix reference/base/,err.c rng.c half.c sha256.c strbuf.c fileio.c cpu.c formats.c) \
+    $(addprefix reference/problem/,problem.c instance.c patterns.c rows.c drawing.c)
+SRC_inference = $(addprefix reference/inference/,inference.c cases.c survey.c draw.c weights.c rounding.c work.c \
+    generate.c generate_kv.c generate_rows.c oracle_matmul.c oracle_quantize.c oracle_kv.c oracle_attention.c \
+    oracle_rows.c oracle_rank.c)

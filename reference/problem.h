@@ -5,7 +5,10 @@
  * steps (kernel calls) that lead from inputs to outputs, for example pack, then gemv. The judge runs
  * the steps in a worker process and compares every OUTPUT buffer with reference_fn, which computes
  * from the INPUT buffers alone, in double. Judge, ratchet and ledger know nothing else about what a
- * kernel computes. Only reference/ may change what is true here. */
+ * kernel computes. Only reference/ may change what is true here.
+ *
+ * base/ and problem/ are the same for every problem; inference/ is the one that is shipped. Another
+ * one is a folder of its own, put in its place when the judge is linked (`make PROBLEM=DIR`). */
 #ifndef PAWL_PROBLEM_H
 #define PAWL_PROBLEM_H
 
@@ -56,6 +59,9 @@ struct problem_case {
     struct problem_param params[PROBLEM_MAX_PARAMS]; /* ends at key NULL or at the array's end */
 };
 
+struct problem_operator; /* reference/problem/operator.h */
+struct drawing;          /* reference/problem/drawing.h */
+
 struct problem {
     const char *name;
     const struct problem_case *cases;
@@ -63,6 +69,12 @@ struct problem {
     const struct problem_case *survey; /* the shapes by which kernels are compared across machines
                                         * (`judge survey`); timed one by one, part of no verdict */
     size_t n_survey;
+    const struct problem_operator *operators; /* every operation that a case names */
+    size_t n_operators;
+    void (*draw)(struct drawing *d); /* problem_case_draw; out->c is zeros but for its name */
+    /* problem_case_vary: what the size `key` is counted in; 0: it is no size, or fixed by what the
+     * case stands for. */
+    int64_t (*size_step)(const struct problem_case *c, const char *key);
 };
 
 extern const struct problem problem_shipped;
@@ -108,6 +120,7 @@ struct problem_instance {
     size_t memory_bytes;
     void *oracle_cache; /* reference_fn's own, of what depends on weights or KV alone: views share
                            * it; may be NULL */
+    void (*oracle_cache_free)(void *oracle_cache);
 };
 
 /* --- three of the seven symbols --- */

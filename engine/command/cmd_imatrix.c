@@ -9,7 +9,7 @@
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
 #include "reference/base/strbuf.h"
-#include "reference/formats.h"
+#include "reference/base/formats.h"
 
 #include <stdio.h>
 #include <stdlib.h>

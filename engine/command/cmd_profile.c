@@ -10,7 +10,7 @@
 #include "reference/base/fileio.h"
 #include "reference/base/rng.h"
 #include "reference/base/strbuf.h"
-#include "reference/formats.h"
+#include "reference/base/formats.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -37,7 +37,7 @@ static const char usage[] =
     "writes\n"
     "the kernel calls that occurred as a workload: one line for each operation, type and extents,\n"
     "with its share of the time inside the kernel, its calls and their mean time. Names and\n"
-    "parameters are those of the judge's cases (reference/cases.c), so that a line is a case and\n"
+    "parameters are those of the judge's cases (reference/inference/cases.c), so that a line is a case and\n"
     "its share the weight; n_kv of attention is the mean over the calls. Two tables follow: the\n"
     "share of each operation here beside the sealed workload's, and for each sealed case its\n"
     "weight beside the share of all shapes here that are nearest to it. profiles/ keeps such "
@@ -179,7 +179,7 @@ static double share_near(const struct profile *x, const struct problem_case *c)
 
 /* --- showing --- */
 
-/* "type=q4_k m=2048 k=2048": in the words of reference/cases.c. */
+/* "type=q4_k m=2048 k=2048": in the words of reference/inference/cases.c. */
 static void params_text(const struct problem_case *c, struct strbuf *out)
 {
     for (int i = 0; i < PROBLEM_MAX_PARAMS && c->params[i].key; i++) {

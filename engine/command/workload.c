@@ -3,7 +3,7 @@
 
 #include "engine/run/team.h"
 #include "reference/base/err.h"
-#include "reference/formats.h"
+#include "reference/base/formats.h"
 
 #include <ctype.h>
 #include <math.h>

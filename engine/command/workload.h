@@ -10,7 +10,7 @@
 
 struct workload_entry {
     struct problem_case
-        c; /* name, op, params of the operation as reference/cases.c has them; weight:
+        c; /* name, op, params of the operation as reference/inference/cases.c has them; weight:
                             * share of all the time, set by workload_finish */
     char name[96];
     uint64_t ns, calls;

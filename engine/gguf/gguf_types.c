@@ -5,7 +5,7 @@
 
 #include "reference/base/checked.h"
 #include "reference/base/err.h"
-#include "reference/formats.h"
+#include "reference/base/formats.h"
 
 #include <inttypes.h>
 

@@ -2,7 +2,7 @@
 #include "engine/quantize/encode.h"
 
 #include "engine/quantize/encode_block.h"
-#include "reference/formats.h"
+#include "reference/base/formats.h"
 
 #include <assert.h>
 

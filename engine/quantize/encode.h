@@ -2,7 +2,7 @@
  *
  * encode.h: from f32 weights to blocks of a weight format, by searching the scales that leave the
  * least squared error after decoding. Used by `engine quantize`; slow beside a kernel, done once
- * per model. The formats are defined in kernel/kernel.h, decoding in reference/formats.h. */
+ * per model. The formats are defined in kernel/kernel.h, decoding in reference/base/formats.h. */
 #ifndef PAWL_ENCODE_H
 #define PAWL_ENCODE_H
 

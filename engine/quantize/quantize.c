@@ -12,7 +12,7 @@
 
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
-#include "reference/formats.h"
+#include "reference/base/formats.h"
 
 #include <inttypes.h>
 #include <math.h>

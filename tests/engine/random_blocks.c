@@ -5,7 +5,7 @@
 #include "reference/base/err.h"
 #include "reference/base/half.h"
 #include "reference/base/rng.h"
-#include "reference/formats.h"
+#include "reference/base/formats.h"
 
 #include <math.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #include "reference/base/half.h"
 #include "reference/base/rng.h"
 #include "reference/base/strbuf.h"
-#include "reference/formats.h"
+#include "reference/base/formats.h"
 #include "tests/engine/shared.h"
 
 #include <criterion/criterion.h>

@@ -3,7 +3,7 @@
 
 #include "kernel/kernel.h"
 #include "reference/base/err.h"
-#include "reference/formats.h"
+#include "reference/base/formats.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

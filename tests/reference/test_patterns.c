@@ -2,7 +2,7 @@
  *
  * test_patterns.c: the two patterns that are about structure. PROBE: nothing may be left out.
  * NONFINITE: what depends on a value that is no number may be anything, the rest may not. */
-#include "reference/formats.h"
+#include "reference/base/formats.h"
 #include "tests/reference/oracle_check.h"
 #include "tests/reference/twin.h"
 

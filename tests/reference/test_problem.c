@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reference/base/err.h"
 #include "reference/base/half.h"
-#include "reference/rounding.h"
+#include "reference/inference/rounding.h"
 #include "tests/reference/oracle_check.h"
 
 #include <criterion/criterion.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reference/base/half.h"
-#include "reference/rounding.h"
+#include "reference/inference/rounding.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

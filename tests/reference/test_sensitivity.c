@@ -4,7 +4,7 @@
  * (the oracle on perturbed inputs or parameters, rounded to f32, so as good as a wrong kernel can
  * be) and demands that the comparison with the true oracle rejects it, on random inputs. */
 #include "reference/base/half.h"
-#include "reference/formats.h"
+#include "reference/base/formats.h"
 #include "tests/reference/oracle_check.h"
 #include "tests/reference/twin.h"
 

@@ -2,7 +2,7 @@
 #include "tests/reference/twin.h"
 
 #include "reference/base/half.h"
-#include "reference/formats.h"
+#include "reference/base/formats.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "reference/formats.h"
+#include "reference/base/formats.h"
 
 #include "reference/base/half.h"
 

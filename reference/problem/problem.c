@@ -1,57 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * problem.c: the three sealed symbols, as a table over operator families. */
-#include "reference/problem.h"
+ * problem.c: the three sealed symbols, for whatever operators problem_shipped names. */
+#include "reference/problem/operator.h"
 
 #include "reference/base/err.h"
-#include "reference/operators.h"
+#include "reference/base/formats.h"
 
 #include <string.h>
 
-struct family {
-    const char *op; /* problem_case.op */
-    problem__generate_fn *generate;
-    problem__expect_fn *expect;
-    problem__work_fn *work;
-    problem__pool_fn *pool;
-};
-
-#define FAMILY(op, name)                                                                           \
-    {                                                                                              \
-        op, problem__##name##_generate, problem__##name##_expect, problem__##name##_work,          \
-            problem__##name##_pool                                                                 \
-    }
-
-/* Row operations whose results are places. */
-#define RANKS(op)                                                                                  \
-    {                                                                                              \
-        op, problem__rows_generate, problem__rank_expect, problem__rows_work, problem__rows_pool   \
-    }
-
-static const struct family families[] = {
-    FAMILY("gemv", matmul),
-    FAMILY("gemm", matmul),
-    FAMILY("get_rows", get_rows),
-    FAMILY("gemm_ids", gemm_ids),
-    FAMILY("quantize", quantize),
-    FAMILY("kv", kv),
-    FAMILY("attention", attention),
-    FAMILY("rms_norm", rows),
-    FAMILY("layer_norm", rows),
-    FAMILY("rope", rows),
-    FAMILY("glu", rows),
-    FAMILY("softmax", rows),
-    FAMILY("add", rows),
-    FAMILY("mix", rows),
-    RANKS("argmax"),
-    RANKS("top_k"),
-};
-
-static const struct family *family_find(const struct problem_case *c)
+static const struct problem_operator *operator_find(const struct problem_case *c)
 {
-    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
-        if (!strcmp(c->op, families[i].op))
-            return &families[i];
+    for (size_t i = 0; i < problem_shipped.n_operators; i++)
+        if (!strcmp(c->op, problem_shipped.operators[i].op))
+            return &problem_shipped.operators[i];
     err_set(ERR_USAGE, "case %s: unknown operation %s", c->name, c->op);
     return NULL;
 }
@@ -90,12 +51,12 @@ static uint64_t case_stream(const struct problem_case *c, enum problem_pattern p
 int generate_inputs(const struct problem_case *c, uint64_t seed, enum problem_pattern pattern,
                     struct problem_instance *out)
 {
-    const struct family *f = family_find(c);
+    const struct problem_operator *o = operator_find(c);
     struct rng r;
     int status;
 
     memset(out, 0, sizeof *out);
-    if (!f)
+    if (!o)
         return err_code();
     if ((unsigned)pattern >= PROBLEM_N_PATTERNS)
         return err_set(ERR_USAGE, "case %s: no input pattern %d", c->name, (int)pattern);
@@ -103,7 +64,7 @@ int generate_inputs(const struct problem_case *c, uint64_t seed, enum problem_pa
     out->seed = seed;
     out->pattern = pattern;
     rng_init(&r, rng_seed_mix(seed, case_stream(c, pattern)));
-    status = f->generate(out, &r);
+    status = o->generate(out, &r);
     if (status < 0)
         problem_instance_deinit(out);
     return status;
@@ -124,11 +85,11 @@ size_t problem_output_count(const struct problem_instance *in, uint32_t buffer)
 int reference_fn(struct problem_instance *in, uint32_t buffer, size_t first, size_t count,
                  struct problem_expect *out)
 {
-    const struct family *f = family_find(in->c);
-    struct problem__range range = {buffer, first, count};
+    const struct problem_operator *o = operator_find(in->c);
+    struct problem_range range = {buffer, first, count};
     size_t total;
 
-    if (!f)
+    if (!o)
         return err_code();
     if (buffer >= in->n_buffers || in->buffers[buffer].role != PROBLEM_OUTPUT)
         return err_set(ERR_USAGE, "case %s: buffer %u is no output", in->c->name, buffer);
@@ -142,20 +103,20 @@ int reference_fn(struct problem_instance *in, uint32_t buffer, size_t first, siz
     if (count == 0)
         return 0;
     memset(out->bound, 0, count * sizeof *out->bound);
-    return f->expect(in, &range, out);
+    return o->expect(in, &range, out);
 }
 
 int compute_flops(const struct problem_case *c, struct problem_work *out)
 {
-    const struct family *f = family_find(c);
+    const struct problem_operator *o = operator_find(c);
 
     memset(out, 0, sizeof *out);
-    return f ? f->work(c, out) : err_code();
+    return o ? o->work(c, out) : err_code();
 }
 
 size_t problem_instance_pool_bytes(const struct problem_case *c)
 {
-    const struct family *f = family_find(c);
+    const struct problem_operator *o = operator_find(c);
 
-    return f ? f->pool(c) : 0;
+    return o ? o->pool(c) : 0;
 }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "reference/operators.h"
+#include "reference/problem/operator.h"
 
 #include "reference/base/checked.h"
 #include "reference/base/err.h"
-#include "reference/rounding.h"
+#include "reference/base/formats.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct problem_buffer *buffer_next(struct problem_instance *in, const char *name,
-                                          enum problem_role role)
+struct problem_buffer *problem_buffer_next(struct problem_instance *in, const char *name,
+                                           enum problem_role role)
 {
     struct problem_buffer *b = &in->buffers[in->n_buffers];
 
@@ -21,10 +21,10 @@ static struct problem_buffer *buffer_next(struct problem_instance *in, const cha
     return b;
 }
 
-uint32_t problem__buffer_add(struct problem_instance *in, const char *name, enum problem_role role,
-                             uint32_t type, int64_t ne0, int64_t ne1, int64_t ne2)
+uint32_t problem_buffer_add(struct problem_instance *in, const char *name, enum problem_role role,
+                            uint32_t type, int64_t ne0, int64_t ne1, int64_t ne2)
 {
-    struct problem_buffer *b = buffer_next(in, name, role);
+    struct problem_buffer *b = problem_buffer_next(in, name, role);
     struct kernel_tensor *t = &b->tensor;
     const struct format *f = format_find(type);
 
@@ -43,7 +43,7 @@ uint32_t problem__buffer_add(struct problem_instance *in, const char *name, enum
     return in->n_buffers - 1;
 }
 
-void problem__buffer_pad(struct problem_instance *in, uint32_t buffer, size_t pad)
+void problem_buffer_pad(struct problem_instance *in, uint32_t buffer, size_t pad)
 {
     struct problem_buffer *b = &in->buffers[buffer];
     struct kernel_tensor *t = &b->tensor;
@@ -56,10 +56,10 @@ void problem__buffer_pad(struct problem_instance *in, uint32_t buffer, size_t pa
     b->max_bytes = t->bytes;
 }
 
-uint32_t problem__packed_add(struct problem_instance *in, const char *name, uint32_t w)
+uint32_t problem_packed_add(struct problem_instance *in, const char *name, uint32_t w)
 {
     const struct kernel_tensor *plain = &in->buffers[w].tensor;
-    struct problem_buffer *b = buffer_next(in, name, PROBLEM_OPAQUE);
+    struct problem_buffer *b = problem_buffer_next(in, name, PROBLEM_OPAQUE);
     size_t rows = size_align((size_t)plain->ne[1], KERNEL_PACK_ROWS);
 
     b->tensor = *plain;
@@ -69,28 +69,7 @@ uint32_t problem__packed_add(struct problem_instance *in, const char *name, uint
     return in->n_buffers - 1;
 }
 
-uint32_t problem__pages_add(struct problem_instance *in, uint32_t type, int64_t head_dim,
-                            int64_t kv_heads, int64_t n_pages)
-{
-    struct problem_buffer *b = buffer_next(in, "pages", PROBLEM_OPAQUE);
-    struct kernel_tensor *t = &b->tensor;
-    size_t padded = size_align((size_t)head_dim, 32);
-
-    t->type = type;
-    t->layout = KERNEL_PAGES;
-    t->ne[0] = head_dim;
-    t->ne[1] = KERNEL_PAGE_POSITIONS;
-    t->ne[2] = kv_heads;
-    t->ne[3] = n_pages;
-    t->nb[0] = format_find(type)->bytes;
-    /* Twice the canonical K and V tiles of a head rounded up to whole blocks: room for f32 scales
-     * and padding, not for keeping the f32 values. */
-    b->max_bytes = 4 * rounding_kv_row_bytes(type, padded) * KERNEL_PAGE_POSITIONS *
-                   (size_t)kv_heads * (size_t)n_pages;
-    return in->n_buffers - 1;
-}
-
-int problem__instance_allocate(struct problem_instance *in)
+int problem_instance_allocate(struct problem_instance *in)
 {
     size_t offset = 0;
 
@@ -127,13 +106,13 @@ void problem_instance_view(const struct problem_instance *base,
 
 void problem_instance_deinit(struct problem_instance *in)
 {
-    if (in->memory)
-        problem__attention_cache_free(in->oracle_cache);
+    if (in->memory && in->oracle_cache_free)
+        in->oracle_cache_free(in->oracle_cache);
     free(in->memory);
     memset(in, 0, sizeof *in);
 }
 
-struct problem_step *problem__step_add(struct problem_instance *in, enum kernel_op op)
+struct problem_step *problem_step_add(struct problem_instance *in, uint32_t op)
 {
     struct problem_step *s = &in->steps[in->n_steps];
 
@@ -145,24 +124,24 @@ struct problem_step *problem__step_add(struct problem_instance *in, enum kernel_
     return s;
 }
 
-void problem__step_in(struct problem_step *s, uint32_t buffer)
+void problem_step_in(struct problem_step *s, uint32_t buffer)
 {
     s->in[s->call.n_in++] = (uint8_t)buffer;
 }
 
-void problem__step_out(struct problem_step *s, uint32_t buffer)
+void problem_step_out(struct problem_step *s, uint32_t buffer)
 {
     s->out[s->call.n_out++] = (uint8_t)buffer;
 }
 
-void *problem__row(const struct problem_instance *in, uint32_t buffer, size_t row)
+void *problem_row(const struct problem_instance *in, uint32_t buffer, size_t row)
 {
     const struct kernel_tensor *t = &in->buffers[buffer].tensor;
 
     return (char *)t->data + row * t->nb[1];
 }
 
-const struct problem_step *problem__last_step(const struct problem_instance *in)
+const struct problem_step *problem_last_step(const struct problem_instance *in)
 {
     return &in->steps[in->n_steps - 1];
 }

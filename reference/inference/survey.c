@@ -4,7 +4,7 @@
  * of seven matrices of real models from memory, the same from the last-level cache, GEMM by the
  * number of columns, attention over short and long contexts by the heads that share a KV head.
  * Timed one by one by `judge survey`; in no experiment, and checked only as far as they are timed. */
-#include "reference/operators.h"
+#include "reference/inference/inference.h"
 
 #define MIB(n)      ((size_t)(n) << 20)
 #define RANDOM      (1u << PROBLEM_RANDOM)
@@ -42,7 +42,7 @@
                    {"kv_heads", kv_heads_}, {"n", 1}, {"n_kv", 8192})                              \
     }
 
-const struct problem_case problem__survey[PROBLEM__N_SURVEY] = {
+const struct problem_case inference__survey[INFERENCE__N_SURVEY] = {
     GEMV_BOTH(2560, 2560),
     GEMV_BOTH(10240, 2560),
     GEMV_BOTH(2560, 10240),

@@ -3,7 +3,7 @@
  * cases.c: the workloads of the shipped problem, "Q4_K inference". Timed cases stand first; the
  * rest are checked only, and are there for their edges: ragged rows, one block, odd columns, every
  * head size, mask and page boundary. */
-#include "reference/operators.h"
+#include "reference/inference/inference.h"
 
 /* Lower-case twins, so that one word makes both the parameter and the case's name. */
 enum {
@@ -29,8 +29,8 @@ enum {
 };
 
 #define BIT(p)      (1u << PROBLEM_##p)
-#define ALL         PROBLEM__ALL
-#define MOVES       PROBLEM__MOVES
+#define ALL         PROBLEM_ALL
+#define MOVES       INFERENCE__MOVES
 #define SOME        (BIT(RANDOM) | BIT(EXTREME) | BIT(CANCEL) | BIT(PROBE))
 #define MIB(n)      ((size_t)(n) << 20)
 #define PARAMS(...) .params = {__VA_ARGS__}
@@ -382,6 +382,10 @@ const struct problem problem_shipped = {
     .name = "q4_k inference",
     .cases = cases,
     .n_cases = sizeof cases / sizeof cases[0],
-    .survey = problem__survey,
-    .n_survey = PROBLEM__N_SURVEY,
+    .operators = inference__operators,
+    .n_operators = INFERENCE__N_OPERATORS,
+    .draw = inference__draw,
+    .size_step = inference__size_step,
+    .survey = inference__survey,
+    .n_survey = INFERENCE__N_SURVEY,
 };

@@ -5,10 +5,10 @@
  * is two); exp, tanh, division and square root as one operation each; comparisons, index arithmetic
  * and conversions not at all. Bytes are canonical: weights and KV rows as GGUF blocks, each read
  * once. */
-#include "reference/operators.h"
+#include "reference/inference/inference.h"
 
 #include "reference/base/err.h"
-#include "reference/rounding.h"
+#include "reference/inference/rounding.h"
 
 #include <string.h>
 
@@ -26,11 +26,11 @@ static const struct format *weight_format(const struct problem_case *c)
 
 /* --- matrices --- */
 
-size_t problem__matmul_pool(const struct problem_case *c)
+size_t inference__matmul_pool(const struct problem_case *c)
 {
     const struct format *f = weight_format(c);
     int64_t m[3];
-    uint32_t n_w = problem__matmul_list(c, m);
+    uint32_t n_w = inference__matmul_list(c, m);
     size_t rows = 0;
 
     for (uint32_t l = 0; l < n_w; l++)
@@ -40,12 +40,12 @@ size_t problem__matmul_pool(const struct problem_case *c)
 
 /* Quantised: k int8 multiply-accumulates per element, and per block one f32 multiply-accumulate for
  * its scale, one more for its mins. Plain numbers: k f32 multiply-accumulates. */
-int problem__matmul_work(const struct problem_case *c, struct problem_work *out)
+int inference__matmul_work(const struct problem_case *c, struct problem_work *out)
 {
     const struct format *f = weight_format(c);
     double k = param(c, "k", 0), n = param(c, "n", 1), rows = 0.0;
     int64_t m[3];
-    uint32_t n_w = problem__matmul_list(c, m);
+    uint32_t n_w = inference__matmul_list(c, m);
 
     if (!f)
         return err_set(ERR_USAGE, "case %s: parameter type or k is wrong", c->name);
@@ -57,25 +57,25 @@ int problem__matmul_work(const struct problem_case *c, struct problem_work *out)
         out->ops_int8 = 2.0 * rows * k * n;
         out->flops_f32 = (f->min_offset ? 4.0 : 2.0) * rows * n * k / f->elements;
     }
-    out->bytes_read = (double)problem__matmul_pool(c) +
+    out->bytes_read = (double)inference__matmul_pool(c) +
                       n * (double)format_row_bytes(format_find(f->activation), (size_t)k);
     out->bytes_written = 4.0 * rows * n;
     return 0;
 }
 
-size_t problem__gemm_ids_pool(const struct problem_case *c)
+size_t inference__gemm_ids_pool(const struct problem_case *c)
 {
-    return problem__matmul_pool(c) * (size_t)problem_param(c, "experts", 1);
+    return inference__matmul_pool(c) * (size_t)problem_param(c, "experts", 1);
 }
 
 /* That of `used` columns for each token; of the weights no more need be read than `used` experts', if
  * all tokens want the same. */
-int problem__gemm_ids_work(const struct problem_case *c, struct problem_work *out)
+int inference__gemm_ids_work(const struct problem_case *c, struct problem_work *out)
 {
     double n = param(c, "n", 1), used = param(c, "used", 1);
-    double weights = (double)problem__matmul_pool(c), column;
+    double weights = (double)inference__matmul_pool(c), column;
 
-    TRY(problem__matmul_work(c, out));
+    TRY(inference__matmul_work(c, out));
     column = (out->bytes_read - weights) / n;
     out->ops_int8 *= used;
     out->flops_f32 *= used;
@@ -85,14 +85,14 @@ int problem__gemm_ids_work(const struct problem_case *c, struct problem_work *ou
     return 0;
 }
 
-size_t problem__get_rows_pool(const struct problem_case *c)
+size_t inference__get_rows_pool(const struct problem_case *c)
 {
-    return problem__matmul_pool(c);
+    return inference__matmul_pool(c);
 }
 
 /* Dequantisation: one multiply per weight, one subtraction more with mins; only the rows asked for.
  */
-int problem__get_rows_work(const struct problem_case *c, struct problem_work *out)
+int inference__get_rows_work(const struct problem_case *c, struct problem_work *out)
 {
     const struct format *f = weight_format(c);
     double k = param(c, "k", 0), n = param(c, "n", 1);
@@ -105,13 +105,13 @@ int problem__get_rows_work(const struct problem_case *c, struct problem_work *ou
     return 0;
 }
 
-size_t problem__quantize_pool(const struct problem_case *c)
+size_t inference__quantize_pool(const struct problem_case *c)
 {
     return (size_t)(4 * problem_param(c, "k", 0) * problem_param(c, "n", 1));
 }
 
 /* One multiply per value (finding the largest is comparisons), two divisions per block. */
-int problem__quantize_work(const struct problem_case *c, struct problem_work *out)
+int inference__quantize_work(const struct problem_case *c, struct problem_work *out)
 {
     const struct format *f = format_find((uint32_t)problem_param(c, "type", -1));
     double values = param(c, "k", 0) * param(c, "n", 1);
@@ -135,12 +135,12 @@ static double kv_bytes(const struct problem_case *c, double n)
     return 2.0 * n * param(c, "kv_heads", 0) * (double)row;
 }
 
-size_t problem__kv_pool(const struct problem_case *c)
+size_t inference__kv_pool(const struct problem_case *c)
 {
     return (size_t)kv_bytes(c, param(c, "n_load", problem_param(c, "n", 1)));
 }
 
-int problem__kv_work(const struct problem_case *c, struct problem_work *out)
+int inference__kv_work(const struct problem_case *c, struct problem_work *out)
 {
     double n = param(c, "n_load", problem_param(c, "n", 1));
     double values = 2.0 * n * param(c, "kv_heads", 0) * param(c, "head_dim", 0);
@@ -151,7 +151,7 @@ int problem__kv_work(const struct problem_case *c, struct problem_work *out)
     return 0;
 }
 
-size_t problem__attention_pool(const struct problem_case *c)
+size_t inference__attention_pool(const struct problem_case *c)
 {
     return (size_t)kv_bytes(c, param(c, "n_kv", 1));
 }
@@ -159,17 +159,17 @@ size_t problem__attention_pool(const struct problem_case *c)
 /* Per visible (query head, position): Q.K (int8 over q8_0 pages, plus one f32 multiply-accumulate
  * per block of 32), one multiply by SCALE, one exp, one addition to the sum, three more for a
  * softcap, and P.V in f32. Per output one division. */
-int problem__attention_work(const struct problem_case *c, struct problem_work *out)
+int inference__attention_work(const struct problem_case *c, struct problem_work *out)
 {
     int64_t call[KERNEL_MAX_PARAMS], first = INT64_MAX, last = 0;
     double heads = param(c, "heads", 0), head_dim = param(c, "head_dim", 0);
     double n = param(c, "n", 1), pairs = 0.0, per_pair;
     bool int8 = problem_param(c, "type", KERNEL_F16) == KERNEL_Q8_0;
 
-    problem__attention_params(c, call);
+    inference__attention_params(c, call);
     for (int64_t j = 0; j < (int64_t)n; j++) {
         int64_t lo, hi;
-        problem__attention_span(call, j, &lo, &hi);
+        inference__attention_span(call, j, &lo, &hi);
         pairs += (double)(hi - lo);
         first = lo < first ? lo : first;
         last = hi > last ? hi : last;
@@ -186,7 +186,7 @@ int problem__attention_work(const struct problem_case *c, struct problem_work *o
 
 /* --- row operations --- */
 
-size_t problem__rows_pool(const struct problem_case *c)
+size_t inference__rows_pool(const struct problem_case *c)
 {
     int64_t used = strcmp(c->op, "mix") ? 1 : problem_param(c, "used", 1);
 
@@ -194,7 +194,7 @@ size_t problem__rows_pool(const struct problem_case *c)
                     problem_param(c, "heads", 1) * used);
 }
 
-int problem__rows_work(const struct problem_case *c, struct problem_work *out)
+int inference__rows_work(const struct problem_case *c, struct problem_work *out)
 {
     static const double act_flops[KERNEL_N_ACTS] = {3.0, 8.0, 5.0, 0.0, 3.0, 3.0, 1.0};
     double k = param(c, "k", 0), n = param(c, "n", 1), values = k * n * param(c, "heads", 1);
@@ -202,7 +202,7 @@ int problem__rows_work(const struct problem_case *c, struct problem_work *out)
     double pairs = param(c, "pairs", problem_param(c, "k", 0) / 2);
 
     out->bytes_read = out->bytes_written = 4.0 * values;
-    switch (problem__rows_op(c->op)) {
+    switch (inference__rows_op(c->op)) {
     case KERNEL_RMS_NORM: /* square and add; scale and weight; mean, eps, root, reciprocal */
         out->flops_f32 = 4.0 * values + 4.0 * n;
         out->bytes_read += 4.0 * k;

@@ -3,16 +3,16 @@
  * oracle_attention.c: softmax attention in double, one query head at a time: all scores, their
  * maximum, the weights, the weighted sum of V. Rounded K and V of a head are decoded once per
  * instance and kept in its oracle_cache. */
-#include "reference/operators.h"
+#include "reference/inference/inference.h"
 
 #include "reference/base/err.h"
-#include "reference/rounding.h"
-#include "reference/tolerance.h"
+#include "reference/inference/rounding.h"
+#include "reference/inference/tolerance.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-void problem__attention_span(const int64_t *params, int64_t j, int64_t *lo, int64_t *hi)
+void inference__attention_span(const int64_t *params, int64_t j, int64_t *lo, int64_t *hi)
 {
     int64_t at = params[KERNEL_I_POS] + j, window = params[KERNEL_I_WINDOW];
 
@@ -31,7 +31,7 @@ struct attention {
 
 static struct attention attention_of(const struct problem_instance *in)
 {
-    const struct problem_step *last = problem__last_step(in);
+    const struct problem_step *last = problem_last_step(in);
     const struct kernel_tensor *pages = &in->buffers[last->in[1]].tensor;
 
     return (struct attention){
@@ -53,17 +53,19 @@ struct kv_cache {
     float *memory;         /* k, v, then loaded */
 };
 
-int problem__attention_cache(struct problem_instance *in)
+static void cache_free(void *cache)
 {
-    in->oracle_cache = calloc(1, sizeof(struct kv_cache));
-    return in->oracle_cache ? 0 : err_set(ERR_NOMEM, "oracle: no memory for its cache");
+    free(((struct kv_cache *)cache)->memory);
+    free(cache);
 }
 
-void problem__attention_cache_free(void *cache)
+int inference__attention_cache(struct problem_instance *in)
 {
-    if (cache)
-        free(((struct kv_cache *)cache)->memory);
-    free(cache);
+    in->oracle_cache = calloc(1, sizeof(struct kv_cache));
+    if (!in->oracle_cache)
+        return err_set(ERR_NOMEM, "oracle: no memory for its cache");
+    in->oracle_cache_free = cache_free;
+    return 0;
 }
 
 static int cache_open(struct kv_cache *c, const struct attention *a)
@@ -94,7 +96,7 @@ static int cache_load(struct kv_cache *c, const struct problem_instance *in,
         return 0;
     for (size_t t = 0; t < a->n_kv; t++) {
         const float *k, *v;
-        if (!problem__kv_find(in, t, head, &k, &v))
+        if (!inference__kv_find(in, t, head, &k, &v))
             return err_set(ERR_USAGE, "case %s: position %zu was never stored", in->c->name, t);
         rounding_kv_row(a->type, k, a->head_dim, k_out + t * a->head_dim);
         rounding_kv_row(a->type, v, a->head_dim, v_out + t * a->head_dim);
@@ -148,18 +150,18 @@ static void head_expect(const struct attention *a, const double *p, const float 
         }
     }
     for (size_t i = 0; i < n; i++) {
-        double unit = tolerance_ulp(magnitude[i]);
+        double unit = problem_ulp(magnitude[i]);
         out->bound[at + i] = allowed * magnitude[i] + 0x1p-149;
         out->unit[at + i] = unit;
     }
 }
 
-int problem__attention_expect(struct problem_instance *in, const struct problem__range *range,
-                              struct problem_expect *out)
+int inference__attention_expect(struct problem_instance *in, const struct problem_range *range,
+                                struct problem_expect *out)
 {
     struct attention a = attention_of(in);
     size_t end = range->first + range->count, tile = a.n_kv * a.head_dim;
-    uint32_t q_buffer = problem__last_step(in)->in[0];
+    uint32_t q_buffer = problem_last_step(in)->in[0];
     struct kv_cache *cache = in->oracle_cache;
     double *q = malloc((a.head_dim + a.n_kv) * sizeof *q), *p, steepest;
     int status = 0;
@@ -175,13 +177,13 @@ int problem__attention_expect(struct problem_instance *in, const struct problem_
         int64_t from, to;
         if ((status = cache_load(cache, in, &a, kv_head)) < 0)
             goto out;
-        if (problem__row_spoiled(in, q_buffer, row, 0, a.head_dim)) {
+        if (problem_row_spoiled(in, q_buffer, row, 0, a.head_dim)) {
             for (; n > 0; n--, i++)
-                problem__expect_anything(out, i - range->first);
+                problem_expect_anything(out, i - range->first);
             continue;
         }
-        problem__attention_span(a.call->i, (int64_t)(row / a.heads), &from, &to);
-        rounding_query_row(a.type, problem__row(in, q_buffer, row), a.head_dim, q);
+        inference__attention_span(a.call->i, (int64_t)(row / a.heads), &from, &to);
+        rounding_query_row(a.type, problem_row(in, q_buffer, row), a.head_dim, q);
         steepest = softmax_weights(&a, q, cache->k + kv_head * tile, from, to, p);
         head_expect(&a, p, cache->v + kv_head * tile, from, to, lo, n,
                     TOLERANCE_ATTENTION * (1.0 + TOLERANCE_ATTENTION_SLOPE * steepest), out,

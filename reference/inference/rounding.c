@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "reference/rounding.h"
+#include "reference/inference/rounding.h"
 
 #include "reference/base/half.h"
 

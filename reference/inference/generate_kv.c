@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * generate_kv.c: instances that go through KV pages: stores, then a load or an attention call. */
-#include "reference/operators.h"
+#include "reference/inference/inference.h"
 
+#include "reference/base/checked.h"
 #include "reference/base/err.h"
+#include "reference/inference/rounding.h"
 
 #include <math.h>
 #include <string.h>
@@ -52,6 +54,27 @@ static void fill_table(struct problem_instance *in, struct rng *r, uint32_t tabl
     }
 }
 
+static uint32_t pages_add(struct problem_instance *in, uint32_t type, int64_t head_dim,
+                          int64_t kv_heads, int64_t n_pages)
+{
+    struct problem_buffer *b = problem_buffer_next(in, "pages", PROBLEM_OPAQUE);
+    struct kernel_tensor *t = &b->tensor;
+    size_t padded = size_align((size_t)head_dim, 32);
+
+    t->type = type;
+    t->layout = KERNEL_PAGES;
+    t->ne[0] = head_dim;
+    t->ne[1] = KERNEL_PAGE_POSITIONS;
+    t->ne[2] = kv_heads;
+    t->ne[3] = n_pages;
+    t->nb[0] = format_find(type)->bytes;
+    /* Twice the canonical K and V tiles of a head rounded up to whole blocks: room for f32 scales
+     * and padding, not for keeping the f32 values. */
+    b->max_bytes = 4 * rounding_kv_row_bytes(type, padded) * KERNEL_PAGE_POSITIONS *
+                   (size_t)kv_heads * (size_t)n_pages;
+    return in->n_buffers - 1;
+}
+
 /* K and V buffers of the stores [from, from + n) and the step order they will be made in. */
 struct kv_plan {
     uint32_t n_stores, table, pages;
@@ -67,10 +90,8 @@ static void plan_store(struct problem_instance *in, struct kv_plan *p, int64_t f
 
     if (n <= 0)
         return;
-    p->k[s] =
-        problem__buffer_add(in, names[0][s], PROBLEM_INPUT, KERNEL_F32, head_dim, kv_heads, n);
-    p->v[s] =
-        problem__buffer_add(in, names[1][s], PROBLEM_INPUT, KERNEL_F32, head_dim, kv_heads, n);
+    p->k[s] = problem_buffer_add(in, names[0][s], PROBLEM_INPUT, KERNEL_F32, head_dim, kv_heads, n);
+    p->v[s] = problem_buffer_add(in, names[1][s], PROBLEM_INPUT, KERNEL_F32, head_dim, kv_heads, n);
     p->from[s] = from;
     p->n[s] = n;
     p->n_stores++;
@@ -87,21 +108,20 @@ static int plan_pages(struct problem_instance *in, struct kv_plan *p)
     if (used < 1 || used + KV_SPARE_PAGES > KV_MAX_PAGES)
         return err_set(ERR_USAGE, "case %s: %lld positions do not fit", in->c->name,
                        (long long)last);
-    p->table = problem__buffer_add(in, "table", PROBLEM_INPUT, KERNEL_I32, used, 1, 1);
-    p->pages =
-        problem__pages_add(in, (uint32_t)param(in, "type", KERNEL_F16), param(in, "head_dim", 0),
-                           param(in, "kv_heads", 0), used + KV_SPARE_PAGES);
+    p->table = problem_buffer_add(in, "table", PROBLEM_INPUT, KERNEL_I32, used, 1, 1);
+    p->pages = pages_add(in, (uint32_t)param(in, "type", KERNEL_F16), param(in, "head_dim", 0),
+                         param(in, "kv_heads", 0), used + KV_SPARE_PAGES);
     return 0;
 }
 
 static void plan_steps(struct problem_instance *in, const struct kv_plan *p)
 {
     for (uint32_t i = 0; i < p->n_stores; i++) {
-        struct problem_step *s = problem__step_add(in, KERNEL_KV_STORE);
-        problem__step_in(s, p->k[i]);
-        problem__step_in(s, p->v[i]);
-        problem__step_in(s, p->table);
-        problem__step_out(s, p->pages);
+        struct problem_step *s = problem_step_add(in, KERNEL_KV_STORE);
+        problem_step_in(s, p->k[i]);
+        problem_step_in(s, p->v[i]);
+        problem_step_in(s, p->table);
+        problem_step_out(s, p->pages);
         s->call.i[KERNEL_I_POS] = p->from[i];
     }
 }
@@ -111,13 +131,13 @@ static void fill_stored(struct problem_instance *in, struct rng *r, uint32_t buf
 {
     const struct kernel_tensor *t = &in->buffers[buffer].tensor;
 
-    problem__fill_rows(in, r, buffer, in->pattern);
+    problem_fill_rows(in, r, buffer, in->pattern);
     for (int64_t row = 0; row < t->ne[1] * t->ne[2] && in->pattern == PROBLEM_TINY; row += 2)
-        scale_row(problem__row(in, buffer, (size_t)row), (size_t)t->ne[0], 0x1p76f);
+        scale_row(problem_row(in, buffer, (size_t)row), (size_t)t->ne[0], 0x1p76f);
 }
 
 /* Store a, then b over its end (a rollback and another continuation), then read a window. */
-int problem__kv_generate(struct problem_instance *in, struct rng *r)
+int inference__kv_generate(struct problem_instance *in, struct rng *r)
 {
     struct kv_plan p = {0};
     int64_t pos = param(in, "pos", 0), n = param(in, "n", 1);
@@ -131,27 +151,27 @@ int problem__kv_generate(struct problem_instance *in, struct rng *r)
     plan_store(in, &p, param(in, "pos2", 0), param(in, "n2", 0));
     plan_store(in, &p, param(in, "pos3", 0), param(in, "n3", 0));
     TRY(plan_pages(in, &p));
-    k = problem__buffer_add(in, "K out", PROBLEM_OUTPUT, KERNEL_F32, head_dim, kv_heads, n_load);
-    v = problem__buffer_add(in, "V out", PROBLEM_OUTPUT, KERNEL_F32, head_dim, kv_heads, n_load);
-    TRY(problem__instance_allocate(in));
+    k = problem_buffer_add(in, "K out", PROBLEM_OUTPUT, KERNEL_F32, head_dim, kv_heads, n_load);
+    v = problem_buffer_add(in, "V out", PROBLEM_OUTPUT, KERNEL_F32, head_dim, kv_heads, n_load);
+    TRY(problem_instance_allocate(in));
     fill_table(in, r, p.table, in->buffers[p.pages].tensor.ne[3]);
     for (uint32_t i = 0; i < p.n_stores; i++) {
         fill_stored(in, r, p.k[i]);
         fill_stored(in, r, p.v[i]);
     }
     plan_steps(in, &p);
-    s = problem__step_add(in, KERNEL_KV_LOAD);
-    problem__step_in(s, p.pages);
-    problem__step_in(s, p.table);
-    problem__step_out(s, k);
-    problem__step_out(s, v);
+    s = problem_step_add(in, KERNEL_KV_LOAD);
+    problem_step_in(s, p.pages);
+    problem_step_in(s, p.table);
+    problem_step_out(s, k);
+    problem_step_out(s, v);
     s->call.i[KERNEL_I_POS] = pos + load;
     return 0;
 }
 
 /* --- attention --- */
 
-void problem__attention_params(const struct problem_case *c, int64_t params[KERNEL_MAX_PARAMS])
+void inference__attention_params(const struct problem_case *c, int64_t params[KERNEL_MAX_PARAMS])
 {
     memset(params, 0, KERNEL_MAX_PARAMS * sizeof *params);
     params[KERNEL_I_N_KV] = problem_param(c, "n_kv", 1);
@@ -169,9 +189,9 @@ static void fill_kv_row(struct rng *r, enum problem_pattern p, bool is_k, int64_
 {
     float peak = sqrtf(60.0f / sqrtf((float)n));
 
-    problem__fill(r, PROBLEM_RANDOM, x, n, KERNEL_QK_32);
+    problem_fill(r, PROBLEM_RANDOM, x, n, KERNEL_QK_32);
     if (p == PROBLEM_ZEROS && is_k)
-        problem__fill(r, PROBLEM_ZEROS, x, n, KERNEL_QK_32);
+        problem_fill(r, PROBLEM_ZEROS, x, n, KERNEL_QK_32);
     if (p == PROBLEM_EXTREME)
         for (size_t i = 0; i < n; i++)
             x[i] = is_k ? (position % 3 == 2 ? -peak : peak * 0.75f) : 60000.0f;
@@ -195,8 +215,8 @@ static void fill_kv(struct problem_instance *in, struct rng *r, uint32_t buffer,
 
     for (size_t row = 0; row < heads * (size_t)t->ne[2]; row++)
         fill_kv_row(r, in->pattern, is_k, from + (int64_t)(row / heads),
-                    problem__row(in, buffer, row), n,
-                    row < heads ? NULL : problem__row(in, buffer, row - heads));
+                    problem_row(in, buffer, row), n,
+                    row < heads ? NULL : problem_row(in, buffer, row - heads));
 }
 
 /* Older data in the slots past the end: values a thousand times too large that no query may see.
@@ -208,9 +228,9 @@ static void fill_old(struct problem_instance *in, struct rng *r, uint32_t k, uin
     size_t n = (size_t)t->ne[0];
 
     for (size_t row = 0; row < (size_t)(t->ne[1] * t->ne[2]); row++) {
-        float *x = problem__row(in, k, row), *y = problem__row(in, v, row);
-        problem__fill(r, PROBLEM_RANDOM, x, n, KERNEL_QK_32);
-        problem__fill(r, PROBLEM_RANDOM, y, n, KERNEL_QK_32);
+        float *x = problem_row(in, k, row), *y = problem_row(in, v, row);
+        problem_fill(r, PROBLEM_RANDOM, x, n, KERNEL_QK_32);
+        problem_fill(r, PROBLEM_RANDOM, y, n, KERNEL_QK_32);
         scale_row(x, n, row / (size_t)t->ne[1] % 2 ? 1.0f : 30.0f);
         scale_row(y, n, 1000.0f);
     }
@@ -223,8 +243,8 @@ static void fill_queries(struct problem_instance *in, struct rng *r, uint32_t q)
     float peak = sqrtf(60.0f / sqrtf((float)n));
 
     for (size_t row = 0; row < (size_t)(t->ne[1] * t->ne[2]); row++) {
-        float *x = problem__row(in, q, row);
-        problem__fill(r, PROBLEM_RANDOM, x, n, KERNEL_QK_32);
+        float *x = problem_row(in, q, row);
+        problem_fill(r, PROBLEM_RANDOM, x, n, KERNEL_QK_32);
         if (in->pattern == PROBLEM_ZEROS && row % 2)
             memset(x, 0, n * sizeof *x);
         if (in->pattern == PROBLEM_EXTREME)
@@ -249,17 +269,17 @@ static void probe_queries(struct problem_instance *in, struct rng *r, uint32_t q
         int64_t lo, hi;
         size_t position;
 
-        problem__attention_span(call, (int64_t)(row / heads), &lo, &hi);
+        inference__attention_span(call, (int64_t)(row / heads), &lo, &hi);
         position = (size_t)lo + (size_t)rng_below(r, (uint64_t)(hi - lo));
-        if (!problem__kv_find(in, position, row % heads / (heads / kv_heads), &k, &v))
+        if (!inference__kv_find(in, position, row % heads / (heads / kv_heads), &k, &v))
             continue;
-        memcpy(problem__row(in, q, row), k, n * sizeof *k);
-        scale_row(problem__row(in, q, row), n, 14.0f / sqrtf((float)n));
+        memcpy(problem_row(in, q, row), k, n * sizeof *k);
+        scale_row(problem_row(in, q, row), n, 14.0f / sqrtf((float)n));
     }
 }
 
 /* Old data up to the end of the last page, the sequence over it in one or two stores, the call. */
-int problem__attention_generate(struct problem_instance *in, struct rng *r)
+int inference__attention_generate(struct problem_instance *in, struct rng *r)
 {
     struct kv_plan p = {0};
     int64_t head_dim = param(in, "head_dim", 0), heads = param(in, "heads", 0);
@@ -271,19 +291,19 @@ int problem__attention_generate(struct problem_instance *in, struct rng *r)
     struct problem_step *s;
 
     TRY(kv_check(in));
-    problem__attention_params(in->c, call);
+    inference__attention_params(in->c, call);
     n_kv = call[KERNEL_I_N_KV];
     if (heads < 1 || heads % kv_heads || n < 1 || call[KERNEL_I_POS] < 0 || split >= n_kv)
         return err_set(ERR_USAGE, "case %s: heads, n, n_kv, pos or split out of range",
                        in->c->name);
     end = (n_kv + KERNEL_PAGE_POSITIONS) / KERNEL_PAGE_POSITIONS * KERNEL_PAGE_POSITIONS;
-    q = problem__buffer_add(in, "Q", PROBLEM_INPUT, KERNEL_F32, head_dim, heads, n);
+    q = problem_buffer_add(in, "Q", PROBLEM_INPUT, KERNEL_F32, head_dim, heads, n);
     plan_store(in, &p, n_kv - 1, old ? end - n_kv + 1 : 0);
     plan_store(in, &p, 0, split);
     plan_store(in, &p, split, n_kv - split);
     TRY(plan_pages(in, &p));
-    y = problem__buffer_add(in, "y", PROBLEM_OUTPUT, KERNEL_F32, head_dim, heads, n);
-    TRY(problem__instance_allocate(in));
+    y = problem_buffer_add(in, "y", PROBLEM_OUTPUT, KERNEL_F32, head_dim, heads, n);
+    TRY(problem_instance_allocate(in));
     fill_table(in, r, p.table, in->buffers[p.pages].tensor.ne[3]);
     fill_queries(in, r, q);
     for (uint32_t i = 0; i < p.n_stores; i++) {
@@ -298,13 +318,13 @@ int problem__attention_generate(struct problem_instance *in, struct rng *r)
     if (in->pattern == PROBLEM_PROBE)
         probe_queries(in, r, q, call);
     if (in->pattern == PROBLEM_NONFINITE)
-        problem__spoil_rows(in, r, q);
-    TRY(problem__attention_cache(in));
-    s = problem__step_add(in, KERNEL_ATTENTION);
-    problem__step_in(s, q);
-    problem__step_in(s, p.pages);
-    problem__step_in(s, p.table);
-    problem__step_out(s, y);
+        problem_spoil_rows(in, r, q);
+    TRY(inference__attention_cache(in));
+    s = problem_step_add(in, KERNEL_ATTENTION);
+    problem_step_in(s, q);
+    problem_step_in(s, p.pages);
+    problem_step_in(s, p.table);
+    problem_step_out(s, y);
     memcpy(s->call.i, call, sizeof call);
     s->call.f[KERNEL_F_SCALE] = 1.0f / sqrtf((float)head_dim);
     s->call.f[KERNEL_F_SOFTCAP] = (float)param(in, "softcap", 0);

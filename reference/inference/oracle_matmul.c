@@ -2,10 +2,10 @@
  *
  * oracle_matmul.c: what GEMV, GEMM, GEMM_IDS and GET_ROWS must give. The dot products take the exact values
  * of weights and activation blocks as doubles, so nothing is lost but the last of 53 bits. */
-#include "reference/operators.h"
+#include "reference/inference/inference.h"
 
 #include "reference/base/err.h"
-#include "reference/tolerance.h"
+#include "reference/inference/tolerance.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -96,7 +96,7 @@ static void dot(const struct dot_buffers *b, const double *x, size_t k, double *
 static const struct problem_buffer *weights_of(const struct problem_instance *in, uint32_t buffer,
                                                uint32_t *index)
 {
-    const struct problem_step *last = problem__last_step(in);
+    const struct problem_step *last = problem_last_step(in);
 
     for (uint32_t l = 0; l < last->call.n_out; l++)
         if (last->out[l] == buffer) {
@@ -106,10 +106,10 @@ static const struct problem_buffer *weights_of(const struct problem_instance *in
     return NULL;
 }
 
-int problem__matmul_expect(struct problem_instance *in, const struct problem__range *range,
-                           struct problem_expect *out)
+int inference__matmul_expect(struct problem_instance *in, const struct problem_range *range,
+                             struct problem_expect *out)
 {
-    uint32_t w = 0, x = problem__last_step(in)->in[0];
+    uint32_t w = 0, x = problem_last_step(in)->in[0];
     const struct kernel_tensor *t = &weights_of(in, range->buffer, &w)->tensor;
     const struct format *f = format_find(t->type);
     const struct format *fx = format_find(in->buffers[x].tensor.type);
@@ -121,7 +121,7 @@ int problem__matmul_expect(struct problem_instance *in, const struct problem__ra
 
     TRY(dot_buffers_init(&b, k, columns));
     for (size_t c = 0; c < columns; c++)
-        column_load(fx, problem__row(in, x, column0 + c), k, b.part[0], b.x + c * k);
+        column_load(fx, problem_row(in, x, column0 + c), k, b.part[0], b.x + c * k);
     /* Rows outside, columns inside: each row is dequantised once. A range within one column starts
      * and ends inside it, so other rows are skipped. */
     for (size_t row = 0; row < m; row++) {
@@ -132,16 +132,16 @@ int problem__matmul_expect(struct problem_instance *in, const struct problem__ra
             if (i < range->first || i >= end)
                 continue;
             if (!loaded)
-                row_load(f, problem__row(in, w, row), k, &b);
+                row_load(f, problem_row(in, w, row), k, &b);
             loaded = true;
             dot(&b, b.x + c * k, k, &out->want[i - range->first], &magnitude);
-            out->unit[i - range->first] = tolerance_ulp(magnitude);
-            out->bound[i - range->first] = allowed * tolerance_ulp(magnitude);
+            out->unit[i - range->first] = problem_ulp(magnitude);
+            out->bound[i - range->first] = allowed * problem_ulp(magnitude);
         }
     }
     for (size_t i = range->first; i < end; i++)
-        if (problem__row_spoiled(in, x, i / m, 0, k))
-            problem__expect_anything(out, i - range->first);
+        if (problem_row_spoiled(in, x, i / m, 0, k))
+            problem_expect_anything(out, i - range->first);
     if (in->pattern == PROBLEM_RANDOM)
         out->rms_limit = TOLERANCE_MATMUL_RMS;
     dot_buffers_deinit(&b);
@@ -149,10 +149,10 @@ int problem__matmul_expect(struct problem_instance *in, const struct problem__ra
 }
 
 /* Element by element: each entry (place, token) has an expert of its own. */
-int problem__gemm_ids_expect(struct problem_instance *in, const struct problem__range *range,
-                             struct problem_expect *out)
+int inference__gemm_ids_expect(struct problem_instance *in, const struct problem_range *range,
+                               struct problem_expect *out)
 {
-    const struct problem_step *last = problem__last_step(in);
+    const struct problem_step *last = problem_last_step(in);
     uint32_t w = 0, x = last->in[0];
     const struct kernel_tensor *t = &weights_of(in, range->buffer, &w)->tensor;
     const int32_t *ids = in->buffers[last->in[last->call.n_in - 1]].tensor.data;
@@ -171,13 +171,13 @@ int problem__gemm_ids_expect(struct problem_instance *in, const struct problem__
         double magnitude;
 
         if (i == 0 || at % m == 0)
-            column_load(fx, problem__row(in, x, column), k, b.part[0], b.x);
-        row_load(f, problem__row(in, w, (size_t)ids[entry] * m + at % m), k, &b);
+            column_load(fx, problem_row(in, x, column), k, b.part[0], b.x);
+        row_load(f, problem_row(in, w, (size_t)ids[entry] * m + at % m), k, &b);
         dot(&b, b.x, k, &out->want[i], &magnitude);
-        out->unit[i] = tolerance_ulp(magnitude);
-        out->bound[i] = allowed * tolerance_ulp(magnitude);
-        if (problem__row_spoiled(in, x, column, 0, k))
-            problem__expect_anything(out, i);
+        out->unit[i] = problem_ulp(magnitude);
+        out->bound[i] = allowed * problem_ulp(magnitude);
+        if (problem_row_spoiled(in, x, column, 0, k))
+            problem_expect_anything(out, i);
     }
     if (in->pattern == PROBLEM_RANDOM)
         out->rms_limit = TOLERANCE_MATMUL_RMS;
@@ -185,11 +185,11 @@ int problem__gemm_ids_expect(struct problem_instance *in, const struct problem__
     return 0;
 }
 
-int problem__get_rows_expect(struct problem_instance *in, const struct problem__range *range,
-                             struct problem_expect *out)
+int inference__get_rows_expect(struct problem_instance *in, const struct problem_range *range,
+                               struct problem_expect *out)
 {
     uint32_t w = in->steps[0].in[0];
-    const int32_t *ids = in->buffers[problem__last_step(in)->in[1]].tensor.data;
+    const int32_t *ids = in->buffers[problem_last_step(in)->in[1]].tensor.data;
     const struct format *f = format_find(in->buffers[w].tensor.type);
     size_t k = (size_t)in->buffers[w].tensor.ne[0], end = range->first + range->count;
     float *row = malloc(k * sizeof *row);
@@ -199,7 +199,7 @@ int problem__get_rows_expect(struct problem_instance *in, const struct problem__
     out->exact = true;
     for (size_t i = range->first; i < end;) {
         size_t lo = i % k, n = k - lo < end - i ? k - lo : end - i;
-        format_row_dequantize(f, problem__row(in, w, (size_t)ids[i / k]), k, row);
+        format_row_dequantize(f, problem_row(in, w, (size_t)ids[i / k]), k, row);
         memcpy(out->bytes + (i - range->first) * sizeof *row, row + lo, n * sizeof *row);
         i += n;
     }

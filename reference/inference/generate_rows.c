@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * generate_rows.c: instances of the row operations, one step each. */
-#include "reference/operators.h"
+#include "reference/inference/inference.h"
 
 #include "reference/base/err.h"
 
 #include <string.h>
 
-enum kernel_op problem__rows_op(const char *op)
+enum kernel_op inference__rows_op(const char *op)
 {
     static const struct {
         const char *name;
@@ -30,7 +30,7 @@ static void fill_rotations(struct problem_instance *in, struct rng *r, uint32_t 
     const struct kernel_tensor *t = &in->buffers[table].tensor;
 
     for (int64_t j = 0; j < t->ne[1]; j++) {
-        float *x = problem__row(in, table, (size_t)j);
+        float *x = problem_row(in, table, (size_t)j);
         for (int64_t i = 0; i < t->ne[0]; i += 2) {
             double u = 4.0 * rng_uniform(r) - 2.0;
             x[i] = (float)((1.0 - u * u) / (1.0 + u * u));
@@ -46,7 +46,7 @@ static void plant_ties(struct problem_instance *in, struct rng *r, uint32_t buff
     size_t k = (size_t)t->ne[0];
 
     for (int64_t j = 0; j < t->ne[1]; j++) {
-        float *x = problem__row(in, buffer, (size_t)j), largest = x[0];
+        float *x = problem_row(in, buffer, (size_t)j), largest = x[0];
         for (size_t i = 1; i < k; i++)
             largest = x[i] > largest ? x[i] : largest;
         for (int times = 0; times < 3; times++)
@@ -64,29 +64,29 @@ static void rows_operands(struct problem_instance *in, enum kernel_op op, uint32
     int64_t heads = problem_param(c, "heads", 1), used = problem_param(c, "used", 1);
 
     if (op == KERNEL_ROPE || op == KERNEL_MIX)
-        operand[0] = problem__buffer_add(in, "x", PROBLEM_INPUT, KERNEL_F32, k,
-                                         op == KERNEL_MIX ? used : heads, n);
+        operand[0] = problem_buffer_add(in, "x", PROBLEM_INPUT, KERNEL_F32, k,
+                                        op == KERNEL_MIX ? used : heads, n);
     else
-        operand[0] = problem__buffer_add(in, "x", PROBLEM_INPUT, KERNEL_F32, k, n, 1);
+        operand[0] = problem_buffer_add(in, "x", PROBLEM_INPUT, KERNEL_F32, k, n, 1);
     *n_operands = 1;
     if (op == KERNEL_SOFTMAX || op == KERNEL_ARGMAX || op == KERNEL_TOP_K ||
         problem_param(c, "single", 0))
         return;
     *n_operands = 2;
     if (op == KERNEL_RMS_NORM || op == KERNEL_LAYER_NORM)
-        operand[1] = problem__buffer_add(in, "w", PROBLEM_INPUT, KERNEL_F32, k, 1, 1);
+        operand[1] = problem_buffer_add(in, "w", PROBLEM_INPUT, KERNEL_F32, k, 1, 1);
     else if (op == KERNEL_ROPE)
-        operand[1] = problem__buffer_add(in, "table", PROBLEM_INPUT, KERNEL_F32,
-                                         2 * problem_param(c, "pairs", k / 2), n, 1);
+        operand[1] = problem_buffer_add(in, "table", PROBLEM_INPUT, KERNEL_F32,
+                                        2 * problem_param(c, "pairs", k / 2), n, 1);
     else if (op == KERNEL_GLU)
-        operand[1] = problem__buffer_add(in, "up", PROBLEM_INPUT, KERNEL_F32, k, n, 1);
+        operand[1] = problem_buffer_add(in, "up", PROBLEM_INPUT, KERNEL_F32, k, n, 1);
     else if (op == KERNEL_MIX)
-        operand[1] = problem__buffer_add(in, "w", PROBLEM_INPUT, KERNEL_F32, used, n, 1);
+        operand[1] = problem_buffer_add(in, "w", PROBLEM_INPUT, KERNEL_F32, used, n, 1);
     else
-        operand[1] = problem__buffer_add(in, "b", PROBLEM_INPUT, KERNEL_F32, k,
-                                         problem_param(c, "broadcast", 0) ? 1 : n, 1);
+        operand[1] = problem_buffer_add(in, "b", PROBLEM_INPUT, KERNEL_F32, k,
+                                        problem_param(c, "broadcast", 0) ? 1 : n, 1);
     if (op == KERNEL_LAYER_NORM && problem_param(c, "bias", 0)) {
-        operand[2] = problem__buffer_add(in, "b", PROBLEM_INPUT, KERNEL_F32, k, 1, 1);
+        operand[2] = problem_buffer_add(in, "b", PROBLEM_INPUT, KERNEL_F32, k, 1, 1);
         *n_operands = 3;
     }
 }
@@ -98,17 +98,17 @@ static uint32_t rows_outputs(struct problem_instance *in, enum kernel_op op, uin
     int64_t used = problem_param(in->c, "used", 1);
 
     if (op == KERNEL_TOP_K) {
-        y[0] = problem__buffer_add(in, "ids", PROBLEM_OUTPUT, KERNEL_I32, used, n, 1);
-        y[1] = problem__buffer_add(in, "w", PROBLEM_OUTPUT, KERNEL_F32, used, n, 1);
+        y[0] = problem_buffer_add(in, "ids", PROBLEM_OUTPUT, KERNEL_I32, used, n, 1);
+        y[1] = problem_buffer_add(in, "w", PROBLEM_OUTPUT, KERNEL_F32, used, n, 1);
         return 2;
     }
     if (op == KERNEL_ARGMAX)
-        y[0] = problem__buffer_add(in, "y", PROBLEM_OUTPUT, KERNEL_I32, n, 1, 1);
+        y[0] = problem_buffer_add(in, "y", PROBLEM_OUTPUT, KERNEL_I32, n, 1, 1);
     else if (op == KERNEL_ROPE)
-        y[0] = problem__buffer_add(in, "y", PROBLEM_OUTPUT, KERNEL_F32, k,
-                                   problem_param(in->c, "heads", 1), n);
+        y[0] = problem_buffer_add(in, "y", PROBLEM_OUTPUT, KERNEL_F32, k,
+                                  problem_param(in->c, "heads", 1), n);
     else
-        y[0] = problem__buffer_add(in, "y", PROBLEM_OUTPUT, KERNEL_F32, k, n, 1);
+        y[0] = problem_buffer_add(in, "y", PROBLEM_OUTPUT, KERNEL_F32, k, n, 1);
     return 1;
 }
 
@@ -119,7 +119,7 @@ static void shrink_rows(struct problem_instance *in, uint32_t buffer)
     const struct kernel_tensor *t = &in->buffers[buffer].tensor;
 
     for (int64_t j = 0; j < t->ne[1] * t->ne[2]; j += 2) {
-        float *x = problem__row(in, buffer, (size_t)j);
+        float *x = problem_row(in, buffer, (size_t)j);
         for (int64_t i = 0; i < t->ne[0]; i++)
             x[i] *= 0x1p-48f;
     }
@@ -131,7 +131,7 @@ static void shift_rows(struct problem_instance *in, uint32_t buffer, float shift
     const struct kernel_tensor *t = &in->buffers[buffer].tensor;
 
     for (int64_t j = 0; j < t->ne[1]; j++) {
-        float *x = problem__row(in, buffer, (size_t)j);
+        float *x = problem_row(in, buffer, (size_t)j);
         for (int64_t i = 0; i < t->ne[0]; i++)
             x[i] += shift;
     }
@@ -153,9 +153,9 @@ static void rows_params(const struct problem_case *c, enum kernel_op op, struct 
         call->f[KERNEL_F_EPS] = 1e-5f;
 }
 
-int problem__rows_generate(struct problem_instance *in, struct rng *r)
+int inference__rows_generate(struct problem_instance *in, struct rng *r)
 {
-    enum kernel_op op = problem__rows_op(in->c->op);
+    enum kernel_op op = inference__rows_op(in->c->op);
     int64_t k = problem_param(in->c, "k", 0), pairs = problem_param(in->c, "pairs", k / 2);
     int64_t used = problem_param(in->c, "used", 1);
     uint32_t operand[3], n_operands, y[2], n_y;
@@ -166,8 +166,8 @@ int problem__rows_generate(struct problem_instance *in, struct rng *r)
         return err_set(ERR_USAGE, "case %s: k, n, pairs or used out of range", in->c->name);
     rows_operands(in, op, operand, &n_operands);
     n_y = rows_outputs(in, op, y);
-    TRY(problem__instance_allocate(in));
-    problem__fill_rows(in, r, operand[0], in->pattern);
+    TRY(problem_instance_allocate(in));
+    problem_fill_rows(in, r, operand[0], in->pattern);
     if (op == KERNEL_LAYER_NORM && in->pattern == PROBLEM_CANCEL)
         shift_rows(in, operand[0], 64.0f);
     if (in->pattern == PROBLEM_TINY &&
@@ -180,18 +180,18 @@ int problem__rows_generate(struct problem_instance *in, struct rng *r)
         if (op == KERNEL_ROPE)
             fill_rotations(in, r, operand[i]);
         else
-            problem__fill_rows(in, r, operand[i],
-                               op == KERNEL_GLU || op == KERNEL_ADD ? in->pattern : PROBLEM_RANDOM);
+            problem_fill_rows(in, r, operand[i],
+                              op == KERNEL_GLU || op == KERNEL_ADD ? in->pattern : PROBLEM_RANDOM);
         if (in->pattern == PROBLEM_TINY && op == KERNEL_ADD)
             shrink_rows(in, operand[i]);
     }
     if (in->pattern == PROBLEM_NONFINITE)
-        problem__spoil_rows(in, r, operand[0]);
-    s = problem__step_add(in, op);
+        problem_spoil_rows(in, r, operand[0]);
+    s = problem_step_add(in, op);
     for (uint32_t i = 0; i < n_operands; i++)
-        problem__step_in(s, operand[i]);
+        problem_step_in(s, operand[i]);
     for (uint32_t i = 0; i < n_y; i++)
-        problem__step_out(s, y[i]);
+        problem_step_out(s, y[i]);
     rows_params(in->c, op, &s->call);
     return 0;
 }

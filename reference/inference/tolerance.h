@@ -13,9 +13,7 @@
 #ifndef PAWL_TOLERANCE_H
 #define PAWL_TOLERANCE_H
 
-#include "reference/formats.h"
-
-#include <math.h>
+#include "reference/base/formats.h"
 
 /* GEMV, GEMM, GEMM_IDS: |y - ref| <= (4 + B/2) ulp(S). Four cover the two scale products, the conversion of
  * an integer dot past 2^24 and the reduction of lanes; each of the B sequential f32 additions that
@@ -80,16 +78,5 @@ static inline double tolerance_matmul_additions(const struct format *f, double k
 
 /* ADD: one ulp(|a| + |b|); it is a single rounding. */
 #define TOLERANCE_ADD 1.0
-
-/* Spacing of f32 numbers at magnitude s >= 0: 2^(floor(log2 s) - 23), at least 2^-149. */
-static inline double tolerance_ulp(double s)
-{
-    int exponent;
-
-    if (!(s >= 0x1p-126))
-        return 0x1p-149;
-    frexp(s, &exponent);
-    return ldexp(1.0, exponent - 24);
-}
 
 #endif

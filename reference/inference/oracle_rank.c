@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * oracle_rank.c: which elements of a row are the largest: argmax and top-k. Places are exact. */
-#include "reference/operators.h"
+#include "reference/inference/inference.h"
 
 #include "reference/base/err.h"
-#include "reference/tolerance.h"
+#include "reference/inference/tolerance.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -40,20 +40,20 @@ static void weight_expect(const float *x, const int32_t *ids, size_t used, size_
         total += fabs((double)x[ids[u]]);
     }
     if (normalize && TOLERANCE_ROWS * total >= 0.1 * fabs(sum)) {
-        problem__expect_anything(out, i);
+        problem_expect_anything(out, i);
         return;
     }
     out->want[i] = normalize ? value / sum : value;
     magnitude = fabs(out->want[i]) * (normalize ? total / fabs(sum) : 1.0);
-    out->unit[i] = tolerance_ulp(magnitude);
+    out->unit[i] = problem_ulp(magnitude);
     out->bound[i] = normalize ? TOLERANCE_ROWS * magnitude + 0x1p-149 : 0.0;
 }
 
 /* ARGMAX: one place of each row. TOP_K: `used` places, and in another buffer as many weights. */
-int problem__rank_expect(struct problem_instance *in, const struct problem__range *range,
-                         struct problem_expect *out)
+int inference__rank_expect(struct problem_instance *in, const struct problem_range *range,
+                           struct problem_expect *out)
 {
-    const struct problem_step *s = problem__last_step(in);
+    const struct problem_step *s = problem_last_step(in);
     const struct kernel_tensor *y = &in->buffers[range->buffer].tensor;
     bool top = s->call.op == KERNEL_TOP_K, normalize = top && s->call.i[KERNEL_I_NORMALIZE];
     size_t k = (size_t)in->buffers[s->in[0]].tensor.ne[0], used = top ? (size_t)y->ne[0] : 1;
@@ -64,14 +64,14 @@ int problem__rank_expect(struct problem_instance *in, const struct problem__rang
     out->exact = y->type == KERNEL_I32;
     for (size_t i = 0; i < range->count; i++) {
         size_t at = range->first + i, row = at / used;
-        const float *x = problem__row(in, s->in[0], row);
+        const float *x = problem_row(in, s->in[0], row);
 
         if (i == 0 || at % used == 0)
             largest_find(x, k, used, ids);
         if (out->exact)
             memcpy(out->bytes + i * sizeof *ids, &ids[at % used], sizeof *ids);
-        if (problem__row_spoiled(in, s->in[0], row, 0, k))
-            problem__expect_anything(out, i);
+        if (problem_row_spoiled(in, s->in[0], row, 0, k))
+            problem_expect_anything(out, i);
         else if (!out->exact)
             weight_expect(x, ids, used, at % used, normalize, out, i);
     }
