@@ -7,12 +7,14 @@
 #include "tests/engine/metadata.h"
 #include "tests/engine/random_blocks.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const struct random_model random_model_tinyllama = {
     .embed = 2048,
@@ -22,6 +24,17 @@ const struct random_model random_model_tinyllama = {
     .layers = 22,
     .context = 2048,
     .vocab = 32000,
+    .seed = 1,
+};
+
+const struct random_model random_model_small = {
+    .embed = 256,
+    .ffn = 256,
+    .heads = 32,
+    .kv_heads = 1,
+    .layers = 1,
+    .context = 256,
+    .vocab = 259,
     .seed = 1,
 };
 
@@ -214,5 +227,20 @@ int random_model_write(const struct random_model *m, const char *path)
     if (rc == 0)
         rc = tensors_write(&x);
     gguf_writer_abandon(&x.w);
+    return rc;
+}
+
+int random_model_with(const struct random_model *m, int (*open)(const char *path))
+{
+    char path[] = "/tmp/pawl-model-XXXXXX";
+    int fd = mkstemp(path), rc;
+
+    if (fd < 0)
+        return err_set(ERR_IO, "%s: %s", path, strerror(errno));
+    close(fd);
+    rc = random_model_write(m, path);
+    if (rc == 0)
+        rc = open(path);
+    unlink(path);
     return rc;
 }

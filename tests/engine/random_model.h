@@ -24,4 +24,11 @@ extern const struct random_model random_model_tinyllama;
  * gguf_writer. */
 int random_model_write(const struct random_model *m, const char *path);
 
+/* The smallest that has every part: one layer of 256. */
+extern const struct random_model random_model_small;
+
+/* Write a model to a temporary file, let `open` open it, and remove the file. Its result, or an
+ * error of random_model_write; ERR_IO. */
+int random_model_with(const struct random_model *m, int (*open)(const char *path));
+
 #endif
