@@ -14,6 +14,7 @@ int cmd_audit(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_checkpoint(int argc, char **argv);
 int cmd_recover(int argc, char **argv);
+int cmd_mcp(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 
 /* audit --cumulative. */

@@ -20,6 +20,7 @@ static const struct {
     {"status", cmd_status, "HEAD, last experiment, pending work, changed files, judge, machine"},
     {"checkpoint", cmd_checkpoint, "let the branch carry every attempt, without a win"},
     {"recover", cmd_recover, "finish what an interrupted command left"},
+    {"mcp", cmd_mcp, "serve an agent over the Model Context Protocol"},
 };
 
 static void print_help(FILE *to)

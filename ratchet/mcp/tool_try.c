@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Tools that judge a proposal: check and try, both through `ratchet try` as a child, and the budget
+ * that try spends. */
+#include "ratchet/mcp/mcp_attempt.h"
+#include "ratchet/mcp/mcp_head.h"
+#include "ratchet/mcp/mcp_proposal.h"
+#include "ratchet/mcp/mcp_run.h"
+
+#include "reference/base/err.h"
+
+#include <math.h>
+#include <string.h>
+
+/* --- budget --- */
+
+json_t *mcp_budget_json(const struct mcp_server *s)
+{
+    const struct mcp_budget *b = &s->budget;
+    double minutes = b->seconds_used / 60;
+
+    return json_pack("{s:I, s:o, s:f, s:o}", "attempts_used", (json_int_t)b->attempts_used,
+                     "attempts_left",
+                     b->attempts ? json_integer(b->attempts - b->attempts_used) : json_null(),
+                     "minutes_used", minutes, "minutes_left",
+                     b->minutes > 0 ? json_real(fmax(0, b->minutes - minutes)) : json_null());
+}
+
+int mcp_tool_budget(struct mcp_call *c)
+{
+    c->structured = mcp_budget_json(c->server);
+    return 0;
+}
+
+static int budget_check(const struct mcp_budget *b)
+{
+    if (b->attempts && b->attempts_used >= b->attempts)
+        return err_set(
+            ERR_CONFLICT,
+            "the budget is spent: %lld of %lld attempts; more must be granted where this "
+            "server is started (ratchet mcp --attempts)",
+            (long long)b->attempts_used, (long long)b->attempts);
+    if (b->minutes > 0 && b->seconds_used >= 60 * b->minutes)
+        return err_set(ERR_CONFLICT,
+                       "the budget is spent: %.1f of %.1f minutes; more must be granted where this "
+                       "server is started (ratchet mcp --minutes)",
+                       b->seconds_used / 60, b->minutes);
+    return 0;
+}
+
+/* --- the command --- */
+
+/* Start `ratchet try` on the call's proposal; `check` alone measures and records nothing. */
+static int start(struct mcp_call *c, bool check, int (*finish)(struct mcp_call *c, int status))
+{
+    struct mcp_server *s = c->server;
+    const char *focus = mcp_argument(c, "focus"), *features = mcp_argument(c, "features");
+    const char *author = s->author ? s->author : s->client;
+    struct mcp_proposal p;
+    git_oid head;
+    size_t n = 0;
+    char *argv[24];
+    int rc;
+
+    TRY(mcp_proposal_find(s->r, mcp_argument(c, "proposal"), &p));
+    TRY(mcp_head_commit(s->r, &head));
+    if (strcmp(p.base, git_oid_tostr_s(&head)) != 0)
+        return err_set(ERR_CONFLICT, "HEAD has moved since %s was made; propose it again", p.name);
+#define ADD(text) argv[n++] = (char *)(uintptr_t)(text)
+    ADD(s->program), ADD("try"), ADD("--json"), ADD("--progress"), ADD("--wait");
+    ADD("--message"), ADD(p.hypothesis), ADD("--from"), ADD(p.folder.data);
+    if (check)
+        ADD("--check");
+    if (focus)
+        ADD("--focus"), ADD(focus);
+    if (features)
+        ADD("--features"), ADD(features);
+    if (*author)
+        ADD("--author"), ADD(author);
+#undef ADD
+    argv[n] = NULL;
+    rc = mcp_run_start(c, argv, finish);
+    mcp_proposal_deinit(&p);
+    return rc;
+}
+
+/* What `ratchet try --json` printed; NULL when it refused. */
+static json_t *result_of(const struct mcp_call *c)
+{
+    return json_loads(strbuf_str(&c->server->child.output), 0, NULL);
+}
+
+static const char *text_of(const json_t *o, const char *key)
+{
+    const char *text = json_string_value(json_object_get(o, key));
+
+    return text ? text : "";
+}
+
+/* --- check --- */
+
+static int check_finish(struct mcp_call *c, int status)
+{
+    json_t *result = result_of(c);
+
+    if (!result)
+        return mcp_run_failed(c, status);
+    c->structured =
+        json_pack("{s:b, s:O, s:O, s:O}", "correct", status == 0, "verdict",
+                  json_object_get(result, "verdict"), "reason", json_object_get(result, "reason"),
+                  "next", json_object_get(result, "next"));
+    strbuf_addf(&c->text, "%s: %s", text_of(result, "verdict"), text_of(result, "reason"));
+    json_decref(result);
+    return 0;
+}
+
+int mcp_tool_check(struct mcp_call *c)
+{
+    return start(c, true, check_finish);
+}
+
+/* --- try --- */
+
+static int try_finish(struct mcp_call *c, int status)
+{
+    json_t *result = result_of(c);
+    bool recorded = json_is_true(json_object_get(result, "recorded"));
+    int rc;
+
+    if (!recorded) {
+        c->server->budget.attempts_used--;
+        json_decref(result);
+        return mcp_run_failed(c, status);
+    }
+    rc = mcp_attempt_read(c->server->r, json_integer_value(json_object_get(result, "experiment")),
+                          &c->structured, &c->text);
+    if (rc == 0) {
+        json_object_set(c->structured, "applied", json_object_get(result, "applied"));
+        json_object_set(c->structured, "win_commit", json_object_get(result, "win_commit"));
+        json_object_set(c->structured, "what_happened", json_object_get(result, "what_happened"));
+        strbuf_addf(&c->text, "  branch     %s\n", text_of(result, "what_happened"));
+    }
+    json_decref(result);
+    return rc;
+}
+
+/* The attempt is spent when it begins, so that one that is cancelled counts, and given back when
+ * nothing was recorded. */
+int mcp_tool_try(struct mcp_call *c)
+{
+    int rc;
+
+    TRY(budget_check(&c->server->budget));
+    c->experiment = true;
+    rc = start(c, false, try_finish);
+    if (rc == MCP_LATER)
+        c->server->budget.attempts_used++;
+    return rc;
+}
