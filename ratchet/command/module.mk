@@ -2,6 +2,7 @@
 MAIN_ratchet += \
     ratchet/command/cmd.c \
     ratchet/command/cmd_audit.c \
+    ratchet/command/cmd_blame.c \
     ratchet/command/cmd_checkpoint.c \
     ratchet/command/cmd_diff.c \
     ratchet/command/cmd_honesty.c \

@@ -15,6 +15,7 @@ static const struct {
     {"try", cmd_try, "judge the change in this working tree; commit a win, undo the rest"},
     {"log", cmd_log, "every experiment so far, or those that some words choose"},
     {"show", cmd_show, "one experiment with its evidence and its diff"},
+    {"blame", cmd_blame, "which experiment each line of the kernel comes from, and what it gained"},
     {"diff", cmd_diff, "what changed in the kernel between two attempts or commits"},
     {"audit", cmd_audit, "prove the ledger against itself and against git"},
     {"status", cmd_status, "HEAD, last experiment, pending work, changed files, judge, machine"},

@@ -57,18 +57,14 @@ static int first_parents(git_repository *repo, struct lineage *l)
     return rc;
 }
 
-/* Do the mutable files of two trees differ? */
 static int kernels_differ(git_repository *repo, git_tree *before, git_tree *after, bool *out)
 {
     git_diff *diff = NULL;
+    int rc = repo_kernel_diff(repo, before, after, 0, 0, &diff);
 
-    *out = false;
-    if (git_diff_tree_to_tree(&diff, repo, before, after, NULL))
-        return repo_fail("comparing trees");
-    for (size_t i = 0; !*out && i < git_diff_num_deltas(diff); i++)
-        *out = repo_path_mutable(git_diff_get_delta(diff, i)->new_file.path);
+    *out = rc == 0 && git_diff_num_deltas(diff) > 0;
     git_diff_free(diff);
-    return 0;
+    return rc;
 }
 
 int lineage_walk(git_repository *repo, struct lineage *out)

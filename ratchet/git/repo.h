@@ -101,4 +101,9 @@ struct repo_changes {
 int repo_changes_between(git_repository *repo, const git_oid *before, const git_oid *after,
                          struct repo_changes *out, size_t *others);
 
+/* Compare the mutable files of two trees (`before` NULL: with nothing), renames followed, whatever
+ * git's configuration says of them. `flags` as in git_diff_options. The caller frees *out. */
+int repo_kernel_diff(git_repository *repo, git_tree *before, git_tree *after,
+                     uint32_t context_lines, uint32_t flags, git_diff **out);
+
 #endif

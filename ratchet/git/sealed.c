@@ -212,3 +212,32 @@ int repo_changes_between(git_repository *repo, const git_oid *before, const git_
     git_tree_free(b);
     return rc;
 }
+
+/* Files that are not the kernel's do not enter. */
+static int only_mutable(const git_diff *diff, const git_diff_delta *delta, const char *pathspec,
+                        void *ctx)
+{
+    (void)diff;
+    (void)pathspec;
+    (void)ctx;
+    return repo_path_mutable(delta->new_file.path) ? 0 : 1;
+}
+
+int repo_kernel_diff(git_repository *repo, git_tree *before, git_tree *after,
+                     uint32_t context_lines, uint32_t flags, git_diff **out)
+{
+    git_diff_find_options renames;
+    git_diff_options o;
+
+    git_diff_options_init(&o, GIT_DIFF_OPTIONS_VERSION);
+    git_diff_find_options_init(&renames, GIT_DIFF_FIND_OPTIONS_VERSION);
+    o.notify_cb = only_mutable;
+    o.context_lines = context_lines;
+    o.flags = flags;
+    renames.flags = GIT_DIFF_FIND_RENAMES;
+    *out = NULL;
+    if (git_diff_tree_to_tree(out, repo, before, after, &o) ||
+        git_diff_find_similar(*out, &renames))
+        return repo_fail("comparing two kernels");
+    return 0;
+}

@@ -39,26 +39,11 @@ static int file_add(git_diff *diff, size_t i, struct history_diff *out)
     return 0;
 }
 
-/* Files that are not the kernel's do not enter. */
-static int only_mutable(const git_diff *diff, const git_diff_delta *delta, const char *pathspec,
-                        void *ctx)
-{
-    (void)diff;
-    (void)pathspec;
-    (void)ctx;
-    return repo_path_mutable(delta->new_file.path) ? 0 : 1;
-}
-
 static int trees_compare(struct ratchet *r, git_tree *a, git_tree *b, struct history_diff *out)
 {
-    git_diff_options o;
     git_diff *diff = NULL;
-    int rc = 0;
+    int rc = repo_kernel_diff(r->repo, a, b, 3, 0, &diff);
 
-    git_diff_options_init(&o, GIT_DIFF_OPTIONS_VERSION);
-    o.notify_cb = only_mutable;
-    if (git_diff_tree_to_tree(&diff, r->repo, a, b, &o) || git_diff_find_similar(diff, NULL))
-        rc = repo_fail("comparing two kernels");
     if (rc == 0) {
         size_t n = git_diff_num_deltas(diff);
 
