@@ -149,6 +149,9 @@ void ledger_tsv_header(struct strbuf *out);
  */
 void ledger_tsv_line(const struct ledger_row *row, bool with_hash, struct strbuf *out);
 
+/* Append a text as a field of such a line, its tabs and control bytes escaped. */
+void ledger_tsv_text(const char *text, struct strbuf *out);
+
 /* Parse one line (no newline) into *out (initialised here; caller deinits, also after an error).
  * Error: ERR_FORMAT naming the column; also for a line that is not in its one canonical form. */
 int ledger_tsv_parse(const char *line, size_t len, struct ledger_row *out);

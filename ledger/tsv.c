@@ -17,7 +17,7 @@ void ledger_tsv_header(struct strbuf *out)
 }
 
 /* Backslash, tab, newline and the other control bytes must not end a field or a line. */
-static void add_escaped(struct strbuf *out, const char *text)
+void ledger_tsv_text(const char *text, struct strbuf *out)
 {
     for (const char *p = text; *p; p++) {
         unsigned char c = (unsigned char)*p;
@@ -51,7 +51,7 @@ void ledger_tsv_line(const struct ledger_row *row, bool with_hash, struct strbuf
                 strbuf_addf(out, "%.6g", ledger__real(row, i));
             break;
         case LEDGER__TEXT:
-            add_escaped(out, ledger__text(row, i));
+            ledger_tsv_text(ledger__text(row, i), out);
             break;
         }
     }
@@ -85,7 +85,7 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Unescape in place; false when an escape is none that add_escaped makes. */
+/* Unescape in place; false when an escape is none that ledger_tsv_text makes. */
 static bool unescape(char *text)
 {
     char *to = text;

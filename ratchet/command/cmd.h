@@ -17,6 +17,7 @@ int cmd_recover(int argc, char **argv);
 int cmd_mcp(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_blame(int argc, char **argv);
+int cmd_export(int argc, char **argv);
 
 /* audit --cumulative. */
 struct honesty_options;

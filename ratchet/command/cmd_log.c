@@ -2,6 +2,7 @@
 #include "ratchet/command/cmd.h"
 
 #include "ratchet/history/filter.h"
+#include "ratchet/history/log_graph.h"
 #include "ratchet/try/controls.h"
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
@@ -10,12 +11,16 @@
 #include <string.h>
 
 static const char usage[] =
-    "usage: ratchet log [--json] [words that choose]\n"
+    "usage: ratchet log [--json | --graph] [words that choose]\n"
     "\n"
     "Every experiment of the ledger, oldest first: number, date, verdict, how much faster with "
     "its\n"
     "95 % interval, score and hypothesis; last, what the rule promises about all of them "
     "together.\n"
+    "--graph draws the line of wins as a trunk: the gain of each, of all wins together in the "
+    "whole\n"
+    "workload (a gain on a focus counts by its share), score; below each commit the attempts that\n"
+    "were made against it.\n"
     "Words that choose (all that are given must hold; letters in either case):\n" CMD_FILTER_USAGE
     "Exit: 0, 2 usage, 3 no ledger here.\n";
 
@@ -74,9 +79,11 @@ static int print_text(struct ratchet *r, const struct filter *filter, bool all)
 int cmd_log(int argc, char **argv)
 {
     struct filter_text words = {0};
-    bool json = false;
-    const struct cmd_arg args[] = {
-        {"--json", NULL, NULL, &json}, CMD_FILTER_ARGS(words), {NULL, NULL, NULL, NULL}};
+    bool json = false, graph = false;
+    const struct cmd_arg args[] = {{"--json", NULL, NULL, &json},
+                                   {"--graph", NULL, NULL, &graph},
+                                   CMD_FILTER_ARGS(words),
+                                   {NULL, NULL, NULL, NULL}};
     struct ratchet *r = NULL;
     struct filter filter;
     json_t *rows;
@@ -84,10 +91,15 @@ int cmd_log(int argc, char **argv)
 
     if (code != CMD_GO)
         return code;
+    if (json && graph)
+        return cmd_error(
+            err_set(ERR_USAGE, "--graph is for people; --json has every row's parent"));
     rc = cmd_open(stderr, &r);
     if (rc == 0)
         rc = filter_parse(r->ledger, &words, &filter);
-    if (rc == 0 && !json)
+    if (rc == 0 && graph)
+        rc = log_graph_print(r, &filter);
+    else if (rc == 0 && !json)
         rc = print_text(r, &filter, !chooses(&words));
     else if (rc == 0 && (rc = filter_rows_json(r->ledger, &filter, &rows)) == 0)
         cmd_json(rows);

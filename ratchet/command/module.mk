@@ -5,6 +5,7 @@ MAIN_ratchet += \
     ratchet/command/cmd_blame.c \
     ratchet/command/cmd_checkpoint.c \
     ratchet/command/cmd_diff.c \
+    ratchet/command/cmd_export.c \
     ratchet/command/cmd_honesty.c \
     ratchet/command/cmd_log.c \
     ratchet/command/cmd_show.c \

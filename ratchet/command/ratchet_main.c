@@ -17,6 +17,7 @@ static const struct {
     {"show", cmd_show, "one experiment with its evidence and its diff"},
     {"blame", cmd_blame, "which experiment each line of the kernel comes from, and what it gained"},
     {"diff", cmd_diff, "what changed in the kernel between two attempts or commits"},
+    {"export", cmd_export, "rows of the ledger, or their cases, as TSV, CSV or JSON lines"},
     {"audit", cmd_audit, "prove the ledger against itself and against git"},
     {"status", cmd_status, "HEAD, last experiment, pending work, changed files, judge, machine"},
     {"checkpoint", cmd_checkpoint, "let the branch carry every attempt, without a win"},

@@ -1,6 +1,11 @@
 SRC_ratchet += \
     ratchet/history/blame.c \
     ratchet/history/blame_moves.c \
+    ratchet/history/export.c \
     ratchet/history/filter.c \
+    ratchet/history/gain.c \
     ratchet/history/kernel_diff.c \
     ratchet/history/revision.c
+# Programs: a command that is more than its options.
+MAIN_ratchet += \
+    ratchet/history/log_graph.c
