@@ -94,19 +94,21 @@ enum {
     {GEMV(t, 1, block)}, {GEMV(t, 33, depth)}, {GEMV(t, 17, real)},                                \
         {GEMM(t, 33, depth, 33, SOME)}, GEMM_TO_17(t, 17, depth)
 
-/* Weights are shares of the time a small llama-like model spends on a prompt and an answer: decode
- * gemv nearly one half (the 2048-wide projections most of it), prefill gemm one third, attention a
- * sixth, row operations and quantisation the rest. */
+/* Weights are shares of the time that a TinyLlama-shaped Q4_K_M spends on four pieces of work: two
+ * chats, a long document and a prompt, as `engine profile` wrote them (profiles/, workload-NAME.txt). Of
+ * an operation the mean share counts, to 0.01 (tests/reference/test_workload.c); how it is divided
+ * among the cases of one operation is ours: types and shapes that other models have get a part. The
+ * row operations stand for all that is neither gemv, gemm nor attention. */
 static const struct problem_case cases[] = {
-    {TIMED("gemv-q4_k", "gemv", 0.16, 1, MIB(64), SOME),
+    {TIMED("gemv-q4_k", "gemv", 0.15, 1, MIB(64), SOME),
      PARAMS(TYPE(q4_k), {"m", 2048}, {"k", 2048})},
-    {TIMED("gemv-q4_k-gate-up", "gemv", 0.10, 1, MIB(64), SOME),
+    {TIMED("gemv-q4_k-gate-up", "gemv", 0.09, 1, MIB(64), SOME),
      PARAMS(TYPE(q4_k), {"m", 768}, {"m2", 768}, {"k", 2048})},
-    {TIMED("gemv-q6_k", "gemv", 0.09, 1, MIB(64), SOME),
+    {TIMED("gemv-q6_k", "gemv", 0.08, 1, MIB(64), SOME),
      PARAMS(TYPE(q6_k), {"m", 1024}, {"k", 2048})},
     {TIMED("gemv-q8_0", "gemv", 0.02, 1, MIB(64), SOME),
      PARAMS(TYPE(q8_0), {"m", 1024}, {"k", 2048})},
-    {TIMED("gemv-q4_k-2-threads", "gemv", 0.08, 2, MIB(64), BIT(RANDOM)),
+    {TIMED("gemv-q4_k-2-threads", "gemv", 0.06, 2, MIB(64), BIT(RANDOM)),
      PARAMS(TYPE(q4_k), {"m", 2048}, {"k", 2048})},
     {TIMED("gemm-q4_k-n512", "gemm", 0.10, 1, MIB(8), BIT(RANDOM)),
      PARAMS(TYPE(q4_k), {"m", 256}, {"k", 2048}, {"n", 512})},
@@ -114,13 +116,13 @@ static const struct problem_case cases[] = {
      PARAMS(TYPE(q4_k), {"m", 512}, {"k", 2048}, {"n", 64})},
     {TIMED("gemm-q4_k-n8", "gemm", 0.06, 1, MIB(32), SOME),
      PARAMS(TYPE(q4_k), {"m", 512}, {"k", 2048}, {"n", 8})},
-    {TIMED("gemm-q6_k-n64", "gemm", 0.06, 1, MIB(16), BIT(RANDOM)),
+    {TIMED("gemm-q6_k-n64", "gemm", 0.07, 1, MIB(16), BIT(RANDOM)),
      PARAMS(TYPE(q6_k), {"m", 512}, {"k", 2048}, {"n", 64})},
     {TIMED("gemm-q8_0-n64", "gemm", 0.02, 1, MIB(16), BIT(RANDOM)),
      PARAMS(TYPE(q8_0), {"m", 512}, {"k", 2048}, {"n", 64})},
-    {TIMED("attention-f16-prefill", "attention", 0.04, 1, MIB(8), BIT(RANDOM) | BIT(OUTLIER)),
+    {TIMED("attention-f16-prefill", "attention", 0.06, 1, MIB(8), BIT(RANDOM) | BIT(OUTLIER)),
      PARAMS(TYPE(f16), {"head_dim", 64}, {"heads", 4}, {"kv_heads", 2}, {"n", 128}, {"n_kv", 512})},
-    {TIMED("attention-f16-h128-prefill", "attention", 0.04, 1, MIB(8), BIT(RANDOM)),
+    {TIMED("attention-f16-h128-prefill", "attention", 0.05, 1, MIB(8), BIT(RANDOM)),
      PARAMS(TYPE(f16), {"head_dim", 128}, {"heads", 4}, {"kv_heads", 1}, {"n", 192},
             {"n_kv", 1024})},
     {TIMED("attention-q8_0-h128-prefill", "attention", 0.02, 1, MIB(8), BIT(RANDOM)),
@@ -142,8 +144,8 @@ static const struct problem_case cases[] = {
             {"shared", 1})},
     {TIMED("gemm_ids-q4_k-prefill", "gemm_ids", 0.0, 1, MIB(16), BIT(RANDOM)),
      PARAMS(TYPE(q4_k), {"m", 96}, {"k", 1024}, {"experts", 8}, {"used", 2}, {"n", 64})},
-    {TIMED("rms_norm", "rms_norm", 0.02, 1, 0, ALL), PARAMS({"k", 2048}, {"n", 64})},
-    {TIMED("quantize-q8_k", "quantize", 0.02, 1, 0, ALL),
+    {TIMED("rms_norm", "rms_norm", 0.025, 1, 0, ALL), PARAMS({"k", 2048}, {"n", 64})},
+    {TIMED("quantize-q8_k", "quantize", 0.025, 1, 0, ALL),
      PARAMS(TYPE(q8_k), {"k", 2048}, {"n", 32})},
 
     {GEMV(q4_k, 1, 256)},
