@@ -89,6 +89,7 @@ NEEDS_judge     = $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 NEEDS_ratchet   = $(LIB_ratchet) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 NEEDS_agents    = $(call objs,tests/ratchet/ratchet_fixture.c) $(LIB_ratchet) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 NEEDS_mcp       = $(LIB_ratchet) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
+NEEDS_report    = $(call objs,tests/ratchet/ratchet_fixture.c) $(NEEDS_ratchet)
 NEEDS_engine    = $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
 NEEDS_fuzz      = $(LIB_models) $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
 NEEDS_peers     = $(LIB_models) $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
@@ -226,6 +227,11 @@ demo: deps-quiet
 controls: all
 	$(Q)sh tests/controls/controls.sh $(B)/bin $(or $(N),20)
 
+## charts: fetch the report's plotting library again, when a build had to go without
+charts:
+	$(Q)rm -rf build/plot
+	$(Q)$(MAKE) --no-print-directory all
+
 ## asan: with address and undefined-behaviour sanitizers; `make asan test` runs the tests so
 asan: all
 
@@ -246,4 +252,4 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
-.PHONY: all test test-programs controls deps deps-quiet check-deps demo asan lint format clean help zoo bench-peers fuzz fuzz-programs fuzz-run coverage coverage-run compare
+.PHONY: all test test-programs controls deps deps-quiet check-deps demo asan lint format clean help zoo bench-peers fuzz fuzz-programs fuzz-run coverage coverage-run compare charts

@@ -18,6 +18,7 @@ int cmd_mcp(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_blame(int argc, char **argv);
 int cmd_export(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 
 /* audit --cumulative. */
 struct honesty_options;

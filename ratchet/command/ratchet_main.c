@@ -19,6 +19,7 @@ static const struct {
     {"diff", cmd_diff, "what changed in the kernel between two attempts or commits"},
     {"export", cmd_export, "rows of the ledger, or their cases, as TSV, CSV or JSON lines"},
     {"audit", cmd_audit, "prove the ledger against itself and against git"},
+    {"report", cmd_report, "the campaign as one HTML page"},
     {"status", cmd_status, "HEAD, last experiment, pending work, changed files, judge, machine"},
     {"checkpoint", cmd_checkpoint, "let the branch carry every attempt, without a win"},
     {"recover", cmd_recover, "finish what an interrupted command left"},
