@@ -91,7 +91,7 @@ NEEDS_agents    = $(call objs,tests/ratchet/ratchet_fixture.c) $(LIB_ratchet) $(
 NEEDS_mcp       = $(LIB_ratchet) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 NEEDS_report    = $(call objs,tests/ratchet/ratchet_fixture.c) $(NEEDS_ratchet)
 NEEDS_engine    = $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
-NEEDS_fuzz      = $(LIB_models) $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
+NEEDS_fuzz      = $(call objs,ratchet/mcp/jsonrpc.c ratchet/mcp/mcp_fields.c) $(LIB_models) $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
 NEEDS_peers     = $(LIB_models) $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
 define test_program
 $(B)/bin/test-$(1): $$(call objs,$$(filter-out %_peers_main.c,$$(wildcard tests/$(1)/*.c))) $(NEEDS_$(1))

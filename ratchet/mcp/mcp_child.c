@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -16,7 +17,7 @@
 enum { POLITE_MS = 2000, OUTPUT_MOST = 64 << 20 };
 
 /* Child side; never returns. What the server ignores or blocks is the command's again. */
-static void run(char *const argv[], pid_t server, int out, int err)
+static void run(const char *const argv[], pid_t server, int out, int err)
 {
     int nothing = open("/dev/null", O_RDONLY);
     sigset_t none;
@@ -29,7 +30,7 @@ static void run(char *const argv[], pid_t server, int out, int err)
     if (getppid() != server || nothing < 0 || dup2(nothing, 0) < 0 || dup2(out, 1) < 0 ||
         dup2(err, 2) < 0)
         _exit(126);
-    execv(argv[0], argv);
+    execv(argv[0], (char *const *)(uintptr_t)argv); /* which changes nothing */
     dprintf(2, "%s: %s\n", argv[0], strerror(errno));
     _exit(127);
 }
@@ -41,7 +42,7 @@ static void close_pair(int fds[2])
             close(fds[i]);
 }
 
-int mcp_child_start(struct mcp_child *c, char *const argv[])
+int mcp_child_start(struct mcp_child *c, const char *const argv[])
 {
     int out[2] = {-1, -1}, err[2] = {-1, -1};
     pid_t server = getpid(), pid = -1;
@@ -67,7 +68,11 @@ int mcp_child_start(struct mcp_child *c, char *const argv[])
     c->out = out[0];
     c->err = err[0];
     c->exited = pidfd_open(pid, 0);
-    return 0;
+    if (c->exited >= 0)
+        return 0;
+    err_set(ERR_IO, "%s cannot be waited for: %s", argv[0], strerror(errno));
+    mcp_child_stop(c);
+    return ERR_IO;
 }
 
 void mcp_child_poll(const struct mcp_child *c, struct pollfd out[MCP_CHILD_FDS])

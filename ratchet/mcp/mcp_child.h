@@ -25,7 +25,7 @@ struct mcp_child {
 
 /* Run argv (absolute path first) with nothing on standard input. Set on_line before; everything
  * else is initialised here. Error: ERR_IO. */
-int mcp_child_start(struct mcp_child *c, char *const argv[]);
+int mcp_child_start(struct mcp_child *c, const char *const argv[]);
 
 /* What to wait for, all three readable. */
 void mcp_child_poll(const struct mcp_child *c, struct pollfd out[MCP_CHILD_FDS]);

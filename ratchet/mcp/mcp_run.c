@@ -4,16 +4,17 @@
 #include "ratchet/try/progress.h"
 #include "reference/base/err.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { SAID_MOST = 2000, BEHIND_MOST = 256 << 10 };
-static const double EVERY_SECONDS = 0.2;
+static const double EVERY_SECONDS = 0.2; /* and not more often */
 
 /* --- progress --- */
 
 /* The value must grow with each notification: seconds do, nearly. A client that does not read gets
  * no more of them; one that asked for none gets none. */
-static void tell(struct mcp_call *c, const char *text)
+static void tell(struct mcp_call *c)
 {
     struct mcp_server *s = c->server;
     double now = progress_seconds() - c->started;
@@ -21,10 +22,10 @@ static void tell(struct mcp_call *c, const char *text)
     if (!c->token || s->out.len - s->n_written > BEHIND_MOST)
         return;
     c->told = now;
-    c->progress = now > c->progress ? now : c->progress + 1e-6;
+    c->progress = now > c->progress ? now : c->progress + 1e-3;
     jsonrpc_notify(&s->out, "notifications/progress",
                    json_pack("{s:O, s:f, s:o}", "progressToken", c->token, "progress", c->progress,
-                             "message", mcp_string(text)));
+                             "message", mcp_string(c->news.data)));
 }
 
 /* A step of `ratchet try --progress`, or anything else that a command says. */
@@ -36,25 +37,38 @@ static void on_line(void *ctx, const char *line)
                *said = json_string_value(json_object_get(step, "text"));
     bool due = progress_seconds() - c->started - c->told >= EVERY_SECONDS ||
                json_is_true(json_object_get(step, "done"));
-    struct strbuf text = {0};
 
+    strbuf_clear(&c->news);
     if (stage && said) {
-        strbuf_addf(&text, "%s: %s", stage, said);
+        strbuf_addf(&c->news, "%s: %s", stage, said);
     } else {
         if (c->said.len + strlen(line) > SAID_MOST)
             strbuf_clear(&c->said);
         strbuf_addf(&c->said, "%s%s", c->said.len ? "\n" : "", line);
-        strbuf_addf(&text, "%s", line);
+        strbuf_addf(&c->news, "%s", line);
     }
     if (due || c->progress == 0)
-        tell(c, text.data);
-    strbuf_deinit(&text);
+        tell(c);
     json_decref(step);
 }
 
 /* --- one command --- */
 
-int mcp_run_start(struct mcp_call *c, char *const argv[],
+void mcp_command_add(struct mcp_command *m, const char *argument)
+{
+    assert(m->n + 1 < sizeof m->argv / sizeof *m->argv);
+    m->argv[m->n++] = argument;
+}
+
+void mcp_command_option(struct mcp_command *m, const char *name, const char *value)
+{
+    if (!value || !*value)
+        return;
+    mcp_command_add(m, name);
+    mcp_command_add(m, value);
+}
+
+int mcp_run_start(struct mcp_call *c, const struct mcp_command *m,
                   int (*finish)(struct mcp_call *c, int status))
 {
     struct mcp_server *s = c->server;
@@ -66,7 +80,7 @@ int mcp_run_start(struct mcp_call *c, char *const argv[],
                        s->running->tool->name, progress_seconds() - s->running->started);
     s->child.on_line = on_line;
     s->child.ctx = c;
-    TRY(mcp_child_start(&s->child, argv));
+    TRY(mcp_child_start(&s->child, m->argv));
     c->finish = finish;
     c->started = progress_seconds();
     s->running = c;
@@ -88,8 +102,12 @@ void mcp_run_step(struct mcp_server *s)
     struct mcp_call *c;
     int status;
 
-    if (!mcp_child_read(&s->child, &status))
+    if (!mcp_child_read(&s->child, &status)) {
+        c = s->running;
+        if (c->news.len && progress_seconds() - c->started - c->told >= MCP_RUN_ALIVE_SECONDS)
+            tell(c);
         return;
+    }
     c = ended(s);
     mcp_call_answer(c, c->finish(c, status));
 }

@@ -7,13 +7,25 @@
 
 #include "ratchet/mcp/mcp_tools.h"
 
-/* Run argv for a call, which waits: `finish` is called when it has ended. Lines of its standard
+/* A client may give up when it hears nothing: its last news are told again after so long. */
+enum { MCP_RUN_ALIVE_SECONDS = 10 };
+
+/* A command line; what it points to is borrowed. Zero-initialise. */
+struct mcp_command {
+    const char *argv[32]; /* ends with NULL */
+    size_t n;
+};
+void mcp_command_add(struct mcp_command *m, const char *argument);
+void mcp_command_option(struct mcp_command *m, const char *name,
+                        const char *value); /* both, unless the value is NULL or empty */
+
+/* Run a command for a call, which waits: `finish` is called when it has ended. Lines of its standard
  * error become notifications of progress. Returns MCP_LATER. Error: ERR_CONFLICT while another
  * runs, ERR_IO. */
-int mcp_run_start(struct mcp_call *c, char *const argv[],
+int mcp_run_start(struct mcp_call *c, const struct mcp_command *m,
                   int (*finish)(struct mcp_call *c, int status));
 
-/* The child may have said something, or ended. */
+/* The child may have said something, or ended, or long been silent. */
 void mcp_run_step(struct mcp_server *s);
 
 /* The client takes request `id` back: the command and what it started are ended, its experiment is

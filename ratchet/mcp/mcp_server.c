@@ -19,15 +19,14 @@ enum {
     LAST_WORDS_MS = 1000    /* to write what is left when all ends */
 };
 
-static const char *const revisions[] = {"2025-11-25", "2025-06-18",
-                                        "2024-11-05"}; /* newest first */
+/* Newest first. */
+static const char *const revisions[] = {"2025-11-25", "2025-06-18", "2024-11-05"};
 
 static const char instructions[] =
     "Pawl is a ratchet for CPU kernels: you propose one change at a time, a sealed judge decides. "
-    "Read context and pawl://taxonomy; look into history before an idea; read_kernel for the "
+    "Read context and pawl://taxonomy first, and history before an idea; read_kernel for the "
     "lines; "
     "propose with a hypothesis; check; then try. A win is committed, everything else is undone, "
-    "and "
     "every attempt stays in the ledger. Only kernel/*.c and kernel/*.inc may change.";
 
 /* --- methods: a result, NULL with *code and err_message(), or NULL and code 0: answered --- */
@@ -44,6 +43,7 @@ static json_t *on_initialize(struct mcp_server *s, json_t *params, int *code)
                *client = json_string_value(
                    json_object_get(json_object_get(params, "clientInfo"), "name")),
                *agreed = revisions[0];
+    char version[13]; /* there are no others: which judge decides is what matters */
 
     if (!asked) {
         err_set(ERR_USAGE, "protocolVersion is missing");
@@ -59,10 +59,11 @@ static json_t *on_initialize(struct mcp_server *s, json_t *params, int *code)
     if (client && strlen(client) < sizeof s->client)
         snprintf(s->client, sizeof s->client, "%s", client);
     s->ready = true;
+    snprintf(version, sizeof version, "%s", s->r->judge->hash);
     return json_pack("{s:s, s:{s:{}, s:{}}, s:{s:s, s:s, s:s}, s:s}", "protocolVersion", agreed,
                      "capabilities", "tools", "resources", "serverInfo", "name", "pawl", "title",
-                     "Pawl, a ratchet for CPU kernels", "version", s->r->judge->hash,
-                     "instructions", instructions);
+                     "Pawl, a ratchet for CPU kernels", "version", version, "instructions",
+                     instructions);
 }
 
 static json_t *on_ping(struct mcp_server *s, json_t *params, int *code)
@@ -238,6 +239,7 @@ static void signals_prepare(sigset_t *while_waiting)
 
 static void step(struct mcp_server *s, const sigset_t *while_waiting)
 {
+    const struct timespec alive = {.tv_sec = MCP_RUN_ALIVE_SECONDS};
     size_t behind = s->out.len - s->n_written;
     struct pollfd p[2 + MCP_CHILD_FDS] = {
         {.fd = behind > BEHIND_MOST ? -1 : STDIN_FILENO, .events = POLLIN},
@@ -246,7 +248,7 @@ static void step(struct mcp_server *s, const sigset_t *while_waiting)
 
     if (s->running)
         mcp_child_poll(&s->child, p + 2);
-    if (ppoll(p, s->running ? 2 + MCP_CHILD_FDS : 2, NULL, while_waiting) < 0)
+    if (ppoll(p, s->running ? 2 + MCP_CHILD_FDS : 2, s->running ? &alive : NULL, while_waiting) < 0)
         return;
     if (p[1].revents & (POLLERR | POLLHUP | POLLNVAL))
         s->gone = true;

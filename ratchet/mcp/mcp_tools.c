@@ -219,6 +219,7 @@ void mcp_call_free(struct mcp_call *c)
     json_decref(c->structured);
     strbuf_deinit(&c->text);
     strbuf_deinit(&c->said);
+    strbuf_deinit(&c->news);
     free(c);
 }
 

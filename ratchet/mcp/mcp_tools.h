@@ -22,7 +22,8 @@ struct mcp_call {
     /* Of a call that runs a command: */
     int (*finish)(struct mcp_call *c,
                   int status);      /* reads server->child.output, fills the answer */
-    struct strbuf said;             /* last lines of its standard error */
+    struct strbuf said;             /* last lines of its standard error that are no progress */
+    struct strbuf news;             /* what it said last */
     double started, told, progress; /* seconds: monotonic clock; of the last notification */
     bool experiment;                /* it may leave an attempt that must be recovered */
 };

@@ -40,30 +40,26 @@ static int source_of(struct mcp_call *c, struct strbuf *folder)
 static int start(struct mcp_call *c, const char *command,
                  int (*finish)(struct mcp_call *c, int status))
 {
-    const char *focus = mcp_argument(c, "focus"), *features = mcp_argument(c, "features");
-    bool deep = json_is_true(json_object_get(c->arguments, "deep"));
+    const struct mcp_server *s = c->server;
     struct strbuf folder = {0};
-    char *argv[16];
-    size_t n = 0;
+    struct mcp_command m = {0};
     int rc = 0;
 
-    if (access(c->server->judge, X_OK))
-        return err_set(ERR_IO, "%s is missing; build it: make", c->server->judge);
-    if (c->server->running == NULL) /* else the folder is in use */
+    if (access(s->judge, X_OK))
+        return err_set(ERR_IO, "%s is missing; build it: make", s->judge);
+    if (!s->running) /* else the folder is in use */
         rc = source_of(c, &folder);
     strbuf_addf(&folder, "/kernel");
-#define ADD(text) argv[n++] = (char *)(uintptr_t)(text)
-    ADD(c->server->judge), ADD(command), ADD("--json"), ADD("--source"), ADD(folder.data);
-    if (focus)
-        ADD("--focus"), ADD(focus);
-    if (features)
-        ADD("--features"), ADD(features);
-    if (deep)
-        ADD("--deep");
-#undef ADD
-    argv[n] = NULL;
+    mcp_command_add(&m, s->judge);
+    mcp_command_add(&m, command);
+    mcp_command_add(&m, "--json");
+    mcp_command_option(&m, "--source", folder.data);
+    mcp_command_option(&m, "--focus", mcp_argument(c, "focus"));
+    mcp_command_option(&m, "--features", mcp_argument(c, "features"));
+    if (json_is_true(json_object_get(c->arguments, "deep")))
+        mcp_command_add(&m, "--deep");
     if (rc == 0)
-        rc = mcp_run_start(c, argv, finish);
+        rc = mcp_run_start(c, &m, finish);
     strbuf_deinit(&folder);
     return rc;
 }

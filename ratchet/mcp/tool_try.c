@@ -53,33 +53,29 @@ static int budget_check(const struct mcp_budget *b)
 /* Start `ratchet try` on the call's proposal; `check` alone measures and records nothing. */
 static int start(struct mcp_call *c, bool check, int (*finish)(struct mcp_call *c, int status))
 {
-    struct mcp_server *s = c->server;
-    const char *focus = mcp_argument(c, "focus"), *features = mcp_argument(c, "features");
-    const char *author = s->author ? s->author : s->client;
+    const struct mcp_server *s = c->server;
+    struct mcp_command m = {0};
     struct mcp_proposal p;
     git_oid head;
-    size_t n = 0;
-    char *argv[24];
     int rc;
 
     TRY(mcp_proposal_find(s->r, mcp_argument(c, "proposal"), &p));
     TRY(mcp_head_commit(s->r, &head));
     if (strcmp(p.base, git_oid_tostr_s(&head)) != 0)
         return err_set(ERR_CONFLICT, "HEAD has moved since %s was made; propose it again", p.name);
-#define ADD(text) argv[n++] = (char *)(uintptr_t)(text)
-    ADD(s->program), ADD("try"), ADD("--json"), ADD("--progress"), ADD("--wait");
-    ADD("--message"), ADD(p.hypothesis), ADD("--from"), ADD(p.folder.data);
+    mcp_command_add(&m, s->program);
+    mcp_command_add(&m, "try");
+    mcp_command_add(&m, "--json");
+    mcp_command_add(&m, "--progress");
+    mcp_command_add(&m, "--wait");
     if (check)
-        ADD("--check");
-    if (focus)
-        ADD("--focus"), ADD(focus);
-    if (features)
-        ADD("--features"), ADD(features);
-    if (*author)
-        ADD("--author"), ADD(author);
-#undef ADD
-    argv[n] = NULL;
-    rc = mcp_run_start(c, argv, finish);
+        mcp_command_add(&m, "--check");
+    mcp_command_option(&m, "--message", p.hypothesis);
+    mcp_command_option(&m, "--from", p.folder.data);
+    mcp_command_option(&m, "--focus", mcp_argument(c, "focus"));
+    mcp_command_option(&m, "--features", mcp_argument(c, "features"));
+    mcp_command_option(&m, "--author", s->author ? s->author : s->client);
+    rc = mcp_run_start(c, &m, finish);
     mcp_proposal_deinit(&p);
     return rc;
 }

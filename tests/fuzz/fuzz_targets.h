@@ -12,6 +12,7 @@ typedef int (*fuzz_target)(const uint8_t *data, size_t size);
 
 int fuzz_gguf(const uint8_t *data, size_t size);
 int fuzz_grammar(const uint8_t *data, size_t size);
+int fuzz_jsonrpc(const uint8_t *data, size_t size);
 int fuzz_session(const uint8_t *data, size_t size);
 int fuzz_template(const uint8_t *data, size_t size);
 int fuzz_tokenizer(const uint8_t *data, size_t size);

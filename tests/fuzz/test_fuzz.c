@@ -46,6 +46,11 @@ Test(fuzz, grammar)
     replay(fuzz_grammar, "grammar");
 }
 
+Test(fuzz, jsonrpc)
+{
+    replay(fuzz_jsonrpc, "jsonrpc");
+}
+
 Test(fuzz, session)
 {
     replay(fuzz_session, "session");

@@ -325,6 +325,29 @@ const scenarios = {
             ["2024-11-05", "2024-11-05"], ["2025-03-26", "2025-11-25"], ["1999-01-01", "2025-11-25"]])
             assert.equal((await raw([hello(asked)], 1))[0].result.protocolVersion, agreed);
     },
+
+    // The demo's changes before the real judge, for real.sh: minutes, and the machine to itself.
+    async real() {
+        const client = await connect();
+        const options = { timeout: 3600e3, onprogress: (p) => console.error(`  ${p.progress.toFixed(1)} s ${p.message}`) };
+        const change = async (name) => {
+            const patch = readFileSync(`tests/demo/${name}.patch`, "utf8");
+            return propose(client, patch.match(/^# *(.*)/)[1], patch);
+        };
+        const head = git("rev-parse", "HEAD");
+        const wrong = await call(client, "check", { proposal: await change("wrong") }, options);
+        console.log(`wrong: ${wrong.verdict}: ${wrong.reason}`);
+        assert.deepEqual([wrong.correct, wrong.verdict], [false, "FAIL_CORRECTNESS"]);
+        for (const [name, verdict] of [["slower", "LOSS"], ["faster", "WIN"]]) {
+            const tried = await call(client, "try", { proposal: await change(name) }, options);
+            console.log(`${name}: experiment ${tried.experiment}: ${tried.verdict}, ${tried.percent} % ` +
+                `(${tried.low} .. ${tried.high}), ${tried.seconds} s\n  ${tried.what_happened}`);
+            assert.equal(tried.verdict, verdict);
+            assert.equal(git("rev-parse", "HEAD"), tried.applied ? tried.win_commit : head);
+        }
+        await client.close();
+        console.log(ratchet("audit").split("\n")[0]);
+    },
 };
 
 assert.ok(scenarios[scenario], `scenarios: ${Object.keys(scenarios).join(", ")}`);
