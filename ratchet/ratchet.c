@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/ratchet.h"
 
-#include "ratchet/try/locks.h"
+#include "ratchet/try/lease.h"
 #include "ratchet/git/logbranch.h"
 #include "ratchet/git/repo.h"
 #include "reference/base/err.h"
@@ -215,7 +215,9 @@ static int check_ledger(struct ratchet *r)
 int ratchet_begin(struct ratchet *r)
 {
     if (r->lock < 0) {
-        int fd = lock_repository(r->store, r->wait ? r->say : NULL, r->wait);
+        const struct lease_request ask = {
+            .purpose = r->purpose, .wait = r->wait, .wait_minutes = r->wait_minutes, .say = r->say};
+        int fd = lease_take(r->store, &ask);
 
         TRY(fd);
         r->lock = fd;

@@ -70,9 +70,12 @@ struct ratchet {
     char *root;       /* working tree, ends with '/' */
     char *store;      /* <common git folder>/pawl */
     char doubt[1024]; /* why the history carried by git could not be taken over; "" = it could */
-    int lock;         /* repository lock, -1 = not held */
+    int lock;         /* the lease of this repository, -1 = not held */
     FILE *say;        /* progress for people, NULL = silent */
-    bool wait;        /* ratchet_begin queues behind another ratchet instead of refusing */
+    /* How ratchet_begin asks for the lease (ratchet/try/lease.h). */
+    bool wait;           /* queue behind another ratchet instead of refusing */
+    double wait_minutes; /* at most; 0 = as long as it takes */
+    const char *purpose; /* what others see; NULL = the command line. Borrowed */
 };
 
 /* Open the repository around `path` and its ledger; rows that git history carries and the ledger
@@ -82,10 +85,10 @@ int ratchet_open(const char *path, const struct ratchet_judge *judge, FILE *say,
                  struct ratchet **out);
 void ratchet_close(struct ratchet **r);
 
-/* Take the repository's lock, verify the chain, finish what an interrupted command left, and bring
+/* Take the repository's lease, verify the chain, finish what an interrupted command left, and bring
  * ratchet-log up to the ledger. Every command that writes begins with it. Errors: ERR_CONFLICT when
- * another process holds the lock (unless r->wait) or two histories part ways, ERR_INTEGRITY when a row was changed.
- */
+ * another process is at work (with r->wait: still, when the minutes are over) or two histories part
+ * ways, ERR_INTEGRITY when a row was changed. */
 int ratchet_begin(struct ratchet *r);
 
 struct ratchet_try_options {
@@ -93,11 +96,15 @@ struct ratchet_try_options {
     const char *author;     /* NULL = git's user.name */
     const char *focus;      /* NULL, an operation or a case */
     const char *features;   /* NULL = all; see cpu_features_named */
-    const char *folder; /* folder/kernel/ holds the mutable files to try; NULL = the working tree.
+    const char *folder;  /* folder/kernel/ holds the mutable files to try; NULL = the working tree.
                              * A folder is only read; on a win the working tree follows the branch
                              * where its files are still the old HEAD's */
-    bool wait;          /* queue behind another ratchet of this repository */
-    bool json_progress; /* progress as a JSON object a line, for programs */
+    const char *base;    /* the commit that the change was made against, in any of git's spellings;
+                          * NULL = HEAD. Another one: the change is merged onto HEAD and that is
+                          * judged; ERR_CONFLICT names the files where both changed the same */
+    bool wait;           /* queue behind another ratchet of this repository */
+    double wait_minutes; /* at most; 0 = as long as it takes */
+    bool json_progress;  /* progress as a JSON object a line, for programs */
     bool dry_run;
     bool check; /* with dry_run: compare with the oracle as well */
 };

@@ -177,10 +177,37 @@ static bool trailer_is(const git_commit *c, const char *key, const char *want)
     return repo_trailer(git_commit_message(c), key, have, sizeof have) && strcmp(have, want) == 0;
 }
 
+/* The tree that a join on top of commit `base` has but for results.tsv. A win (`row`, else NULL) is on
+ * what it was judged against, or on a later commit with the same kernel and judge. */
+static int join_base(struct git_audit *g, const git_oid *base, const struct ledger_row *row,
+                     git_oid *out)
+{
+    git_repository *repo = g->a->r->repo;
+    git_oid parent, attempt;
+    git_tree *tree = NULL;
+    int rc = 0;
+
+    if (!row) {
+        TRY(repo_tree_of(repo, base, &tree));
+        git_oid_cpy(out, git_tree_id(tree));
+        git_tree_free(tree);
+        return 0;
+    }
+    if (git_oid_fromstr(&parent, row->parent) || git_oid_fromstr(&attempt, row->attempt))
+        return repo_fail("row %lld: its commits", (long long)row->experiment);
+    if (!git_oid_equal(base, &parent))
+        rc = repo_same_code(repo, base, &parent);
+    if (rc == 0 && !git_oid_equal(base, &parent))
+        fail(g, row->experiment,
+             "its win commit has another parent than it was judged against, with another kernel or "
+             "judge");
+    return rc < 0 ? rc : repo_kernel_onto(repo, &attempt, base, out);
+}
+
 static int check_join(struct git_audit *g, const git_commit *c, int64_t n, bool win)
 {
     struct ledger_row row;
-    git_oid base, want;
+    git_oid base, tree, want;
     int rc = ledger_find(g->a->r->ledger, n, &row), right;
 
     if (rc < 0)
@@ -199,22 +226,22 @@ static int check_join(struct git_audit *g, const git_commit *c, int64_t n, bool 
     if (win) {
         if (strcmp(row.verdict, "WIN") != 0)
             fail(g, n, "a win commit names it, but its verdict is none");
-        if (strcmp(git_oid_tostr_s(&base), row.parent) != 0)
-            fail(g, n, "its win commit has another parent than it was judged against");
-        if (git_oid_fromstr(&base, row.attempt) == 0 && !g->has_win[n - 1])
-            g->n_wins++;
+        g->n_wins += !g->has_win[n - 1];
         g->has_win[n - 1] = true;
     }
     if (g->a->head_rows >= 0 && g->a->head_rows < n && !g->lost_rows) {
         fail(g, g->a->head_rows + 1, "results.tsv at HEAD lacks it, though this branch had it");
         g->lost_rows = true;
     }
-    right = logbranch_join_tree(g->a->r, &base, n, &want);
+    right = join_base(g, &base, win ? &row : NULL, &tree);
+    if (right == 0)
+        right = logbranch_join_tree(g->a->r, &tree, n, &want);
     if (right == 0)
         right = git_oid_equal(&want, git_commit_tree_id(c));
     if (right == 0)
         fail(g, n,
-             win ? "the tree of its win commit is not its attempt's with results.tsv"
+             win ? "the tree of its win commit is not its parent's with its attempt's kernel and "
+                   "results.tsv"
                  : "the tree of its checkpoint is not its parent's with results.tsv");
     g->n_joins++;
     ledger_row_deinit(&row);

@@ -2,7 +2,7 @@
 #include "ratchet/command/cmd.h"
 
 #include "ratchet/try/controls.h"
-#include "ratchet/try/locks.h"
+#include "ratchet/try/lease.h"
 #include "ratchet/git/repo.h"
 #include "ratchet/try/scope.h"
 #include "reference/base/err.h"
@@ -13,11 +13,10 @@
 static const char usage[] =
     "usage: ratchet status [--json]\n"
     "\n"
-    "Where things stand: HEAD, the last experiment, what an interrupted command left, which "
-    "mutable\n"
-    "files differ from HEAD, whether this program's judge is HEAD's, how far it can be trusted "
-    "here\n"
-    "(its calibration, and the bound on false wins so far), and the machine.\n"
+    "Where things stand: HEAD, the last experiment, what an interrupted command left, who is at\n"
+    "work in this repository and who waits, which mutable files differ from HEAD, whether this\n"
+    "program's judge is HEAD's, how far it can be trusted here (its calibration, and the bound on\n"
+    "false wins so far), and the machine.\n"
     "Exit: 0, 2 usage, 3 no repository here.\n";
 
 static void set_last(struct ratchet *r, json_t *o)
@@ -32,14 +31,20 @@ static void set_last(struct ratchet *r, json_t *o)
 
 static void set_pending(struct ratchet *r, json_t *o)
 {
+    json_t *parties = lease_parties(r->store);
+    bool running = json_array_size(parties) > 0;
     char state[32];
     int64_t n;
+
+    json_object_set(o, "at_work", running ? json_array_get(parties, 0) : json_null());
+    json_array_remove(parties, 0);
+    json_object_set_new(o, "queue", parties);
 
     if (ledger_state_pending(r->ledger, &n, state) != 1)
         return;
     json_object_set_new(o, "pending_attempt", json_integer(n));
     json_object_set_new(o, "pending_state", json_string(state));
-    json_object_set_new(o, "running", json_boolean(lock_repository_busy(r->store)));
+    json_object_set_new(o, "running", json_boolean(running));
 }
 
 static void set_head(struct ratchet *r, json_t *o)
@@ -106,6 +111,23 @@ static void print_trust(const json_t *o)
     strbuf_deinit(&line);
 }
 
+static void print_lease(const json_t *o)
+{
+    const json_t *queue = json_object_get(o, "queue");
+    struct strbuf line = {0};
+
+    if (json_is_object(json_object_get(o, "at_work"))) {
+        lease_party_line(json_object_get(o, "at_work"), &line);
+        printf("at work    %s\n", line.data);
+    }
+    for (size_t i = 0; i < json_array_size(queue); i++) {
+        strbuf_clear(&line);
+        lease_party_line(json_array_get(queue, i), &line);
+        printf("next %-5zu %s\n", i + 1, line.data);
+    }
+    strbuf_deinit(&line);
+}
+
 static void print_text(const json_t *o)
 {
     const json_t *last = json_object_get(o, "last"), *changed = json_object_get(o, "changed");
@@ -132,6 +154,7 @@ static void print_text(const json_t *o)
                json_is_true(json_object_get(o, "running"))
                    ? "running now"
                    : "interrupted; the next command finishes it");
+    print_lease(o);
     printf("changed    ");
     for (size_t i = 0; i < json_array_size(changed); i++)
         printf("%s%s", i ? ", " : "", json_string_value(json_array_get(changed, i)));

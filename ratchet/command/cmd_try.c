@@ -6,12 +6,14 @@
 #include "reference/base/strbuf.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 static const char usage[] =
     "usage: ratchet try -m HYPOTHESIS [--focus OP] [--features SET] [--author NAME] [--from DIR]\n"
-    "                   [--wait] [--dry-run | --check] [--json] [--progress]\n"
+    "                   [--base COMMIT] [--wait] [--wait-minutes N] [--dry-run | --check] [--json]\n"
+    "                   [--progress]\n"
     "\n"
     "Judge the change of kernel/*.c and kernel/*.inc in this working tree against HEAD. A win is\n"
     "committed and the branch moves; on anything else the files are put back (the attempt stays "
@@ -28,7 +30,13 @@ static const char usage[] =
     "  --from DIR          the change is DIR/kernel/*.c and *.inc; the working tree is left "
     "alone,\n"
     "                      and follows a win where it still is what HEAD was\n"
-    "  --wait              queue behind another ratchet of this repository instead of refusing\n"
+    "  --base COMMIT       the change was made against COMMIT: it is merged onto HEAD, and the "
+    "result\n"
+    "                      is judged against HEAD; refused, naming the files, where both changed "
+    "the same\n"
+    "  --wait              queue behind another ratchet of this repository instead of refusing:\n"
+    "                      `ratchet status` shows who is at work and who waits\n"
+    "  --wait-minutes N    queue, at most so long\n"
     "  --dry-run           check the scope and build; measure, record and change nothing\n"
     "  --check             as --dry-run, and compare with the oracle: correctness alone, in "
     "seconds\n"
@@ -60,8 +68,8 @@ static json_t *details_of(struct ratchet *r, int64_t n)
 static void print_json(struct ratchet *r, const struct ratchet_result *res, int code)
 {
     static const char *const parts[] = {"cases",          "features",        "calibration",
-                                        "continued_from", "n_earlier_units", "steal_share",
-                                        "disturbed_share"};
+                                        "continued_from", "n_earlier_units", "base",
+                                        "again_of",       "steal_share",     "disturbed_share"};
     json_t *o = ledger_row_json(&res->row), *details = details_of(r, res->row.experiment);
 
     json_object_set_new(o, "recorded", json_boolean(res->recorded));
@@ -118,9 +126,23 @@ static void tell_when_interrupted(void)
             sigaction(numbers[i], &mine, NULL);
 }
 
+static int wait_set(struct ratchet_try_options *o, const char *minutes)
+{
+    char *end;
+
+    if (!minutes)
+        return 0;
+    o->wait = true;
+    o->wait_minutes = strtod(minutes, &end);
+    return end != minutes && !*end && o->wait_minutes > 0 && o->wait_minutes < 1e6
+               ? 0
+               : err_set(ERR_USAGE, "--wait-minutes takes a number above 0, not '%s'", minutes);
+}
+
 int cmd_try(int argc, char **argv)
 {
     struct ratchet_try_options o = {0};
+    const char *minutes = NULL;
     bool json = false;
     const struct cmd_arg args[] = {
         {"--message", "-m", &o.hypothesis, NULL},
@@ -128,7 +150,9 @@ int cmd_try(int argc, char **argv)
         {"--features", NULL, &o.features, NULL},
         {"--author", NULL, &o.author, NULL},
         {"--from", NULL, &o.folder, NULL},
+        {"--base", NULL, &o.base, NULL},
         {"--wait", NULL, NULL, &o.wait},
+        {"--wait-minutes", NULL, &minutes, NULL},
         {"--progress", NULL, NULL, &o.json_progress},
         {"--dry-run", NULL, NULL, &o.dry_run},
         {"--check", NULL, NULL, &o.check},
@@ -147,7 +171,9 @@ int cmd_try(int argc, char **argv)
                 "ratchet try: a hypothesis is needed: -m \"what should get faster, and why\"\n");
         return RATCHET_EXIT_USAGE;
     }
-    rc = judge_focus_check(o.focus); /* before anything is built */
+    rc = wait_set(&o, minutes);
+    if (rc == 0)
+        rc = judge_focus_check(o.focus); /* before anything is built */
     if (rc == 0 && o.features)
         rc = cpu_features_named(o.features, &features);
     if (rc < 0)

@@ -132,11 +132,10 @@ int logbranch_join_tree(struct ratchet *r, const git_oid *base, int64_t n, git_o
         .action = GIT_TREE_UPDATE_UPSERT, .filemode = GIT_FILEMODE_BLOB, .path = REPO_RESULTS};
     struct strbuf tsv = {0};
     git_tree *tree = NULL;
-    int rc = repo_tree_of(r->repo, base, &tree);
+    int rc = ledger_export(r->ledger, n, &tsv);
 
-    if (rc == 0)
-        rc = ledger_export(r->ledger, n, &tsv);
-    if (rc == 0 && (git_blob_create_from_buffer(&u.id, r->repo, tsv.data, tsv.len) ||
+    if (rc == 0 && (git_tree_lookup(&tree, r->repo, base) ||
+                    git_blob_create_from_buffer(&u.id, r->repo, tsv.data, tsv.len) ||
                     git_tree_create_updated(out, r->repo, tree, 1, &u)))
         rc = repo_fail("the tree of a join");
     git_tree_free(tree);

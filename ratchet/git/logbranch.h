@@ -23,7 +23,7 @@ int64_t logbranch_row_of(git_repository *repo, const git_oid *commit);
  * Error: ERR_CONFLICT when somebody else moved the branch. */
 int logbranch_sync(struct ratchet *r);
 
-/* Store the tree of a join: that of commit `base` with ledger/results.tsv holding rows 1..n. */
+/* Store the tree of a join: tree `base` with ledger/results.tsv holding rows 1..n. */
 int logbranch_join_tree(struct ratchet *r, const git_oid *base, int64_t n, git_oid *out);
 
 /* Take over rows that git history carries and the ledger lacks: from ratchet-log here, through the

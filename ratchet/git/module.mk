@@ -1,4 +1,5 @@
 SRC_ratchet += \
+    ratchet/git/change.c \
     ratchet/git/lineage.c \
     ratchet/git/logbranch.c \
     ratchet/git/repo.c \

@@ -97,6 +97,23 @@ struct repo_changes {
     struct repo_change item[REPO_MAX_CHANGES];
 };
 
+/* Do two commits have the same mutable files and the same judge hash? 1, 0 or negative. */
+int repo_same_code(git_repository *repo, const git_oid *a, const git_oid *b);
+
+/* Store tree `base` with these changes made. */
+int repo_changes_apply(git_repository *repo, git_tree *base, const struct repo_changes *c,
+                       git_oid *out);
+
+/* Store the tree of commit `onto` with the mutable files of commit `kernel`. */
+int repo_kernel_onto(git_repository *repo, const git_oid *kernel, const git_oid *onto,
+                     git_oid *out);
+
+/* Merge the change of mutable files from commit `base` to commit `change` onto commit `onto`, line
+ * by line: 1 and *tree stored, or 0 and the paths where both changed the same appended to
+ * *conflicts. */
+int repo_change_merge(git_repository *repo, const git_oid *base, const git_oid *change,
+                      const git_oid *onto, git_oid *tree, struct strbuf *conflicts);
+
 /* Mutable files that differ; *others counts differing paths outside the mutable set. */
 int repo_changes_between(git_repository *repo, const git_oid *before, const git_oid *after,
                          struct repo_changes *out, size_t *others);

@@ -168,49 +168,26 @@ int repo_export(git_repository *repo, const git_tree *tree, const char *prefix, 
     return rc;
 }
 
-/* --- differences --- */
-
-static int add_delta(const git_diff_delta *d, struct repo_changes *out, size_t *others)
+int repo_same_code(git_repository *repo, const git_oid *a, const git_oid *b)
 {
-    const char *path = d->new_file.path ? d->new_file.path : d->old_file.path;
-    struct repo_change *c;
+    int (*const digests[])(git_repository *, const git_tree *,
+                           char[SHA256_HEX]) = {repo_kernel_digest, repo_judge_hash};
+    git_tree *trees[2] = {NULL, NULL};
+    char hex[2][SHA256_HEX];
+    bool same = true;
+    int rc = repo_tree_of(repo, a, &trees[0]);
 
-    if (!repo_path_mutable(path)) {
-        ++*others;
-        return 0;
-    }
-    if (out->n == REPO_MAX_CHANGES || strlen(path) >= REPO_REF)
-        return err_set(ERR_RANGE, "more than %d changed kernel files", REPO_MAX_CHANGES);
-    c = &out->item[out->n++];
-    memset(c, 0, sizeof *c);
-    snprintf(c->path, sizeof c->path, "%s", path);
-    c->has_before = d->status != GIT_DELTA_ADDED;
-    c->has_after = d->status != GIT_DELTA_DELETED;
-    git_oid_cpy(&c->before, &d->old_file.id);
-    git_oid_cpy(&c->after, &d->new_file.id);
-    c->mode = (git_filemode_t)(c->has_before ? d->old_file.mode : d->new_file.mode);
-    return 0;
-}
-
-int repo_changes_between(git_repository *repo, const git_oid *before, const git_oid *after,
-                         struct repo_changes *out, size_t *others)
-{
-    git_tree *a = NULL, *b = NULL;
-    git_diff *diff = NULL;
-    int rc = repo_tree_of(repo, before, &a);
-
-    out->n = 0;
-    *others = 0;
     if (rc == 0)
-        rc = repo_tree_of(repo, after, &b);
-    if (rc == 0 && git_diff_tree_to_tree(&diff, repo, a, b, NULL))
-        rc = repo_fail("comparing trees");
-    for (size_t i = 0; rc == 0 && i < git_diff_num_deltas(diff); i++)
-        rc = add_delta(git_diff_get_delta(diff, i), out, others);
-    git_diff_free(diff);
-    git_tree_free(a);
-    git_tree_free(b);
-    return rc;
+        rc = repo_tree_of(repo, b, &trees[1]);
+    for (int i = 0; rc == 0 && i < 2; i++) {
+        rc = digests[i](repo, trees[0], hex[0]);
+        if (rc == 0)
+            rc = digests[i](repo, trees[1], hex[1]);
+        same = same && strcmp(hex[0], hex[1]) == 0;
+    }
+    git_tree_free(trees[0]);
+    git_tree_free(trees[1]);
+    return rc < 0 ? rc : same;
 }
 
 /* Files that are not the kernel's do not enter. */

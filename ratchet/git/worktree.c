@@ -197,29 +197,40 @@ out:
     return rc;
 }
 
-int worktree_advance(const char *path, const char *branch, const git_oid *from, const git_oid *to,
-                     struct strbuf *left)
+/* Mutable files from the bytes of one commit to those of another; `left` may be NULL. */
+static int advance_kernel(struct worktree *w, const git_oid *from, const git_oid *to,
+                          struct strbuf *left)
 {
     struct repo_changes changes;
-    struct worktree w;
     size_t others;
-    int rc = worktree_open(path, branch, to, &w);
+    int rc = repo_changes_between(w->repo, from, to, &changes, &others);
 
-    if (rc <= 0)
-        return rc;
-    rc = repo_changes_between(w.repo, from, to, &changes, &others);
     for (size_t i = 0; rc == 0 && i < changes.n; i++) {
         const struct repo_change *c = &changes.item[i];
         bool in_line = true;
 
-        rc = disk_move(&w, c->path, c->has_before, &c->before, c->has_after, &c->after, c->mode,
+        rc = disk_move(w, c->path, c->has_before, &c->before, c->has_after, &c->after, c->mode,
                        &in_line);
-        if (rc == 0 && !in_line)
+        if (rc == 0 && !in_line && left)
             left_add(left, c->path);
-        if (rc == 0 && (index_stands(&w, c->path, c->has_before, &c->before) ||
-                        index_stands(&w, c->path, c->has_after, &c->after)))
-            rc = index_set(&w, c->path, c->has_after, &c->after, c->mode);
+        if (rc == 0 && (index_stands(w, c->path, c->has_before, &c->before) ||
+                        index_stands(w, c->path, c->has_after, &c->after)))
+            rc = index_set(w, c->path, c->has_after, &c->after, c->mode);
     }
+    return rc;
+}
+
+int worktree_advance(const char *path, const char *branch, const git_oid *source,
+                     const git_oid *from, const git_oid *to, struct strbuf *left)
+{
+    struct worktree w;
+    int rc = worktree_open(path, branch, to, &w);
+
+    if (rc <= 0)
+        return rc;
+    rc = advance_kernel(&w, source, to, NULL);
+    if (rc == 0)
+        rc = advance_kernel(&w, from, to, left);
     if (rc == 0)
         rc = advance_results(&w, from, to, left);
     if (rc == 0)

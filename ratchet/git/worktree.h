@@ -11,11 +11,11 @@
 struct strbuf;
 
 /* The branch moved from commit `from` to `to`: bring the index entries of the changed mutable files
- * and of ledger/results.tsv in line, and the files themselves where they still are `from`'s. Those
- * that are neither `from`'s nor `to`'s are the user's newer ones. A worktree that is gone, or not on `branch` any more, is left
- * alone. Names of files left are appended to *left. */
-int worktree_advance(const char *worktree, const char *branch, const git_oid *from,
-                     const git_oid *to, struct strbuf *left);
+ * and of ledger/results.tsv in line, and the files themselves where they still are those of `from`,
+ * or of commit `source`, from which `to` was made. All others are the user's newer ones: their names
+ * are appended to *left. A worktree that is gone, or not on `branch` any more, is left alone. */
+int worktree_advance(const char *worktree, const char *branch, const git_oid *source,
+                     const git_oid *from, const git_oid *to, struct strbuf *left);
 
 /* Put each mutable file that differs between commits `head` and `attempt` back to `head`'s bytes,
  * on disk and in the index, where it still is the attempt's. Files left are appended to *left. */

@@ -17,66 +17,6 @@ static const char *short_branch(const char *ref)
     return strncmp(ref, "refs/heads/", 11) == 0 ? ref + 11 : ref;
 }
 
-/* --- the proposal --- */
-
-json_t *proposal_json(const struct proposal *p)
-{
-    char attempt[REPO_HEX], parent[REPO_HEX];
-
-    git_oid_tostr(attempt, sizeof attempt, &p->attempt);
-    git_oid_tostr(parent, sizeof parent, &p->parent);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "attempt", attempt,
-                     "parent", parent, "branch", p->branch, "worktree", p->worktree, "hypothesis",
-                     p->hypothesis, "author", p->author, "focus", p->focus, "time", p->time,
-                     "kernel", p->kernel, "judge", p->judge);
-}
-
-int proposal_load(struct ratchet *r, int64_t n, struct proposal *out)
-{
-    struct strbuf text = {0};
-    const char *attempt, *parent, *branch, *t[7];
-    json_t *json = NULL;
-    int rc = ledger_state_find(r->ledger, n, "proposed", &text);
-
-    memset(out, 0, sizeof *out);
-    if (rc <= 0)
-        goto out;
-    json = json_loads(text.data, 0, NULL);
-    if (json_unpack(json, "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "attempt", &attempt,
-                    "parent", &parent, "branch", &branch, "worktree", &t[0], "hypothesis", &t[1],
-                    "author", &t[2], "focus", &t[3], "time", &t[4], "kernel", &t[5], "judge",
-                    &t[6]) ||
-        git_oid_fromstr(&out->attempt, attempt) || git_oid_fromstr(&out->parent, parent)) {
-        rc = err_set(ERR_FORMAT, "ledger: state proposed of attempt %lld is damaged", (long long)n);
-        goto out;
-    }
-    out->n = n;
-    snprintf(out->branch, sizeof out->branch, "%s", branch);
-    ledger_text_set(&out->worktree, t[0]);
-    ledger_text_set(&out->hypothesis, t[1]);
-    ledger_text_set(&out->author, t[2]);
-    ledger_text_set(&out->focus, t[3]);
-    ledger_text_set(&out->time, t[4]);
-    ledger_text_set(&out->kernel, t[5]);
-    ledger_text_set(&out->judge, t[6]);
-out:
-    json_decref(json);
-    strbuf_deinit(&text);
-    return rc;
-}
-
-void proposal_deinit(struct proposal *p)
-{
-    free(p->worktree);
-    free(p->hypothesis);
-    free(p->author);
-    free(p->focus);
-    free(p->time);
-    free(p->kernel);
-    free(p->judge);
-    memset(p, 0, sizeof *p);
-}
-
 /* --- the win --- */
 
 static void percent(struct strbuf *out, double log_ratio)
@@ -103,12 +43,12 @@ static void win_message(const struct ledger_row *row, struct strbuf *out)
                 (long long)row->experiment, row->hash, row->judge, row->attempt);
 }
 
-/* Store W and return its id; nothing points at it yet. */
-static int plan_win(struct ratchet *r, const struct proposal *p, git_oid *win)
+/* Store W on top of `from` and return its id; nothing points at it yet. */
+static int plan_win(struct ratchet *r, const struct proposal *p, const git_oid *from, git_oid *win)
 {
     struct strbuf message = {0};
     struct ledger_row row;
-    git_oid tree;
+    git_oid kernel, tree;
     struct repo_commit c = {.tree = &tree, .author = p->author, .n_parents = 2};
     int rc = ledger_find(r->ledger, p->n, &row);
 
@@ -117,10 +57,12 @@ static int plan_win(struct ratchet *r, const struct proposal *p, git_oid *win)
     win_message(&row, &message);
     c.message = message.data;
     c.time = ratchet__time_parse(row.time);
-    git_oid_cpy(&c.parents[0], &p->parent);
+    git_oid_cpy(&c.parents[0], from);
     rc = logbranch_tip(r->repo, &c.parents[1]);
     if (rc == 1)
-        rc = logbranch_join_tree(r, &p->attempt, p->n, &tree);
+        rc = repo_kernel_onto(r->repo, &p->attempt, from, &kernel);
+    if (rc == 0)
+        rc = logbranch_join_tree(r, &kernel, p->n, &tree);
     if (rc == 0)
         rc = repo_commit_store(r->repo, &c, win);
     ledger_row_deinit(&row);
@@ -128,16 +70,36 @@ static int plan_win(struct ratchet *r, const struct proposal *p, git_oid *win)
     return rc;
 }
 
-/* What `applied` records: enough to finish without anything else. */
-static json_t *applied_json(const git_oid *from, const git_oid *to, const char *branch,
-                            const char *worktree)
-{
-    char a[REPO_HEX], b[REPO_HEX];
+/* A move of a branch, as state "applied" records it: enough to finish without anything else. */
+struct move {
+    git_oid from, to;
+    git_oid source; /* commit with the mutable files as the working tree may have them besides */
+    const char *branch, *worktree;
+};
 
-    git_oid_tostr(a, sizeof a, from);
-    git_oid_tostr(b, sizeof b, to);
-    return json_pack("{s:s, s:s, s:s, s:s}", "from", a, "to", b, "branch", branch, "worktree",
-                     worktree);
+static json_t *move_json(const struct move *m)
+{
+    char from[REPO_HEX], to[REPO_HEX], source[REPO_HEX];
+
+    git_oid_tostr(from, sizeof from, &m->from);
+    git_oid_tostr(to, sizeof to, &m->to);
+    git_oid_tostr(source, sizeof source, &m->source);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s}", "from", from, "to", to, "source", source,
+                     "branch", m->branch, "worktree", m->worktree);
+}
+
+/* Texts are borrowed from the JSON. */
+static int move_read(json_t *json, int64_t n, struct move *out)
+{
+    const char *from, *to, *source = NULL;
+
+    if (json_unpack(json, "{s:s, s:s, s?s, s:s, s:s}", "from", &from, "to", &to, "source", &source,
+                    "branch", &out->branch, "worktree", &out->worktree) ||
+        git_oid_fromstr(&out->from, from) || git_oid_fromstr(&out->to, to) ||
+        git_oid_fromstr(&out->source, source ? source : to))
+        return err_set(ERR_FORMAT, "ledger: state applied of attempt %lld is damaged",
+                       (long long)n);
+    return 0;
 }
 
 /* State rolled_back of an attempt whose files stay: recovery must not restore them either. */
@@ -150,18 +112,23 @@ static int apply_state_rolled_back(struct ratchet *r, int64_t n)
     return rc;
 }
 
-static int not_moved(struct ratchet *r, int64_t n, const char *branch, const git_oid *from,
-                     const git_oid *to, char *happened)
+static int not_moved(struct ratchet *r, const struct proposal *p, char *happened)
 {
-    snprintf(
-        happened, HAPPENED,
-        "the branch %s is no longer at %.12s, against which this was judged; it was not moved and "
-        "your files were left as they are (the commit is kept: %s%.12s). Try again on the new "
-        "HEAD.",
-        short_branch(branch), git_oid_tostr_s(from), n ? "refs/pawl/attempts, " : "",
-        git_oid_tostr_s(to));
-    TRY(apply_state_rolled_back(r, n));
-    return ratchet__state(r, n, "done", NULL);
+    snprintf(happened, HAPPENED,
+             "the branch %s is no longer at %.12s, against which this was judged, and its kernel "
+             "or judge changed; it was not moved and your files were left as they are (the attempt "
+             "is kept: refs/pawl/attempts/%lld)",
+             short_branch(p->branch), git_oid_tostr_s(&p->parent), (long long)p->n);
+    TRY(apply_state_rolled_back(r, p->n));
+    return ratchet__state(r, p->n, "done", NULL);
+}
+
+int apply_forget_checkpoint(struct ratchet *r, char *happened)
+{
+    snprintf(happened, HAPPENED,
+             "the branch moved meanwhile; the checkpoint was not made, run it again");
+    TRY(apply_state_rolled_back(r, 0));
+    return ratchet__state(r, 0, "done", NULL);
 }
 
 /* Was `commit` reached by the branch already (it is the tip, or the tip descends from it)? */
@@ -170,79 +137,100 @@ static bool reached(git_repository *repo, const git_oid *tip, const git_oid *com
     return git_oid_equal(tip, commit) || git_graph_descendant_of(repo, tip, commit) == 1;
 }
 
-int apply_finish(struct ratchet *r, int64_t n, const char *data, char *happened, char win[REPO_HEX])
+static int move_finish(struct ratchet *r, int64_t n, const struct move *m, char *happened)
 {
-    const char *from_text, *to_text, *branch, *worktree;
-    json_t *json = json_loads(data, 0, NULL);
     struct strbuf left = {0};
-    git_oid from, to, tip;
-    int rc;
+    git_oid tip;
+    int rc = repo_ref_swap(r->repo, m->branch, &m->from, &m->to,
+                           n ? "ratchet: win" : "ratchet: checkpoint");
 
-    if (json_unpack(json, "{s:s, s:s, s:s, s:s}", "from", &from_text, "to", &to_text, "branch",
-                    &branch, "worktree", &worktree) ||
-        git_oid_fromstr(&from, from_text) || git_oid_fromstr(&to, to_text)) {
-        rc = err_set(ERR_FORMAT, "ledger: state applied of attempt %lld is damaged", (long long)n);
-        goto out;
-    }
-    rc = repo_ref_swap(r->repo, branch, &from, &to, n ? "ratchet: win" : "ratchet: checkpoint");
-    if (rc == 0 && repo_ref_target(r->repo, branch, &tip) == 1 && reached(r->repo, &tip, &to))
+    if (rc == 0 && repo_ref_target(r->repo, m->branch, &tip) == 1 && reached(r->repo, &tip, &m->to))
         rc = 1;
-    if (rc < 0)
-        goto out;
-    if (rc == 0) {
-        rc = not_moved(r, n, branch, &from, &to, happened);
-        goto out;
-    }
+    if (rc <= 0)
+        return rc;
     ratchet__kill_point("", "moved");
-    git_oid_tostr(win, REPO_HEX, &to);
-    rc = worktree_advance(worktree, branch, &from, &to, &left);
+    rc = worktree_advance(m->worktree, m->branch, &m->source, &m->from, &m->to, &left);
     if (rc == 0)
         rc = ratchet__state(r, n, "done", NULL);
-    snprintf(happened, HAPPENED, "%s moved from %.12s to %.12s%s%s", short_branch(branch),
-             from_text, to_text, left.len ? "; left as edited meanwhile: " : "", strbuf_str(&left));
-    if (rc == 0)
-        rc = 1;
-out:
+    snprintf(happened, HAPPENED, "%s moved from %.12s", short_branch(m->branch),
+             git_oid_tostr_s(&m->from));
+    snprintf(happened + strlen(happened), HAPPENED - strlen(happened), " to %.12s%s%s",
+             git_oid_tostr_s(&m->to), left.len ? "; left as edited meanwhile: " : "",
+             strbuf_str(&left));
     strbuf_deinit(&left);
+    return rc < 0 ? rc : 1;
+}
+
+int apply_finish(struct ratchet *r, int64_t n, const char *data, char *happened, char win[REPO_HEX])
+{
+    json_t *json = json_loads(data, 0, NULL);
+    struct move m;
+    int rc = move_read(json, n, &m);
+
+    if (rc == 0)
+        rc = move_finish(r, n, &m, happened);
+    if (rc == 1)
+        git_oid_tostr(win, REPO_HEX, &m.to);
     json_decref(json);
     return rc;
 }
 
-static int apply_planned(struct ratchet *r, int64_t n, const git_oid *from, const git_oid *to,
-                         const char *branch, const char *worktree, char *happened,
-                         char win[REPO_HEX])
+/* Record "applied", and do it. */
+static int move_start(struct ratchet *r, int64_t n, const struct move *m, char *happened,
+                      char win[REPO_HEX])
 {
-    json_t *json = applied_json(from, to, branch, worktree);
-    char *text;
-    int rc = ratchet__state(r, n, "applied", json);
+    json_t *json = move_json(m);
+    int rc = json ? ratchet__state(r, n, "applied", json) : err_set(ERR_NOMEM, "out of memory");
 
-    if (rc == 0) {
-        text = json_dumps(json, JSON_COMPACT);
-        rc = apply_finish(r, n, text, happened, win);
-        free(text);
-    }
     json_decref(json);
+    if (rc == 0)
+        rc = move_finish(r, n, m, happened);
+    if (rc == 1)
+        git_oid_tostr(win, REPO_HEX, &m->to);
     return rc;
+}
+
+/* Where the branch is now, if a win over p's parent is one there as well: 1, else 0. */
+static int win_parent(struct ratchet *r, const struct proposal *p, git_oid *from)
+{
+    int rc = repo_ref_target(r->repo, p->branch, from);
+
+    if (rc <= 0 || git_oid_equal(from, &p->parent))
+        return rc;
+    return repo_same_code(r->repo, from, &p->parent);
 }
 
 int apply_win(struct ratchet *r, const struct proposal *p, char *happened, char win[REPO_HEX])
 {
-    git_oid to;
+    struct move m = {.source = p->source, .branch = p->branch, .worktree = p->worktree};
+    int rc;
 
-    TRY(plan_win(r, p, &to));
-    return apply_planned(r, p->n, &p->parent, &to, p->branch, p->worktree, happened, win);
+    while ((rc = win_parent(r, p, &m.from)) == 1) {
+        TRY(plan_win(r, p, &m.from, &m.to));
+        rc = move_start(r, p->n, &m, happened, win);
+        if (rc != 0) /* 0: it moved once more, right now */
+            break;
+    }
+    if (rc == 0)
+        return not_moved(r, p, happened);
+    if (rc == 1 && !git_oid_equal(&m.from, &p->parent))
+        snprintf(happened + strlen(happened), HAPPENED - strlen(happened),
+                 "; it had moved from %.12s while this was judged, with the same kernel",
+                 git_oid_tostr_s(&p->parent));
+    return rc;
 }
 
 int apply_rollback(struct ratchet *r, const struct proposal *p, bool keep_files, char *happened)
 {
     struct strbuf left = {0};
     size_t n_restored = 0;
-    int rc = 0;
+    git_oid head;
+    int rc = repo_ref_target(r->repo, p->branch, &head);
 
-    if (!keep_files)
-        rc = worktree_restore(p->worktree, p->branch, &p->parent, &p->attempt, &n_restored, &left);
+    if (rc == 1 && !keep_files)
+        rc = worktree_restore(p->worktree, p->branch, &head, &p->source, &n_restored, &left);
     ratchet__kill_point("", "restored");
-    if (rc == 0)
+    if (rc >= 0)
         rc = ratchet__state(r, p->n, "done", NULL);
     if (keep_files)
         snprintf(happened, HAPPENED, "your files were left as they are");
@@ -269,6 +257,7 @@ static int store_checkpoint(struct ratchet *r, const git_oid *head, const struct
     char now[32];
     git_oid tree;
     struct repo_commit c = {.tree = &tree, .n_parents = 2};
+    git_tree *base = NULL;
     int rc;
 
     ratchet__time_now(now);
@@ -282,9 +271,12 @@ static int store_checkpoint(struct ratchet *r, const git_oid *head, const struct
     c.message = message.data;
     rc = logbranch_tip(r->repo, &c.parents[1]);
     if (rc == 1)
-        rc = logbranch_join_tree(r, head, last->experiment, &tree);
+        rc = repo_tree_of(r->repo, head, &base);
+    if (rc == 0)
+        rc = logbranch_join_tree(r, git_tree_id(base), last->experiment, &tree);
     if (rc == 0)
         rc = repo_commit_store(r->repo, &c, out);
+    git_tree_free(base);
     strbuf_deinit(&message);
     return rc;
 }
@@ -311,20 +303,23 @@ static int carries_all(struct ratchet *r, const git_oid *head)
 int ratchet_checkpoint(struct ratchet *r, char id[GIT_OID_HEXSZ + 1])
 {
     char branch[REPO_REF], happened[HAPPENED] = "";
+    struct move m = {.branch = branch, .worktree = r->root};
     struct ledger_row last;
-    git_oid head, made;
     int rc;
 
     TRY(ratchet_begin(r));
-    TRY(repo_head(r->repo, branch, &head));
+    TRY(repo_head(r->repo, branch, &m.from));
     rc = ledger_find(r->ledger, ledger_count(r->ledger), &last);
     if (rc <= 0)
         return rc;
-    rc = carries_all(r, &head);
+    rc = carries_all(r, &m.from);
     if (rc == 0) {
-        rc = store_checkpoint(r, &head, &last, &made);
+        rc = store_checkpoint(r, &m.from, &last, &m.to);
+        m.source = m.to;
         if (rc == 0)
-            rc = apply_planned(r, 0, &head, &made, branch, r->root, happened, id);
+            rc = move_start(r, 0, &m, happened, id);
+        if (rc == 0)
+            rc = apply_forget_checkpoint(r, happened);
         if (rc == 0)
             rc = err_set(ERR_CONFLICT, "%s", happened);
     } else if (rc == 1) {

@@ -6,25 +6,12 @@
 #ifndef PAWL_RATCHET_APPLY_H
 #define PAWL_RATCHET_APPLY_H
 
-#include "ratchet/ratchet.h"
-#include "ratchet/git/repo.h"
-
-/* An attempt as state "proposed" recorded it. Texts are owned. */
-struct proposal {
-    int64_t n;
-    git_oid attempt, parent;
-    char branch[REPO_REF];
-    char *worktree, *hypothesis, *author, *focus, *time, *kernel, *judge;
-};
-
-json_t *proposal_json(const struct proposal *p);
-/* 1 when state "proposed" of attempt n could be read, 0 when there is none. */
-int proposal_load(struct ratchet *r, int64_t n, struct proposal *out);
-void proposal_deinit(struct proposal *p);
+#include "ratchet/try/proposal.h"
 
 /* Row n is recorded as a win and ratchet-log ends with it: plan W, move the branch, bring index and
- * results.tsv in line, state done. 1 = the branch is at W; 0 = somebody else moved it, then nothing
- * in the working tree is touched. `happened` (1024 bytes) gets the sentence for people, `win` W's
+ * results.tsv in line, state done. Where an ordinary commit moved the branch meanwhile, and neither kernel
+ * nor sealed files changed with it, W goes on top of that. 1 = the branch is at W; 0 = it has another
+ * kernel or judge now, then nothing in the working tree is touched. `happened` (1024 bytes) gets the sentence for people, `win` W's
  * id. */
 int apply_win(struct ratchet *r, const struct proposal *p, char *happened, char win[REPO_HEX]);
 
@@ -32,8 +19,11 @@ int apply_win(struct ratchet *r, const struct proposal *p, char *happened, char 
 int apply_rollback(struct ratchet *r, const struct proposal *p, bool keep_files, char *happened);
 
 /* Finish an apply (attempt n, or 0 for a checkpoint) that recorded "applied": `data` is that state.
- */
+ * 1 = the branch is there; 0 = somebody moved it elsewhere, and nothing was done. */
 int apply_finish(struct ratchet *r, int64_t n, const char *data, char *happened,
                  char win[REPO_HEX]);
+
+/* The branch of a checkpoint moved elsewhere: say so, state done. */
+int apply_forget_checkpoint(struct ratchet *r, char *happened);
 
 #endif

@@ -2,8 +2,9 @@ SRC_ratchet += \
     ratchet/try/apply.c \
     ratchet/try/controls.c \
     ratchet/try/earlier.c \
-    ratchet/try/locks.c \
+    ratchet/try/lease.c \
     ratchet/try/progress.c \
+    ratchet/try/proposal.c \
     ratchet/try/record.c \
     ratchet/try/recover.c \
     ratchet/try/scope.c \

@@ -37,6 +37,11 @@ static void set_reason(const struct judge_trial *t, const struct record_context 
                     (long long)context->continued_from, t->n_earlier_units);
     if (strcmp(context->features, RECORD_FEATURES_ALL) != 0)
         strbuf_addf(&text, "; features %s", context->features);
+    if (context->again_of)
+        strbuf_addf(&text, "; experiment %lld merged onto where the branch is now",
+                    (long long)context->again_of);
+    else if (context->base)
+        strbuf_addf(&text, "; made against %.12s and merged", context->base);
     record_text(&row->reason, text.data);
     strbuf_deinit(&text);
 }
@@ -155,6 +160,10 @@ json_t *record_details(const struct judge_trial *t, const struct record_context 
     json_object_set_new(o, "n_earlier_units", json_integer(t->n_earlier_units));
     if (context->continued_from && t->n_earlier_units)
         json_object_set_new(o, "continued_from", json_integer(context->continued_from));
+    if (context->base)
+        record_set_text(o, "base", context->base);
+    if (context->again_of)
+        json_object_set_new(o, "again_of", json_integer(context->again_of));
     record_set_real(o, "steal_share", share(t, t->steal_share));
     record_set_real(o, "disturbed_share", share(t, t->disturbed_share));
     if (context->calibration)

@@ -16,6 +16,9 @@ struct record_context {
     const json_t *calibration; /* controls_json of the one that held; NULL: none. Borrowed */
     int64_t continued_from;    /* experiment whose evidence this one goes on with; 0: none */
     const char *features;      /* that were measured: "all", "avx2", ... Borrowed */
+    const char *base;          /* commit the change was made against before it was merged onto the
+                                * parent; NULL: not merged. Borrowed */
+    int64_t again_of;          /* experiment whose win came too late for its branch; 0: none */
 };
 
 /* Fill verdict, reason, estimates, score and so on of *row. What was not measured stays NAN. */

@@ -11,6 +11,25 @@
 
 #include <string.h>
 
+static int never_proposed(int64_t n)
+{
+    return err_set(ERR_INTEGRITY, "ledger: attempt %lld was never proposed", (long long)n);
+}
+
+static int finish_elsewhere(struct ratchet *r, int64_t n, char *happened)
+{
+    char win[REPO_HEX] = "";
+    struct proposal p;
+    int rc = proposal_load(r, n, &p);
+
+    if (rc == 0)
+        return never_proposed(n);
+    if (rc == 1)
+        rc = apply_win(r, &p, happened, win);
+    proposal_deinit(&p);
+    return rc;
+}
+
 static int finish_applied(struct ratchet *r, int64_t n, char *happened)
 {
     struct strbuf data = {0};
@@ -19,6 +38,8 @@ static int finish_applied(struct ratchet *r, int64_t n, char *happened)
 
     if (rc == 1)
         rc = apply_finish(r, n, data.data, happened, win);
+    if (rc == 0) /* the branch went elsewhere before it could move */
+        rc = n ? finish_elsewhere(r, n, happened) : apply_forget_checkpoint(r, happened);
     strbuf_deinit(&data);
     return rc < 0 ? rc : 0;
 }
@@ -89,9 +110,7 @@ static int finish_attempt(struct ratchet *r, int64_t n, const char *state, char 
     int keep = 0, rc = proposal_load(r, n, &p);
 
     if (rc <= 0)
-        return rc < 0 ? rc
-                      : err_set(ERR_INTEGRITY, "ledger: attempt %lld was never proposed",
-                                (long long)n);
+        return rc < 0 ? rc : never_proposed(n);
     rc = ratchet__attempt_ref(r, n, &p.attempt);
     if (rc == 0)
         rc = row_of(r, &p, &win);

@@ -222,30 +222,100 @@ int scope_changes(struct ratchet *r, const char *folder, const git_oid *head,
     return 0;
 }
 
-static int attempt_tree(struct ratchet *r, git_tree *head, struct scope *s)
+/* --- the whole of it --- */
+
+static int check_judge(struct ratchet *r, const git_oid *head)
 {
-    git_tree_update updates[REPO_MAX_CHANGES];
+    git_tree *tree = NULL;
+    char hash[SHA256_HEX];
+    int rc = repo_tree_of(r->repo, head, &tree);
 
-    memset(updates, 0, sizeof updates);
-    for (size_t i = 0; i < s->changes.n; i++) {
-        const struct repo_change *c = &s->changes.item[i];
-
-        updates[i].action = c->has_after ? GIT_TREE_UPDATE_UPSERT : GIT_TREE_UPDATE_REMOVE;
-        updates[i].filemode = c->mode;
-        updates[i].path = c->path;
-        git_oid_cpy(&updates[i].id, &c->after);
-    }
-    if (git_tree_create_updated(&s->tree, r->repo, head, s->changes.n, updates))
-        return repo_fail("the attempt's tree");
-    return 0;
+    if (rc == 0)
+        rc = repo_judge_hash(r->repo, tree, hash);
+    if (rc == 0 && strcmp(hash, r->judge->hash) != 0)
+        rc = err_set(
+            ERR_CONFLICT,
+            "this program was built from other sealed sources (judge hash %.12s) than HEAD has "
+            "(%.12s); rebuild: make",
+            r->judge->hash, hash);
+    git_tree_free(tree);
+    return rc;
 }
 
-int scope_check(struct ratchet *r, const char *folder, struct scope *out)
+static int find_base(git_repository *repo, const char *base, git_oid *out)
 {
-    git_tree *head = NULL;
-    char hash[SHA256_HEX];
-    int rc;
+    git_object *found = NULL, *commit = NULL;
+    int rc = 0;
 
+    if (git_revparse_single(&found, repo, base) ||
+        git_object_peel(&commit, found, GIT_OBJECT_COMMIT))
+        rc = err_set(ERR_USAGE, "--base %s: this repository has no such commit", base);
+    else
+        git_oid_cpy(out, git_object_id(commit));
+    git_object_free(found);
+    git_object_free(commit);
+    return rc;
+}
+
+/* Merge the change from out->base to commit `change` onto out->head: out->tree. */
+static int merge_onto_head(struct ratchet *r, const git_oid *change, struct scope *out)
+{
+    char base[REPO_HEX], head[REPO_HEX];
+    struct strbuf conflicts = {0};
+    git_tree *tree = NULL;
+    int rc = repo_change_merge(r->repo, &out->base, change, &out->head, &out->tree, &conflicts);
+
+    git_oid_tostr(base, sizeof base, &out->base);
+    git_oid_tostr(head, sizeof head, &out->head);
+    if (rc == 0)
+        rc = err_set(ERR_CONFLICT,
+                     "the change was made against %.12s, and since then %.12s changed the same "
+                     "lines of %s; your files were left as they are. Make the change anew on HEAD, "
+                     "or merge by hand and try without --base (git diff %.12s %.12s -- kernel)",
+                     base, head, conflicts.data, base, head);
+    if (rc == 1)
+        rc = repo_tree_of(r->repo, &out->head, &tree);
+    if (rc == 0 && git_oid_equal(git_tree_id(tree), &out->tree))
+        out->changes.n = 0;
+    git_tree_free(tree);
+    strbuf_deinit(&conflicts);
+    return rc;
+}
+
+/* A commit that nothing names holds what was found on disk, for the merge. */
+static int store_source(struct ratchet *r, const git_oid *tree, const git_oid *base, git_oid *out)
+{
+    struct repo_commit c = {.message = "a change as it was found\n", .tree = tree, .n_parents = 1};
+    char now[32];
+
+    ratchet__time_now(now);
+    c.time = ratchet__time_parse(now);
+    git_oid_cpy(&c.parents[0], base);
+    return repo_commit_store(r->repo, &c, out);
+}
+
+/* The change in `folder` against out->base becomes out->tree. */
+static int take_change(struct ratchet *r, const char *folder, struct scope *out)
+{
+    git_tree *base = NULL;
+    git_oid source;
+    int rc = scope_changes(r, folder, &out->base, &out->changes);
+
+    if (rc == 0)
+        rc = repo_tree_of(r->repo, &out->base, &base);
+    if (rc == 0)
+        rc = repo_changes_apply(r->repo, base, &out->changes, &out->tree);
+    git_tree_free(base);
+    if (rc < 0 || git_oid_equal(&out->base, &out->head) || out->changes.n == 0)
+        return rc;
+    TRY(store_source(r, &out->tree, &out->base, &source));
+    if (!folder)
+        git_oid_cpy(&out->source, &source);
+    return merge_onto_head(r, &source, out);
+}
+
+int scope_check(struct ratchet *r, const char *folder, const char *base, struct scope *out)
+{
     memset(out, 0, sizeof *out);
     TRY(repo_head(r->repo, out->branch, &out->head));
     if (strcmp(out->branch, "refs/heads/ratchet-log") == 0)
@@ -253,18 +323,28 @@ int scope_check(struct ratchet *r, const char *folder, struct scope *out)
                        "ratchet-log is the ratchet's own branch; git switch to another");
     if (!folder)
         TRY(check_status(r->repo));
-    TRY(repo_tree_of(r->repo, &out->head, &head));
-    rc = repo_judge_hash(r->repo, head, hash);
-    if (rc == 0 && strcmp(hash, r->judge->hash) != 0)
-        rc = err_set(
-            ERR_CONFLICT,
-            "this program was built from other sealed sources (judge hash %.12s) than HEAD has "
-            "(%.12s); rebuild: make",
-            r->judge->hash, hash);
+    TRY(check_judge(r, &out->head));
+    if (base)
+        TRY(find_base(r->repo, base, &out->base));
+    else
+        git_oid_cpy(&out->base, &out->head);
+    return take_change(r, folder, out);
+}
+
+int scope_follow(struct ratchet *r, const struct proposal *p, struct scope *out)
+{
+    int rc;
+
+    memset(out, 0, sizeof *out);
+    snprintf(out->branch, sizeof out->branch, "%s", p->branch);
+    git_oid_cpy(&out->base, &p->parent);
+    git_oid_cpy(&out->source, &p->source);
+    rc = repo_ref_target(r->repo, out->branch, &out->head);
     if (rc == 0)
-        rc = scope_changes(r, folder, &out->head, &out->changes);
-    if (rc == 0)
-        rc = attempt_tree(r, head, out);
-    git_tree_free(head);
-    return rc;
+        rc = err_set(ERR_CONFLICT, "%s is gone", out->branch);
+    TRY(rc);
+    TRY(check_judge(r, &out->head));
+    out->changes.n = 1;
+    TRY(merge_onto_head(r, &p->attempt, out));
+    return out->changes.n ? 0 : err_set(ERR_CONFLICT, "HEAD has this change already");
 }

@@ -19,6 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { AGAIN_MOST = 2 }; /* further rounds of a try whose branch moves under it */
+
 static int check_hypothesis(const char *text)
 {
     json_t *valid = json_string(text);
@@ -64,6 +66,7 @@ static int make_proposal(struct ratchet *r, const struct scope *s,
     memset(p, 0, sizeof *p);
     p->n = last + 1;
     git_oid_cpy(&p->parent, &s->head);
+    git_oid_cpy(&p->source, &s->source);
     snprintf(p->branch, sizeof p->branch, "%s", s->branch);
     ratchet__time_now(now);
     if (o->author)
@@ -84,6 +87,8 @@ static int make_proposal(struct ratchet *r, const struct scope *s,
     if (rc == 0) {
         ledger_text_set(&p->kernel, digest);
         rc = store_attempt(r, s, p);
+        if (rc == 0 && git_oid_is_zero(&p->source))
+            git_oid_cpy(&p->source, &p->attempt);
     }
     git_tree_free(tree);
     return rc;
@@ -149,6 +154,7 @@ struct question {
     double margin;
     int64_t n;              /* 0: dry run, nothing is recorded */
     int64_t continued_from; /* found meanwhile */
+    int64_t again_of;       /* experiment that won for a branch which had moved; 0: none */
     bool json_progress;
     bool check; /* in a dry run */
     struct progress progress;
@@ -234,7 +240,14 @@ static void fill_row(struct ratchet *r, const struct proposal *p, struct ledger_
 static int record(const struct question *q, const struct proposal *p, const struct judge_trial *t,
                   bool keep_files, struct ratchet_result *out)
 {
-    const struct record_context context = {q->calibration, q->continued_from, q->features};
+    char base[REPO_HEX];
+    const bool merged = !git_oid_equal(&q->scope->base, &q->scope->head);
+    const struct record_context context = {
+        .calibration = q->calibration,
+        .continued_from = q->continued_from,
+        .features = q->features,
+        .base = merged ? git_oid_tostr(base, sizeof base, &q->scope->base) : NULL,
+        .again_of = q->again_of};
     struct ratchet *r = q->r;
     bool win = t->verdict == JUDGE_WIN;
     char *text;
@@ -318,20 +331,57 @@ static int dry_run(struct question *q, struct ratchet_result *out)
     return rc;
 }
 
-static int experiment(struct question *q, const struct ratchet_try_options *o,
+static int experiment(struct question *q, const struct ratchet_try_options *o, struct proposal *p,
                       struct ratchet_result *out)
 {
-    struct proposal p;
-    int rc;
-
     TRY(seal_if_changed(q->r, q->scope));
-    rc = make_proposal(q->r, q->scope, o, &p);
-    q->n = p.n;
-    if (rc == 0)
-        rc = propose(q->r, &p);
-    if (rc == 0)
-        rc = judge_and_apply(q, &p, out);
-    proposal_deinit(&p);
+    TRY(make_proposal(q->r, q->scope, o, p));
+    q->n = p->n;
+    q->continued_from = 0;
+    TRY(propose(q->r, p));
+    return judge_and_apply(q, p, out);
+}
+
+/* A win came too late: its branch has another kernel by now. True when the change is merged onto
+ * that and waits in *s to be judged again. */
+static bool follow(struct question *q, const struct proposal *p, struct scope *s,
+                   struct ratchet_result *out)
+{
+    size_t said = strlen(out->what_happened);
+    struct scope next;
+
+    if (scope_follow(q->r, p, &next) < 0) {
+        snprintf(out->what_happened + said, sizeof out->what_happened - said,
+                 ". It was not judged again there: %s", err_message());
+        return false;
+    }
+    ratchet__say(q->r,
+                 "experiment %lld won against %.12s, but another kernel has come to the branch "
+                 "meanwhile; the change is merged onto that and judged again",
+                 (long long)p->n, git_oid_tostr_s(&p->parent));
+    *s = next;
+    q->again_of = p->n;
+    ratchet_result_deinit(out);
+    memset(out, 0, sizeof *out);
+    ledger_row_init(&out->row);
+    return true;
+}
+
+/* Each round is a row of its own. A branch that moves every time is left to whoever moves it. */
+static int experiments(struct question *q, const struct ratchet_try_options *o, struct scope *s,
+                       struct ratchet_result *out)
+{
+    bool again = true;
+    int rc = 0;
+
+    for (int i = 0; rc == 0 && again; i++) {
+        struct proposal p = {0};
+
+        rc = experiment(q, o, &p, out);
+        again = rc == 0 && out->verdict == JUDGE_WIN && !out->applied && i < AGAIN_MOST &&
+                follow(q, &p, s, out);
+        proposal_deinit(&p);
+    }
     return rc;
 }
 
@@ -352,11 +402,16 @@ int ratchet_try(struct ratchet *r, const struct ratchet_try_options *o, struct r
     memset(out, 0, sizeof *out);
     TRY(check_hypothesis(o->hypothesis));
     r->wait = o->wait;
-    TRY(ratchet_begin(r));
-    TRY(scope_check(r, o->folder, &s));
+    r->wait_minutes = o->wait_minutes;
+    r->purpose = o->hypothesis;
+    rc = ratchet_begin(r);
+    r->purpose = NULL;
+    TRY(rc);
+    TRY(scope_check(r, o->folder, o->base, &s));
     if (s.changes.n == 0)
         return err_set(ERR_CONFLICT,
-                       "nothing to try: no kernel/*.c or kernel/*.inc differs from HEAD");
+                       "nothing to try: no kernel/*.c or kernel/*.inc differs from HEAD%s",
+                       o->base ? " once merged" : "");
     rc = controls_load(r->judge, &calibration);
     TRY(rc);
     if (rc == 1 && !o->dry_run)
@@ -364,7 +419,7 @@ int ratchet_try(struct ratchet *r, const struct ratchet_try_options *o, struct r
     q.margin = controls_margin(rc == 1 ? &calibration : NULL);
     q.calibration = json = rc == 1 ? controls_json(&calibration) : NULL;
     ledger_row_init(&out->row);
-    rc = o->dry_run ? dry_run(&q, out) : experiment(&q, o, out);
+    rc = o->dry_run ? dry_run(&q, out) : experiments(&q, o, &s, out);
     json_decref(json);
     if (rc < 0)
         ratchet_result_deinit(out);

@@ -167,26 +167,104 @@ Test(recover, leaves_files_that_were_edited_after_the_kill)
     fixture_deinit(&f);
 }
 
-Test(recover, does_not_move_a_branch_that_moved_after_the_kill)
-{
-    struct fixture f;
-    char head[REPO_HEX], after[REPO_HEX], text[512];
+static const char *const winning[] = {"confirmed", "logged", "before:applied", "applied"};
+enum { N_WINNING = sizeof winning / sizeof *winning };
 
-    fixture_init(&f);
-    f.verdict = JUDGE_WIN;
-    fixture_write(&f, "kernel/kernel.c", FIXTURE_FASTER);
-    cr_assert(killed_at(&f, "applied"));
-    fixture_git(&f, "stash -q", NULL);
-    fixture_git(&f, "commit -q --allow-empty -m other", NULL);
-    fixture_git(&f, "stash pop -q", NULL);
-    fixture_rev(&f, "HEAD", head);
-    recover(&f);
-    fixture_rev(&f, "HEAD", after);
-    cr_assert_str_eq(head, after);
-    cr_assert(fixture_file_is(&f, "kernel/kernel.c", FIXTURE_FASTER));
-    cr_assert_eq(fixture_rows(&f), 1);
-    cr_assert_eq(fixture_audit(&f, text), 0, "%s", text);
-    fixture_deinit(&f);
+static void commit_after_the_kill(struct fixture *f, const char *path, char head[REPO_HEX])
+{
+    char args[96];
+
+    fixture_git(f, "stash -q", NULL);
+    fixture_write(f, path, "/* of another commit */\n");
+    snprintf(args, sizeof args, "commit -qm other %s", path);
+    fixture_git(f, args, NULL);
+    fixture_git(f, "stash pop -q", NULL);
+    fixture_rev(f, "HEAD", head);
+}
+
+Test(recover, puts_a_win_on_top_of_a_commit_that_came_after_the_kill)
+{
+    for (int i = 0; i < N_WINNING; i++) {
+        struct fixture f;
+        char other[REPO_HEX], parent[REPO_HEX], text[512];
+
+        fixture_init(&f);
+        f.verdict = JUDGE_WIN;
+        fixture_write(&f, "kernel/kernel.c", FIXTURE_FASTER);
+        cr_assert(killed_at(&f, winning[i]));
+        commit_after_the_kill(&f, "README.md", other);
+        recover(&f);
+        fixture_rev(&f, "HEAD^1", parent);
+        cr_assert_str_eq(parent, other, "%s", winning[i]);
+        cr_assert(fixture_file_is(&f, "kernel/kernel.c", FIXTURE_FASTER));
+        cr_assert(fixture_clean(&f), "%s", winning[i]);
+        cr_assert_eq(fixture_rows(&f), 1);
+        cr_assert_eq(fixture_audit(&f, text), 0, "%s: %s", winning[i], text);
+        fixture_deinit(&f);
+    }
+}
+
+Test(recover, does_not_move_a_branch_that_got_another_kernel_after_the_kill)
+{
+    for (int i = 0; i < N_WINNING; i++) {
+        struct fixture f;
+        char head[REPO_HEX], after[REPO_HEX], text[512];
+
+        fixture_init(&f);
+        f.verdict = JUDGE_WIN;
+        fixture_write(&f, "kernel/kernel.c", FIXTURE_FASTER);
+        cr_assert(killed_at(&f, winning[i]));
+        commit_after_the_kill(&f, "kernel/part.inc", head);
+        recover(&f);
+        fixture_rev(&f, "HEAD", after);
+        cr_assert_str_eq(head, after, "%s", winning[i]);
+        cr_assert(fixture_file_is(&f, "kernel/kernel.c", FIXTURE_FASTER), "%s", winning[i]);
+        cr_assert_eq(fixture_rows(&f), 1);
+        cr_assert_eq(fixture_audit(&f, text), 0, "%s: %s", winning[i], text);
+        fixture_deinit(&f);
+    }
+}
+
+static const char *second_round; /* point at which the second round of a try dies */
+
+/* The branch gets another kernel in the first round. */
+static void move_then_die(struct fixture *f)
+{
+    if (f->n_trials == 1)
+        fixture_git(f, "update-ref refs/heads/main refs/heads/other", NULL);
+    else
+        setenv("PAWL_KILL_AT", second_round, 1);
+}
+
+Test(recover, loses_nothing_when_killed_in_the_second_round)
+{
+    static const char *const at[] = {"built",   "confirmed", "logged",
+                                     "applied", "moved",     "before:done"};
+
+    for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
+        struct fixture f;
+        char text[512];
+
+        fixture_init(&f);
+        fixture_git(&f, "checkout -qb other", NULL);
+        fixture_write(&f, "kernel/part.inc", "/* another */\n");
+        fixture_git(&f, "commit -qam other", NULL);
+        fixture_git(&f, "checkout -q main", NULL);
+        f.verdict = JUDGE_WIN;
+        f.during = move_then_die;
+        second_round = at[i];
+        fixture_write(&f, "kernel/kernel.c", FIXTURE_FASTER);
+        cr_assert(killed_at(&f, "nowhere"), "%s", at[i]);
+        recover(&f);
+        cr_assert_eq(fixture_rows(&f), 2, "%s", at[i]);
+        cr_assert(fixture_file_is(&f, "kernel/kernel.c", FIXTURE_FASTER), "%s", at[i]);
+        if (i > 0) { /* the row of the second round says WIN */
+            cr_assert(fixture_file_is(&f, "kernel/part.inc", "/* another */\n"), "%s", at[i]);
+            cr_assert(fixture_clean(&f), "%s", at[i]);
+        }
+        cr_assert_eq(fixture_audit(&f, text), 0, "%s: %s", at[i], text);
+        fixture_deinit(&f);
+    }
 }
 
 Test(recover, finishes_a_checkpoint)

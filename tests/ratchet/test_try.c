@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/ratchet/ratchet_fixture.h"
 
-#include "ratchet/try/locks.h"
 #include "reference/base/err.h"
 
 #include <criterion/criterion.h>
@@ -158,35 +157,6 @@ Test(try, leaves_a_file_that_was_edited_while_judging)
     audit_passes();
 }
 
-static void move_branch_while_judging(struct fixture *fx)
-{
-    fixture_git(fx, "update-ref refs/heads/main refs/heads/elsewhere", NULL);
-}
-
-Test(try, does_not_move_a_branch_that_somebody_else_moved)
-{
-    struct ratchet_result res;
-    char elsewhere[REPO_HEX], now[REPO_HEX];
-
-    fixture_git(&f, "branch elsewhere", NULL);
-    fixture_git(&f, "checkout -q elsewhere", NULL);
-    fixture_git(&f, "commit -q --allow-empty -m elsewhere", NULL);
-    fixture_git(&f, "checkout -q main", NULL);
-    fixture_rev(&f, "elsewhere", elsewhere);
-    f.verdict = JUDGE_WIN;
-    f.during = move_branch_while_judging;
-    fixture_write(&f, "kernel/kernel.c", FIXTURE_FASTER);
-    cr_assert_eq(fixture_try(&f, "make it faster", &res), 0, "%s", err_message());
-    cr_assert_not(res.applied);
-    cr_assert(res.recorded);
-    cr_assert(strstr(res.what_happened, "no longer at"), "%s", res.what_happened);
-    fixture_rev(&f, "main", now);
-    cr_assert_str_eq(now, elsewhere);
-    cr_assert(fixture_file_is(&f, "kernel/kernel.c", FIXTURE_FASTER));
-    ratchet_result_deinit(&res);
-    audit_passes();
-}
-
 Test(try, records_a_row_when_no_verdict_can_be_reached)
 {
     struct ratchet_result res;
@@ -314,21 +284,6 @@ Test(try, changes_nothing_in_a_dry_run)
     ratchet_close(&r);
     cr_assert_eq(fixture_rows(&f), 0);
     cr_assert(fixture_file_is(&f, "kernel/kernel.c", FIXTURE_FASTER));
-}
-
-Test(try, admits_one_writer_at_a_time)
-{
-    struct ratchet *r = fixture_open(&f);
-    int fd;
-
-    fd = lock_repository(r->store, NULL, false);
-    cr_assert_geq(fd, 0);
-    fixture_write(&f, "kernel/kernel.c", FIXTURE_FASTER);
-    cr_assert_eq(fixture_try(&f, "make it faster", NULL), ERR_CONFLICT);
-    cr_assert(strstr(err_message(), "another ratchet"), "%s", err_message());
-    close(fd);
-    cr_assert_eq(fixture_try(&f, "make it faster", NULL), 0);
-    ratchet_close(&r);
 }
 
 Test(try, seals_a_change_of_the_judge_with_a_row)
