@@ -297,6 +297,7 @@ int context_make(struct ratchet *r, const struct context_options *o, json_t **ou
     json_object_set_new(doc, "verdicts", verdicts);
     if (rc == 0)
         rc = ledger_each(r->ledger, 1, 0, count_verdict, verdicts);
+    json_object_set_new(doc, "previous", copy_of(o->previous));
     json_object_set_new(doc, "budget", copy_of(o->budget));
     json_object_set_new(doc, "plateau", copy_of(o->plateau));
     if (rc < 0)

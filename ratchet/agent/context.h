@@ -18,6 +18,7 @@
  *   last       [attempt]: the newest first
  *   near       [attempt with similarity 0..1]: what was tried near this idea
  *   verdicts   {word: number of attempts}
+ *   previous   {outcome, detail, hypothesis}: how the agent's own last round ended
  *   budget     what the caller said, see allowance.h; plateau likewise, see plateau.h
  * attempt: {experiment, verdict, focus, hypothesis, percent, low, high, reason, files []}. */
 #ifndef PAWL_RATCHET_CONTEXT_H
@@ -28,14 +29,14 @@
 #define CONTEXT_SCHEMA "pawl.context/1"
 
 struct context_options {
-    const char *goal;               /* NULL: the project's */
-    const char *focus;              /* NULL, an operation or a case */
-    const char *focus_reason;       /* NULL: none */
-    const char *near;               /* words of an idea; NULL: focus and goal */
-    int64_t near_attempt;           /* and what this attempt said and touched; 0: none */
-    const char *confinement;        /* what keeps the agent in its place; NULL: not said */
-    size_t n_last, n_near;          /* 0: 10 and 5 */
-    const json_t *budget, *plateau; /* copied; NULL: null */
+    const char *goal;         /* NULL: the project's */
+    const char *focus;        /* NULL, an operation or a case */
+    const char *focus_reason; /* NULL: none */
+    const char *near;         /* words of an idea; NULL: focus and goal */
+    int64_t near_attempt;     /* and what this attempt said and touched; 0: none */
+    const char *confinement;  /* what keeps the agent in its place; NULL: not said */
+    size_t n_last, n_near;    /* 0: 10 and 5 */
+    const json_t *previous, *budget, *plateau; /* copied; NULL: null */
 };
 
 /* The caller decrefs *out. Errors: those of reading ledger and git; ERR_FORMAT. */

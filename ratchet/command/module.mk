@@ -1,6 +1,7 @@
 # Programs: the commands, and the one place that calls the judge.
 MAIN_ratchet += \
     ratchet/command/cmd.c \
+    ratchet/command/cmd_agent.c \
     ratchet/command/cmd_audit.c \
     ratchet/command/cmd_blame.c \
     ratchet/command/cmd_checkpoint.c \

@@ -20,6 +20,7 @@ static const struct {
     {"export", cmd_export, "rows of the ledger, or their cases, as TSV, CSV or JSON lines"},
     {"audit", cmd_audit, "prove the ledger against itself and against git"},
     {"report", cmd_report, "the campaign as one HTML page"},
+    {"agent", cmd_agent, "let an agent change the kernel, again and again"},
     {"status", cmd_status, "HEAD, last experiment, pending work, changed files, judge, machine"},
     {"checkpoint", cmd_checkpoint, "let the branch carry every attempt, without a win"},
     {"recover", cmd_recover, "finish what an interrupted command left"},

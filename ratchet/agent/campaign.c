@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ratchet/agent/campaign.h"
+
+#include "reference/base/err.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+static const char *const outcomes[OUTCOME_N] = {
+    "tried",           "no-change",      "no-hypothesis", "outside-mutable", "crashed", "timed-out",
+    "too-much-output", "same-as-before", "refused",       "interrupted",     "stopped"};
+
+const char *outcome_name(enum outcome o)
+{
+    return outcomes[o];
+}
+
+static double seconds_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static const char *text_of(const json_t *o, const char *key)
+{
+    const char *text = json_string_value(json_object_get(o, key));
+
+    return text ? text : "";
+}
+
+const char *campaign_text(const struct campaign *c, const char *key)
+{
+    return json_string_value(json_object_get(c->options, key));
+}
+
+double campaign_number(const struct campaign *c, const char *key, double otherwise)
+{
+    const json_t *v = json_object_get(c->options, key);
+
+    return json_is_number(v) ? json_number_value(v) : otherwise;
+}
+
+/* --- events --- */
+
+static void take_options(struct campaign *c, const json_t *options)
+{
+    json_t *copy = json_deep_copy(options);
+
+    json_object_update(c->options, copy);
+    json_decref(copy);
+    c->allowance = (struct allowance){.attempts = (int64_t)campaign_number(c, "attempts", 0),
+                                      .minutes = campaign_number(c, "minutes", 0),
+                                      .agent_minutes = campaign_number(c, "agent_minutes", 0),
+                                      .score = campaign_number(c, "target", 0),
+                                      .gain_percent = campaign_number(c, "target_gain", 0)};
+    if (campaign_text(c, "focus"))
+        snprintf(c->focus, sizeof c->focus, "%s", campaign_text(c, "focus"));
+    c->stopped[0] = '\0';
+    c->n_failures = 0;
+    c->level = PLATEAU_GO;
+    c->evidence = true;
+}
+
+static enum outcome outcome_of(const json_t *event)
+{
+    int o = 0;
+
+    while (o < OUTCOME_N - 1 && strcmp(outcomes[o], text_of(event, "outcome")) != 0)
+        o++;
+    return (enum outcome)o;
+}
+
+static void take_attempt(struct campaign *c, const json_t *event)
+{
+    const char *verdict = text_of(event, "verdict");
+
+    c->spent.attempts++;
+    c->experiment = json_integer_value(json_object_get(event, "experiment"));
+    c->evidence = true;
+    if (strcmp(verdict, "WIN") != 0)
+        return;
+    c->spent.wins++;
+    c->spent.gain += json_number_value(json_object_get(event, "estimate"));
+    c->spent.score = json_number_value(json_object_get(event, "score"));
+}
+
+static void take_end(struct campaign *c, const json_t *event)
+{
+    enum outcome o = outcome_of(event);
+    bool unfit = strcmp(text_of(event, "verdict"), "UNFIT_MACHINE") == 0;
+
+    c->n_ended[o]++;
+    if (o == OUTCOME_TRIED)
+        take_attempt(c, event);
+    if (o == OUTCOME_TRIED && !unfit) {
+        c->n_failures = 0;
+    } else if (o != OUTCOME_INTERRUPTED && o != OUTCOME_STOPPED) {
+        c->n_failures++;
+        snprintf(c->failure, sizeof c->failure, "%s: %s", outcomes[o], text_of(event, "detail"));
+    }
+    json_decref(c->previous);
+    c->previous =
+        json_pack("{s:s, s:s, s:O?}", "outcome", text_of(event, "outcome"), "detail",
+                  text_of(event, "detail"), "hypothesis", json_object_get(event, "hypothesis"));
+    json_decref(c->pending);
+    c->pending = NULL;
+    json_array_clear(c->interrupted);
+}
+
+static void take_plateau(struct campaign *c, const json_t *event)
+{
+    c->level = (enum plateau_level)json_integer_value(json_object_get(event, "level"));
+    snprintf(c->focus, sizeof c->focus, "%s", text_of(event, "focus"));
+    snprintf(c->focus_reason, sizeof c->focus_reason, "%s", text_of(event, "reason"));
+    c->evidence = false;
+}
+
+static int take_event(void *ctx, const json_t *event)
+{
+    struct campaign *c = ctx;
+    const char *name = text_of(event, "event");
+
+    c->spent.seconds = json_number_value(json_object_get(event, "at"));
+    if (strcmp(name, "start") == 0 || strcmp(name, "resume") == 0)
+        take_options(c, json_object_get(event, "options"));
+    else if (strcmp(name, "round") == 0)
+        c->n_rounds = json_integer_value(json_object_get(event, "round"));
+    else if (strcmp(name, "interrupted") == 0)
+        json_array_append(c->interrupted, json_object_get(event, "experiment"));
+    else if (strcmp(name, "end") == 0)
+        take_end(c, event);
+    else if (strcmp(name, "plateau") == 0)
+        take_plateau(c, event);
+    else if (strcmp(name, "stop") == 0)
+        snprintf(c->stopped, sizeof c->stopped, "%s", text_of(event, "reason"));
+    if (strcmp(name, "round") == 0 || strcmp(name, "try") == 0) {
+        json_decref(c->pending);
+        c->pending = json_deep_copy(event);
+    }
+    return 0;
+}
+
+int campaign_note(struct campaign *c, json_t *event)
+{
+    double at = c->base + seconds_now() - c->since;
+    int rc;
+
+    json_object_set_new(event, "at", json_real(round(1e3 * at) / 1e3));
+    rc = journal_add(&c->journal, event);
+    if (rc == 0)
+        rc = take_event(c, event);
+    json_decref(event);
+    return rc;
+}
+
+/* --- life --- */
+
+static void campaign_init(struct campaign *c)
+{
+    *c = (struct campaign){.options = json_object(), .interrupted = json_array()};
+    c->journal.fd = c->journal.lock = -1;
+    c->since = seconds_now();
+}
+
+int campaign_start(const char *store, const json_t *options, struct campaign *out)
+{
+    campaign_init(out);
+    TRY(journal_create(store, &out->journal));
+    return campaign_note(
+        out, json_pack("{s:s, s:o}", "event", "start", "options", json_deep_copy(options)));
+}
+
+int campaign_resume(const char *store, const char *id, const json_t *options, struct campaign *out)
+{
+    campaign_init(out);
+    TRY(journal_open(store, id, &out->journal));
+    TRY(journal_each(&out->journal, take_event, out));
+    if (!campaign_text(out, "exec") && !json_object_get(options, "exec"))
+        return err_set(ERR_USAGE, "campaign %s never began", out->journal.id);
+    out->base = out->spent.seconds;
+    out->since = seconds_now();
+    return campaign_note(
+        out, json_pack("{s:s, s:o}", "event", "resume", "options", json_deep_copy(options)));
+}
+
+void campaign_close(struct campaign *c)
+{
+    journal_close(&c->journal);
+    json_decref(c->options);
+    json_decref(c->pending);
+    json_decref(c->previous);
+    json_decref(c->interrupted);
+    *c = (struct campaign){0};
+    c->journal.fd = c->journal.lock = -1;
+}
+
+json_t *campaign_json(const struct campaign *c)
+{
+    json_t *ended = json_object();
+
+    for (int i = 0; i < OUTCOME_N; i++)
+        if (c->n_ended[i])
+            json_object_set_new(ended, outcomes[i], json_integer(c->n_ended[i]));
+    return json_pack("{s:s, s:I, s:I, s:I, s:f, s:f, s:o, s:s, s:s}", "campaign", c->journal.id,
+                     "rounds", (json_int_t)c->n_rounds, "attempts", (json_int_t)c->spent.attempts,
+                     "wins", (json_int_t)c->spent.wins, "gain_percent", 100 * expm1(c->spent.gain),
+                     "minutes", c->spent.seconds / 60, "outcomes", ended, "focus", c->focus,
+                     "stopped", c->stopped);
+}

@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ratchet/agent/round.h"
+
+#include "ratchet/agent/answer.h"
+#include "ratchet/agent/context.h"
+#include "ratchet/agent/guard.h"
+#include "ratchet/agent/keeper.h"
+#include "ratchet/agent/landlock.h"
+#include "ratchet/agent/standing.h"
+#include "ratchet/agent/workspace.h"
+#include "ratchet/git/repo.h"
+#include "reference/base/err.h"
+#include "reference/base/fileio.h"
+
+#include <libgen.h>
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WRITABLE_MAX = 32, DETAIL = 400, OUTPUT_MIB = 16 };
+
+struct round {
+    const struct round_setting *s;
+    struct campaign *c;
+    int64_t number;
+    bool confined;
+    struct workspace workspace;
+    struct guard before;
+    struct strbuf context_path, out_path, err_path;
+    struct keeper_result ran;
+    struct answer answer;
+    char kernel[SHA256_HEX]; /* of what the agent left */
+    char notice[256];        /* about confinement or the repository, "" = nothing to say */
+};
+
+static void round_name(struct round *d, const struct round_setting *s, int64_t number)
+{
+    *d = (struct round){.s = s, .c = s->c, .number = number};
+    d->confined =
+        !json_is_true(json_object_get(s->c->options, "unconfined")) && landlock_version() > 0;
+    if (!d->confined)
+        snprintf(d->notice, sizeof d->notice, "not confined (%s)",
+                 landlock_version() > 0 ? "--unconfined" : "this system has no Landlock");
+    workspace_name(s->c->journal.id, &d->workspace);
+    journal_path(&s->c->journal, number, "context.json", &d->context_path);
+    journal_path(&s->c->journal, number, "out", &d->out_path);
+    journal_path(&s->c->journal, number, "err", &d->err_path);
+}
+
+static void round_deinit(struct round *d)
+{
+    workspace_deinit(&d->workspace);
+    strbuf_deinit(&d->context_path);
+    strbuf_deinit(&d->out_path);
+    strbuf_deinit(&d->err_path);
+    strbuf_deinit(&d->ran.tail);
+    answer_deinit(&d->answer);
+}
+
+static int open_ratchet(const struct round *d, struct ratchet **out)
+{
+    int rc = ratchet_open(d->s->path, d->s->judge, d->s->say, out);
+
+    if (rc == 0)
+        (*out)->wait = true;
+    return rc;
+}
+
+/* --- how it ended --- */
+
+static void say_end(const struct round *d, const json_t *event)
+{
+    const char *detail = json_string_value(json_object_get(event, "detail"));
+
+    if (d->s->say)
+        fprintf(d->s->say, "round %lld: %s%s%s\n", (long long)d->number,
+                json_string_value(json_object_get(event, "outcome")), *detail ? ": " : "", detail);
+}
+
+/* A round that led to no experiment. */
+static int end(struct round *d, enum outcome o, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+static int end(struct round *d, enum outcome o, const char *fmt, ...)
+{
+    char detail[DETAIL + 300];
+    json_t *event;
+    va_list ap;
+    size_t n;
+
+    va_start(ap, fmt);
+    vsnprintf(detail, DETAIL, fmt, ap);
+    va_end(ap);
+    n = strlen(detail);
+    if (d->notice[0])
+        snprintf(detail + n, sizeof detail - n, "%s%s", n ? "; " : "", d->notice);
+    event = json_pack("{s:s, s:I, s:s, s:o, s:s?}", "event", "end", "round", (json_int_t)d->number,
+                      "outcome", outcome_name(o), "detail", json_string(detail), "hypothesis",
+                      d->answer.hypothesis);
+    if (!json_object_get(event, "detail"))
+        json_object_set_new(event, "detail", json_string("(no valid UTF-8)"));
+    say_end(d, event);
+    return campaign_note(d->c, event);
+}
+
+static json_t *real(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
+/* One that did. */
+static int end_tried(struct round *d, const struct ledger_row *row)
+{
+    char detail[DETAIL];
+    json_t *event;
+    int n = snprintf(detail, sizeof detail, "experiment %lld: %s", (long long)row->experiment,
+                     row->verdict);
+
+    if (isfinite(row->estimate))
+        n += snprintf(detail + n, sizeof detail - (size_t)n, ", %+.2f %% (%+.2f .. %+.2f)",
+                      100 * expm1(row->estimate), 100 * expm1(row->low), 100 * expm1(row->high));
+    if (d->notice[0])
+        snprintf(detail + n, sizeof detail - (size_t)n, "; %s", d->notice);
+    event = json_pack("{s:s, s:I, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:O}", "event", "end", "round",
+                      (json_int_t)d->number, "outcome", outcome_name(OUTCOME_TRIED), "detail",
+                      detail, "experiment", (json_int_t)row->experiment, "verdict", row->verdict,
+                      "hypothesis", row->hypothesis, "estimate", real(row->estimate), "score",
+                      real(row->score), "interrupted", d->c->interrupted);
+    say_end(d, event);
+    return campaign_note(d->c, event);
+}
+
+/* --- telling the agent --- */
+
+static void confinement_text(const struct round *d, char out[400])
+{
+    if (d->confined)
+        snprintf(out, 400, "Landlock %d: you can write in kernel/ and in $TMPDIR alone",
+                 landlock_version());
+    else
+        snprintf(out, 400, "%s: keep to kernel/ and $TMPDIR; whatever else changes ends the round",
+                 d->notice);
+}
+
+static int write_context(struct ratchet *r, struct round *d)
+{
+    struct campaign *c = d->c;
+    json_t *budget = allowance_json(&c->allowance, &c->spent), *plateau = NULL, *doc = NULL;
+    char confinement[400], *text;
+    struct standing standing;
+    struct plateau now = {.level = c->level};
+    struct context_options o = {.goal = campaign_text(c, "goal"),
+                                .focus = c->focus[0] ? c->focus : NULL,
+                                .focus_reason = c->focus_reason[0] ? c->focus_reason : NULL,
+                                .near_attempt = c->experiment,
+                                .confinement = confinement,
+                                .previous = c->previous,
+                                .budget = budget};
+    int rc = standing_read(r, campaign_text(c, "focus"), &standing);
+
+    confinement_text(d, confinement);
+    snprintf(now.reason, sizeof now.reason, "%s", c->focus_reason);
+    if (rc == 0) {
+        o.plateau = plateau = plateau_json(standing.op, standing.n, &now);
+        rc = context_make(r, &o, &doc);
+    }
+    text = rc == 0 ? json_dumps(doc, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) : NULL;
+    if (rc == 0)
+        rc = text ? file_write_atomic(d->context_path.data, text, strlen(text))
+                  : err_set(ERR_FORMAT, "the context is no valid JSON");
+    free(text);
+    json_decref(budget);
+    json_decref(plateau);
+    json_decref(doc);
+    return rc;
+}
+
+static int prepare(struct round *d)
+{
+    struct ratchet *r = NULL;
+    int rc = open_ratchet(d, &r);
+
+    if (rc == 0)
+        rc = write_context(r, d);
+    if (rc == 0)
+        rc = workspace_fill(r, &d->workspace);
+    if (rc == 0)
+        rc = guard_take(r, &d->before);
+    ratchet_close(&r);
+    return rc;
+}
+
+/* --- letting it work --- */
+
+/* Folder of this program, where judge and engine are too. */
+static void program_folder(char out[PATH_MAX])
+{
+    ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
+
+    out[n > 0 ? n : 0] = '\0';
+    dirname(out);
+}
+
+static int run_agent(struct round *d)
+{
+    struct campaign *c = d->c;
+    const char *allowed = campaign_text(c, "allow_write");
+    char *list = strdup(allowed ? allowed : ""), *save = NULL, folder[PATH_MAX];
+    const char *writable[WRITABLE_MAX] = {d->workspace.kernel.data, d->workspace.scratch.data};
+    size_t n = 2;
+    struct strbuf tmp = {0}, context = {0}, mark = {0}, bin = {0};
+    int rc;
+
+    for (char *p = strtok_r(list, ":", &save); p && n < WRITABLE_MAX;
+         p = strtok_r(NULL, ":", &save))
+        writable[n++] = p;
+    program_folder(folder);
+    strbuf_addf(&tmp, "TMPDIR=%s", d->workspace.scratch.data);
+    strbuf_addf(&context, "PAWL_CONTEXT=%s", d->context_path.data);
+    strbuf_addf(&mark, KEEPER_MARK "=%s", c->journal.id);
+    strbuf_addf(&bin, "PAWL_BIN=%s", folder);
+    rc = keeper_run(
+        &(struct keeper_job){
+            .command = campaign_text(c, "exec"),
+            .folder = d->workspace.tree.data,
+            .input = d->context_path.data,
+            .out_path = d->out_path.data,
+            .err_path = d->err_path.data,
+            .environment = (const char *const[]){tmp.data, context.data, mark.data, bin.data, NULL},
+            .writable = writable,
+            .n_writable = d->confined ? n : 0,
+            .seconds = allowance_round(&c->allowance, &c->spent),
+            .output_bytes =
+                (size_t)(campaign_number(c, "output_mib", OUTPUT_MIB) * (double)(1 << 20))},
+        &d->ran);
+    keeper_sweep(c->journal.id);
+    strbuf_deinit(&tmp);
+    strbuf_deinit(&context);
+    strbuf_deinit(&mark);
+    strbuf_deinit(&bin);
+    free(list);
+    return rc;
+}
+
+/* --- looking at what it left --- */
+
+struct earlier_kernel {
+    struct ratchet *r;
+    const char *kernel, *focus;
+    int64_t experiment; /* found; 0: none */
+    char verdict[24];
+};
+
+static int look_at(void *ctx, const struct ledger_row *row)
+{
+    struct earlier_kernel *e = ctx;
+
+    if (strcmp(row->kernel, e->kernel) != 0 || strcmp(row->focus, e->focus) != 0 ||
+        strcmp(row->judge, e->r->judge->hash) != 0 || !standing_counts(e->r, row))
+        return 0;
+    e->experiment = row->experiment;
+    snprintf(e->verdict, sizeof e->verdict, "%s", row->verdict);
+    return 0;
+}
+
+/* All the weight goes there: what the agent asks for, or the campaign's own. */
+static const char *focus_of(const struct round *d)
+{
+    return d->answer.focus ? d->answer.focus : campaign_text(d->c, "focus");
+}
+
+/* 1 = the round has ended, 0 = there is something to try. */
+static int look_at_run(struct round *d)
+{
+    const struct keeper_result *ran = &d->ran;
+
+    if (ran->end == KEEPER_TIMED_OUT)
+        TRY(end(d, OUTCOME_TIMED_OUT, "no end after %.0f s; it and all it started were killed",
+                ran->seconds));
+    else if (ran->end == KEEPER_TOO_MUCH)
+        TRY(end(d, OUTCOME_TOO_MUCH_OUTPUT, "more than %.3g MiB; it was killed",
+                campaign_number(d->c, "output_mib", OUTPUT_MIB)));
+    else if (ran->end == KEEPER_SIGNALED)
+        TRY(end(d, OUTCOME_CRASHED, "signal %d (%s); see %s", ran->code, strsignal(ran->code),
+                d->err_path.data));
+    else if (ran->code > 128) /* what a shell says of a command that a signal ended */
+        TRY(end(d, OUTCOME_CRASHED, "exit code %d (%s); see %s", ran->code,
+                strsignal(ran->code - 128), d->err_path.data));
+    else if (ran->code != 0)
+        TRY(end(d, OUTCOME_CRASHED, "exit code %d; see %s", ran->code, d->err_path.data));
+    else
+        return 0;
+    return 1;
+}
+
+static int look_at_answer(struct round *d, bool changed)
+{
+    const char *focus = focus_of(d);
+
+    if (d->answer.done && !d->answer.hypothesis)
+        TRY(end(d, OUTCOME_STOPPED, "%s", d->answer.done));
+    else if (!changed)
+        TRY(end(d, OUTCOME_NO_CHANGE, "the mutable files are as they were"));
+    else if (!d->answer.hypothesis)
+        TRY(end(d, OUTCOME_NO_HYPOTHESIS, "no line HYPOTHESIS: on stdout; see %s",
+                d->out_path.data));
+    else if (judge_focus_check(focus) < 0)
+        TRY(end(d, OUTCOME_NO_HYPOTHESIS, "its focus: %s", err_message()));
+    else
+        return 0;
+    return 1;
+}
+
+static int look_for_same(struct ratchet *r, struct round *d)
+{
+    const char *focus = focus_of(d);
+    struct earlier_kernel e = {.r = r, .kernel = d->kernel, .focus = focus ? focus : ""};
+
+    TRY(ledger_each(r->ledger, 1, 0, look_at, &e));
+    if (!e.experiment)
+        return 0;
+    TRY(end(d, OUTCOME_SAME_AS_BEFORE,
+            "experiment %lld tried this kernel: %s; nothing was measured", (long long)e.experiment,
+            e.verdict));
+    return 1;
+}
+
+/* What the agent changed of the repository itself, when it was free to: 1 = something. Confined it
+ * could not; then it was somebody else, and that is worth a word. */
+static int look_at_repository(struct ratchet *r, struct round *d)
+{
+    struct strbuf what = {0};
+    struct guard after;
+    int rc = guard_take(r, &after);
+
+    if (rc == 0 && guard_differs(&d->before, &after, &what)) {
+        if (d->confined)
+            snprintf(d->notice, sizeof d->notice, "somebody else changed %s meanwhile", what.data);
+        else
+            rc = end(d, OUTCOME_OUTSIDE_MUTABLE, "the repository: %s", what.data);
+        rc = rc == 0 ? !d->confined : rc;
+    }
+    strbuf_deinit(&what);
+    return rc;
+}
+
+static int look(struct ratchet *r, struct round *d)
+{
+    struct workspace_change change;
+    int rc = look_at_repository(r, d);
+
+    if (rc != 0 || (rc = look_at_run(d)) != 0)
+        return rc;
+    answer_read(d->ran.tail.data, d->ran.tail.len, &d->answer);
+    rc = workspace_look(r, &d->workspace, &change);
+    if (rc == 0 && change.outside.len) {
+        rc = end(d, OUTCOME_OUTSIDE_MUTABLE, "%s", change.outside.data);
+        rc = rc == 0 ? 1 : rc;
+    }
+    snprintf(d->kernel, sizeof d->kernel, "%s", change.kernel);
+    if (rc == 0)
+        rc = look_at_answer(d, change.changed);
+    if (rc == 0)
+        rc = look_for_same(r, d);
+    strbuf_deinit(&change.outside);
+    return rc;
+}
+
+/* --- trying it --- */
+
+static int try_it(struct ratchet *r, struct round *d, const char *hypothesis, const char *focus)
+{
+    struct ratchet_try_options o = {.hypothesis = hypothesis,
+                                    .author = campaign_text(d->c, "author"),
+                                    .focus = focus,
+                                    .folder = d->workspace.tree.data,
+                                    .wait = true};
+    struct ratchet_result result;
+    int rc = ratchet_try(r, &o, &result);
+
+    if (rc == ERR_CONFLICT || rc == ERR_USAGE)
+        return end(d, OUTCOME_REFUSED, "%s", err_message());
+    TRY(rc);
+    ratchet__kill_point("agent:", "judged");
+    rc = end_tried(d, &result.row);
+    ratchet_result_deinit(&result);
+    return rc;
+}
+
+static int note_try(struct ratchet *r, struct round *d)
+{
+    const char *focus = focus_of(d);
+
+    TRY(campaign_note(d->c, json_pack("{s:s, s:I, s:s, s:s, s:s?, s:I}", "event", "try", "round",
+                                      (json_int_t)d->number, "kernel", d->kernel, "hypothesis",
+                                      d->answer.hypothesis, "focus", focus, "rows",
+                                      (json_int_t)ledger_count(r->ledger))));
+    ratchet__kill_point("agent:", "try");
+    return 0;
+}
+
+int round_run(const struct round_setting *s)
+{
+    struct ratchet *r = NULL;
+    struct round d;
+    int rc;
+
+    round_name(&d, s, s->c->n_rounds + 1);
+    rc = campaign_note(s->c, json_pack("{s:s, s:I, s:s}", "event", "round", "round",
+                                       (json_int_t)d.number, "focus", s->c->focus));
+    if (rc == 0)
+        rc = prepare(&d);
+    ratchet__kill_point("agent:", "context");
+    if (rc == 0)
+        rc = run_agent(&d);
+    ratchet__kill_point("agent:", "answered");
+    if (rc == 0)
+        rc = open_ratchet(&d, &r);
+    if (rc == 0)
+        rc = look(r, &d);
+    if (rc == 0)
+        rc = note_try(r, &d);
+    if (rc == 0)
+        rc = try_it(r, &d, d.answer.hypothesis, focus_of(&d));
+    if (rc >= 0 && d.answer.done)
+        rc = campaign_note(s->c, json_pack("{s:s, s:o}", "event", "stop", "reason",
+                                           json_sprintf("the agent: %s", d.answer.done)));
+    ratchet_close(&r);
+    round_deinit(&d);
+    return rc < 0 ? rc : 0;
+}
+
+/* --- after a crash --- */
+
+struct found {
+    struct campaign *c;
+    const char *kernel, *hypothesis;
+    int64_t experiment; /* with a verdict; 0: none */
+    int rc;
+};
+
+static bool counted(const json_t *list, int64_t n)
+{
+    json_t *v;
+    size_t i;
+
+    json_array_foreach(list, i, v)
+    {
+        if (json_integer_value(v) == n)
+            return true;
+    }
+    return false;
+}
+
+static int find_row(void *ctx, const struct ledger_row *row)
+{
+    struct found *f = ctx;
+
+    if (strcmp(row->kernel, f->kernel) != 0 || strcmp(row->hypothesis, f->hypothesis) != 0)
+        return 0;
+    if (strncmp(row->reason, "interrupted at", strlen("interrupted at")) != 0)
+        f->experiment = row->experiment;
+    else if (!counted(f->c->interrupted, row->experiment))
+        f->rc = campaign_note(f->c, json_pack("{s:s, s:I}", "event", "interrupted", "experiment",
+                                              (json_int_t)row->experiment));
+    return f->rc;
+}
+
+/* Is what was to be tried still there? */
+static bool still_there(const struct round *d, const char *kernel)
+{
+    char now[SHA256_HEX];
+
+    return workspace_kernel(&d->workspace, now) == 0 && strcmp(now, kernel) == 0;
+}
+
+static int finish_try(struct ratchet *r, struct round *d, const json_t *pending)
+{
+    const char *focus = json_string_value(json_object_get(pending, "focus"));
+    struct found f = {.c = d->c,
+                      .kernel = json_string_value(json_object_get(pending, "kernel")),
+                      .hypothesis = json_string_value(json_object_get(pending, "hypothesis"))};
+    struct ledger_row row;
+    int rc;
+
+    TRY(ratchet_begin(r)); /* which finishes, or records as interrupted, what was under way */
+    TRY(ledger_each(r->ledger, json_integer_value(json_object_get(pending, "rows")) + 1, 0,
+                    find_row, &f));
+    if (f.experiment) {
+        rc = ledger_find(r->ledger, f.experiment, &row);
+        if (rc == 1) {
+            rc = end_tried(d, &row);
+            ledger_row_deinit(&row);
+        }
+        return rc;
+    }
+    if (!still_there(d, f.kernel))
+        return end(d, OUTCOME_INTERRUPTED, "before it was judged, and its files are gone from %s",
+                   d->workspace.tree.data);
+    return try_it(r, d, f.hypothesis, focus);
+}
+
+int round_finish(const struct round_setting *s)
+{
+    json_t *pending = s->c->pending;
+    struct ratchet *r = NULL;
+    struct round d;
+    int rc;
+
+    if (!pending)
+        return 0;
+    pending = json_deep_copy(pending); /* the campaign's goes with the end of the round */
+    round_name(&d, s, json_integer_value(json_object_get(pending, "round")));
+    keeper_sweep(s->c->journal.id);
+    if (strcmp(json_string_value(json_object_get(pending, "event")), "try") != 0) {
+        rc = end(&d, OUTCOME_INTERRUPTED, "while the agent was at work; it begins again");
+    } else {
+        rc = open_ratchet(&d, &r);
+        if (rc == 0)
+            rc = finish_try(r, &d, pending);
+        ratchet_close(&r);
+    }
+    round_deinit(&d);
+    json_decref(pending);
+    return rc < 0 ? rc : 1;
+}
+
+/* --- the caller's own folders --- */
+
+static bool holds(const char *outer, const char *inner)
+{
+    size_t n = strlen(outer);
+
+    while (n && outer[n - 1] == '/')
+        n--;
+    return strncmp(outer, inner, n) == 0 && (inner[n] == '/' || inner[n] == '\0');
+}
+
+static int add_path(struct ratchet *r, const char *path, struct strbuf *out)
+{
+    const char *const ours[] = {r->root, git_repository_commondir(r->repo), r->store};
+    char full[PATH_MAX], own[PATH_MAX];
+
+    if (!realpath(path, full))
+        return err_set(ERR_USAGE, "--allow-write: %s does not exist; make it first", path);
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        if (realpath(ours[i], own) && (holds(full, own) || holds(own, full)))
+            return err_set(ERR_USAGE,
+                           "--allow-write: %s and this repository are inside each other; name the "
+                           "folders that the agent needs, such as its own in your home",
+                           path);
+    if (strchr(full, ':'))
+        return err_set(ERR_USAGE, "--allow-write: a colon in %s", full);
+    strbuf_addf(out, "%s%s", out->len ? ":" : "", full);
+    return 0;
+}
+
+int round_writable(struct ratchet *r, const char *list, struct strbuf *out)
+{
+    char *copy = strdup(list), *save = NULL;
+    size_t n = 2;
+    int rc = 0;
+
+    for (char *p = strtok_r(copy, ":", &save); rc == 0 && p; p = strtok_r(NULL, ":", &save))
+        rc = ++n > WRITABLE_MAX ? err_set(ERR_USAGE, "--allow-write: too many folders")
+                                : add_path(r, p, out);
+    free(copy);
+    return rc;
+}

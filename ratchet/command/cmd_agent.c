@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ratchet/command/cmd.h"
+
+#include "ratchet/agent/context.h"
+#include "ratchet/agent/loop.h"
+#include "ratchet/agent/workspace.h"
+#include "reference/base/err.h"
+#include "reference/base/strbuf.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: ratchet agent --exec COMMAND [OPTIONS]\n"
+    "       ratchet agent --resume [--campaign ID] [OPTIONS]\n"
+    "       ratchet agent --print-context [--focus OP] [--goal TEXT]\n"
+    "\n"
+    "Let an agent change the kernel, again and again. Each round COMMAND (a line for sh) runs in "
+    "a\n"
+    "throw-away folder with HEAD's files, a JSON context on its stdin. It changes one thing in\n"
+    "kernel/*.c or *.inc, prints a last line \"HYPOTHESIS: what should get faster, and why\" and\n"
+    "ends; the ratchet tries that like any other change. \"DONE: why\" ends the campaign. A line\n"
+    "{\"hypothesis\": TEXT, \"focus\": OP} will do too.\n"
+    "\n"
+    "COMMAND can write in that kernel/ and in $TMPDIR alone (Landlock), and everything it started\n"
+    "ends with it. The context is $PAWL_CONTEXT too; judge and ratchet are in $PAWL_BIN.\n"
+    "\n"
+    "  --exec COMMAND        the agent\n"
+    "  --attempts N          end after N experiments\n"
+    "  --minutes M           end after M minutes\n"
+    "  --agent-minutes M     a run of COMMAND may take so long (default: what is left)\n"
+    "  --target SCORE        end when a win has this score\n"
+    "  --target-gain PCT     end when the wins together are this much faster\n"
+    "  --plateau PCT         end when no operation promises more than this share of the time\n"
+    "                        (default 1; 0: never)\n"
+    "  --focus OP            all the weight on one operation or case, in every round\n"
+    "  --goal TEXT           for the context\n"
+    "  --author NAME         of the experiments (default: git's user.name)\n"
+    "  --allow-write A:B     more files and folders that COMMAND may write, such as its own in "
+    "your\n"
+    "                        home; never this repository\n"
+    "  --unconfined          without Landlock: what changed is compared all the same\n"
+    "  --max-output MIB      on stdout or stderr of a round (default 16)\n"
+    "  --patience N          end after N rounds in a row that came to nothing (default 5)\n"
+    "  --backoff S           wait S seconds after the first of them, then twice that, ... (default "
+    "2)\n"
+    "  --resume              go on with the last campaign after whatever ended it; other options\n"
+    "                        replace its own\n"
+    "  --campaign ID         ... with this one\n"
+    "  --print-context       print the context and run nothing\n"
+    "  --json                what came of it as JSON on stdout\n"
+    "\n"
+    "A round ends as tried, no-change, no-hypothesis, outside-mutable, crashed, timed-out,\n"
+    "too-much-output, same-as-before, refused, interrupted or stopped; all but tried and stopped\n"
+    "leave the campaign going until --patience. Diary, contexts and outputs stay in\n"
+    ".git/pawl/agents/ID/.\n"
+    "Exit: 0 at least one win, 1 none, 2 usage, 3 cannot go on here.\n";
+
+enum { N_NUMBERS = 9 };
+
+struct agent_options {
+    const char *exec, *focus, *goal, *author, *allow_write, *campaign;
+    const char *number[N_NUMBERS];
+    bool unconfined, resume, print_context, json;
+};
+
+static const char *const number_names[N_NUMBERS][2] = {
+    {"--attempts", "attempts"},           {"--minutes", "minutes"},
+    {"--agent-minutes", "agent_minutes"}, {"--target", "target"},
+    {"--target-gain", "target_gain"},     {"--plateau", "plateau"},
+    {"--patience", "patience"},           {"--backoff", "backoff"},
+    {"--max-output", "output_mib"}};
+
+static int set_numbers(const struct agent_options *o, json_t *out)
+{
+    for (int i = 0; i < N_NUMBERS; i++) {
+        char *stop = NULL;
+        double x;
+
+        if (!o->number[i])
+            continue;
+        x = strtod(o->number[i], &stop);
+        if (stop == o->number[i] || *stop || !isfinite(x) || x < 0)
+            return err_set(ERR_USAGE, "%s %s: a number from 0 on is wanted", number_names[i][0],
+                           o->number[i]);
+        json_object_set_new(out, number_names[i][1], json_real(x));
+    }
+    return 0;
+}
+
+static void set_text(json_t *out, const char *key, const char *text)
+{
+    if (text)
+        json_object_set_new(out, key, json_string(text));
+}
+
+static int set_options(struct ratchet *r, const struct agent_options *o, json_t *out)
+{
+    struct strbuf writable = {0};
+    int rc = o->allow_write ? round_writable(r, o->allow_write, &writable) : 0;
+
+    if (writable.len)
+        set_text(out, "allow_write", writable.data);
+    strbuf_deinit(&writable);
+    TRY(rc);
+    set_text(out, "exec", o->exec);
+    set_text(out, "focus", o->focus);
+    set_text(out, "goal", o->goal);
+    set_text(out, "author", o->author);
+    if (o->unconfined)
+        json_object_set_new(out, "unconfined", json_true());
+    return set_numbers(o, out);
+}
+
+static int check(const struct agent_options *o)
+{
+    if (!o->exec && !o->resume && !o->print_context)
+        return err_set(ERR_USAGE, "an agent is needed: --exec COMMAND, or --resume");
+    if (o->exec && o->resume)
+        return err_set(ERR_USAGE, "--resume goes on with its own --exec; leave one out");
+    if (o->campaign && !o->resume)
+        return err_set(ERR_USAGE, "--campaign belongs to --resume");
+    return judge_focus_check(o->focus);
+}
+
+static int print_context(struct ratchet *r, const struct agent_options *o)
+{
+    const struct context_options c = {.focus = o->focus, .goal = o->goal};
+    json_t *doc = NULL;
+
+    TRY(context_make(r, &c, &doc));
+    json_dumpf(doc, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+    putchar('\n');
+    json_decref(doc);
+    return 0;
+}
+
+static void print_result(const struct campaign *c, bool json)
+{
+    struct strbuf ended = {0};
+
+    if (json) {
+        cmd_json(campaign_json(c));
+        return;
+    }
+    for (int i = 0; i < OUTCOME_N; i++)
+        if (c->n_ended[i])
+            strbuf_addf(&ended, "%s%s %lld", ended.len ? ", " : "", outcome_name((enum outcome)i),
+                        (long long)c->n_ended[i]);
+    printf("campaign   %s: %s\n", c->journal.id, c->stopped);
+    printf("rounds     %lld: %s\n", (long long)c->n_rounds, strbuf_str(&ended));
+    printf("attempts   %lld, wins %lld, together %+.2f %%, in %.1f minutes\n",
+           (long long)c->spent.attempts, (long long)c->spent.wins, 100 * expm1(c->spent.gain),
+           c->spent.seconds / 60);
+    strbuf_deinit(&ended);
+}
+
+/* Begin or go on, to the end. The repository is not kept open meanwhile. */
+static int run(struct ratchet **r, const struct agent_options *o, struct campaign *c)
+{
+    struct round_setting s = {.c = c, .judge = (*r)->judge, .say = stderr};
+    json_t *options = json_object();
+    struct workspace w;
+    char *path = strdup((*r)->root);
+    int rc = set_options(*r, o, options);
+
+    s.path = path;
+    if (rc == 0)
+        rc = o->resume ? campaign_resume((*r)->store, o->campaign, options, c)
+                       : campaign_start((*r)->store, options, c);
+    ratchet_close(r);
+    if (rc == 0) {
+        fprintf(stderr, "campaign %s; if it is interrupted: ratchet agent --resume\n",
+                c->journal.id);
+        rc = loop_run(&s);
+    }
+    if (rc == 0) {
+        workspace_name(c->journal.id, &w);
+        rc = workspace_remove(&w);
+        workspace_deinit(&w);
+    }
+    json_decref(options);
+    free(path);
+    return rc;
+}
+
+int cmd_agent(int argc, char **argv)
+{
+    struct agent_options o = {0};
+    const struct cmd_arg args[] = {
+        {"--exec", NULL, &o.exec, NULL},
+        {"--focus", NULL, &o.focus, NULL},
+        {"--goal", NULL, &o.goal, NULL},
+        {"--author", NULL, &o.author, NULL},
+        {"--allow-write", NULL, &o.allow_write, NULL},
+        {"--campaign", NULL, &o.campaign, NULL},
+        {number_names[0][0], NULL, &o.number[0], NULL},
+        {number_names[1][0], NULL, &o.number[1], NULL},
+        {number_names[2][0], NULL, &o.number[2], NULL},
+        {number_names[3][0], NULL, &o.number[3], NULL},
+        {number_names[4][0], NULL, &o.number[4], NULL},
+        {number_names[5][0], NULL, &o.number[5], NULL},
+        {number_names[6][0], NULL, &o.number[6], NULL},
+        {number_names[7][0], NULL, &o.number[7], NULL},
+        {number_names[8][0], NULL, &o.number[8], NULL},
+        {"--unconfined", NULL, NULL, &o.unconfined},
+        {"--resume", NULL, NULL, &o.resume},
+        {"--print-context", NULL, NULL, &o.print_context},
+        {"--json", NULL, NULL, &o.json},
+        {NULL, NULL, NULL, NULL},
+    };
+    struct campaign c = {.journal = {.fd = -1, .lock = -1}};
+    struct ratchet *r = NULL;
+    int code = cmd_parse(argc, argv, args, usage), rc;
+
+    if (code != CMD_GO)
+        return code;
+    rc = check(&o);
+    if (rc == 0)
+        rc = cmd_open(stderr, &r);
+    if (rc == 0)
+        rc = o.print_context ? print_context(r, &o) : run(&r, &o, &c);
+    if (rc == 0 && !o.print_context)
+        print_result(&c, o.json);
+    code = rc < 0 ? cmd_error(rc) : o.print_context || c.spent.wins ? 0 : RATCHET_EXIT_NO_WIN;
+    campaign_close(&c);
+    ratchet_close(&r);
+    return code;
+}
