@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define JOURNAL_NAME "journal.jsonl"
+enum { LOCK_TRIES = 20 };
 
 static int file_open(const struct journal *j, const char *name, int flags)
 {
@@ -52,8 +53,11 @@ static int open_files(const char *store, struct journal *j)
     strbuf_addf(&j->folder, "%s/agents/%s", store, j->id);
     TRY(file_make_dirs(j->folder.data));
     TRY(j->lock = file_open(j, "lock", O_RDONLY));
-    if (flock(j->lock, LOCK_EX | LOCK_NB))
-        return err_set(ERR_CONFLICT, "campaign %s is running", j->id);
+    for (int i = 0; flock(j->lock, LOCK_EX | LOCK_NB); i++) {
+        if (i == LOCK_TRIES) /* what a killed loop started may hold it for a moment longer */
+            return err_set(ERR_CONFLICT, "campaign %s is running", j->id);
+        usleep(50000);
+    }
     TRY(j->fd = file_open(j, JOURNAL_NAME, O_WRONLY | O_APPEND));
     return drop_torn_line(j);
 }

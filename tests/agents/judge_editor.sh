@@ -27,5 +27,5 @@ repository)
     ;;
 config) spoil "$git_dir/config" "$repository/judge/judge.c" ;;
 esac
-echo '/* PRETEND time all 0.5 */' >>kernel/kernel.c
+echo "/* PRETEND time all 1.1 $$ */" >>kernel/kernel.c
 echo "HYPOTHESIS: nobody can tell"

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `ratchet agent` as a whole, with the scripted agents beside this file and a judge that pretends:
+ * how each of them ends, what they could not change, and what is left after kill -9. */
+#include "ratchet/agent/landlock.h"
+
+#include "reference/base/err.h"
+#include "reference/base/fileio.h"
+#include "reference/base/rng.h"
+#include "reference/base/strbuf.h"
+
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A repository, and a home that is nobody's. */
+struct yard {
+    char dir[64], repo[80];
+    char scripts[PATH_MAX], ratchet[PATH_MAX + 32];
+    struct strbuf said; /* by the last command, on stderr */
+};
+
+/* Run a line of shell in the repository; its stdout is appended to *out (NULL: asserted empty). */
+static int shell(struct yard *y, struct strbuf *out, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+static int shell(struct yard *y, struct strbuf *out, const char *fmt, ...)
+{
+    struct strbuf line = {0}, err = {0};
+    char text[4096];
+    va_list ap;
+    int rc;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    strbuf_addf(&line, "exec 2>%s/err; %s", y->dir, text);
+    rc = process_run((char *const[]){"sh", "-c", line.data, NULL}, y->repo, 120, out);
+    strbuf_addf(&err, "%s/err", y->dir);
+    strbuf_clear(&y->said);
+    cr_assert_eq(file_read(err.data, &y->said), 0);
+    strbuf_deinit(&line);
+    strbuf_deinit(&err);
+    return rc;
+}
+
+static void yard_init(struct yard *y)
+{
+    const char *tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp",
+               *bin = getenv("PAWL_BIN");
+    struct strbuf said = {0};
+    char here[PATH_MAX];
+
+    memset(y, 0, sizeof *y);
+    snprintf(y->dir, sizeof y->dir, "%s/pawl-agents-XXXXXX", tmp);
+    cr_assert(mkdtemp(y->dir));
+    snprintf(y->repo, sizeof y->repo, "%s/repo", y->dir);
+    cr_assert(bin && realpath(bin, here), "PAWL_BIN is not set");
+    snprintf(y->ratchet, sizeof y->ratchet, "%s/ratchet-pretend", here);
+    cr_assert(realpath("tests/agents", y->scripts));
+    setenv("HOME", y->dir, 1);
+    snprintf(here, sizeof here, "%s/cache", y->dir);
+    setenv("XDG_CACHE_HOME", here, 1);
+    setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
+    setenv("GIT_CONFIG_NOSYSTEM", "1", 1);
+    cr_assert_eq(process_run((char *const[]){"sh", "tests/pretend/repository.sh", y->repo, NULL},
+                             NULL, 60, &said),
+                 0, "%s", strbuf_str(&said));
+    strbuf_deinit(&said);
+}
+
+static void yard_deinit(struct yard *y)
+{
+    strbuf_deinit(&y->said);
+    file_remove_tree(y->dir);
+}
+
+/* Digest of all that an agent has no business with: files and their modes, index, configuration,
+ * hooks, HEAD and refs but the ratchet's own. */
+static void fingerprint(struct yard *y, struct strbuf *out)
+{
+    cr_assert_eq(
+        shell(y, out,
+              "{ find . -path ./.git -prune -o -type f -exec stat -c '%%n %%a' {} + | sort;"
+              "  find . -path ./.git -prune -o -type f -exec sha256sum {} + | sort;"
+              "  find .git/config .git/HEAD .git/hooks .git/info -type f -exec sha256sum {} + |"
+              "  sort; git ls-files -s;"
+              "  git for-each-ref | grep -v 'refs/pawl/\\|ratchet-log'; } | sha256sum"),
+        0);
+}
+
+/* `ratchet agent` with a script and options: the JSON it prints. */
+static json_t *agent(struct yard *y, const char *script, const char *options, int *code)
+{
+    struct strbuf out = {0};
+    json_t *result;
+
+    *code = shell(y, &out, "exec %s agent --exec 'sh %s/%s' --backoff 0 --json %s", y->ratchet,
+                  y->scripts, script, options);
+    result = json_loads(strbuf_str(&out), 0, NULL);
+    strbuf_deinit(&out);
+    return result;
+}
+
+static int64_t number(const json_t *o, const char *key)
+{
+    return json_integer_value(json_object_get(o, key));
+}
+
+static int64_t ended(const json_t *result, const char *outcome)
+{
+    return number(json_object_get(result, "outcomes"), outcome);
+}
+
+static const char *stopped(const json_t *result)
+{
+    return json_string_value(json_object_get(result, "stopped"));
+}
+
+/* What the misbehaving have in common: two rounds that end as `outcome`, exit 1, nothing changed. */
+static void expect_outcome(const char *script, const char *options, const char *outcome,
+                           int64_t rows)
+{
+    struct strbuf before = {0}, after = {0}, log = {0};
+    struct yard y;
+    json_t *result;
+    int code;
+
+    yard_init(&y);
+    fingerprint(&y, &before);
+    result = agent(&y, script, options, &code);
+    cr_assert_eq(code, 1, "%s: exit %d: %s", script, code, strbuf_str(&y.said));
+    cr_assert_geq(ended(result, outcome), 2, "%s: not %s twice: %s", script, outcome,
+                  strbuf_str(&y.said));
+    cr_assert_eq(number(result, "attempts"), rows, "%s", script);
+    fingerprint(&y, &after);
+    cr_assert_str_eq(strbuf_str(&after), strbuf_str(&before), "%s changed something", script);
+    cr_assert_eq(shell(&y, &log, "%s log --json", y.ratchet), 0);
+    json_decref(result);
+    result = json_loads(strbuf_str(&log), 0, NULL);
+    cr_assert_eq(json_array_size(result), (size_t)rows, "%s: rows of the ledger", script);
+    json_decref(result);
+    strbuf_deinit(&before);
+    strbuf_deinit(&after);
+    strbuf_deinit(&log);
+    yard_deinit(&y);
+}
+
+/* --- who behaves --- */
+
+Test(agents, a_tuner_wins_alone)
+{
+    struct strbuf out = {0};
+    struct yard y;
+    json_t *result;
+    int code;
+
+    yard_init(&y);
+    result = agent(&y, "tuner.sh", "--attempts 30 --plateau 0 --patience 2", &code);
+    cr_assert_eq(code, 0, "%s", strbuf_str(&y.said));
+    cr_assert_geq(number(result, "wins"), 3, "%s", strbuf_str(&y.said));
+    cr_assert_eq(shell(&y, NULL, "exec %s audit >/dev/null", y.ratchet), 0, "%s", y.said.data);
+    cr_assert_eq(shell(&y, &out, "git status --porcelain; find \"$XDG_CACHE_HOME\" -type f"), 0);
+    cr_assert_str_eq(strbuf_str(&out), "", "the tree follows the wins, the workspace is gone");
+    json_decref(result);
+    strbuf_deinit(&out);
+    yard_deinit(&y);
+}
+
+Test(agents, one_that_is_done_ends_the_campaign)
+{
+    struct strbuf out = {0};
+    struct yard y;
+    json_t *result;
+
+    yard_init(&y);
+    cr_assert_eq(
+        shell(&y, &out, "exec %s agent --exec 'echo DONE: no idea left' --json", y.ratchet), 1);
+    result = json_loads(strbuf_str(&out), 0, NULL);
+    cr_assert_eq(number(result, "rounds"), 1);
+    cr_assert_str_eq(stopped(result), "the agent: no idea left");
+    json_decref(result);
+    strbuf_deinit(&out);
+    yard_deinit(&y);
+}
+
+/* --- who does not --- */
+
+Test(agents, a_liar_is_judged_like_everybody)
+{
+    expect_outcome("liar.sh", "--attempts 2", "tried", 2);
+    expect_outcome("liar.sh slower", "--attempts 2", "tried", 2);
+}
+
+Test(agents, a_crasher_is_survived)
+{
+    expect_outcome("crasher.sh", "--patience 2", "crashed", 0);
+    expect_outcome("crasher.sh 7", "--patience 2", "crashed", 0);
+}
+
+Test(agents, a_spammer_is_cut_short)
+{
+    expect_outcome("spammer.sh", "--patience 2 --max-output 1", "too-much-output", 0);
+    expect_outcome("spammer.sh same", "--patience 2", "same-as-before", 1);
+}
+
+Test(agents, an_editor_of_the_judge_gets_nowhere)
+{
+    expect_outcome("judge_editor.sh workspace", "--patience 2", "outside-mutable", 0);
+    if (landlock_version() == 0)
+        cr_skip_test("this system has no Landlock: the repository would be spoilt for real");
+    expect_outcome("judge_editor.sh repository", "--attempts 2", "tried", 2);
+}
+
+Test(agents, an_editor_of_the_judge_is_found_out_where_nothing_confines_it)
+{
+    struct yard y;
+    json_t *result;
+    int code;
+
+    yard_init(&y);
+    result = agent(&y, "judge_editor.sh config", "--unconfined --patience 2", &code);
+    cr_assert_eq(code, 1);
+    cr_assert_eq(ended(result, "outside-mutable"), 2, "%s", strbuf_str(&y.said));
+    cr_assert(strstr(stopped(result), "git's config") && strstr(stopped(result), "working tree") &&
+                  strstr(stopped(result), "not confined"),
+              "%s", stopped(result));
+    json_decref(result);
+    yard_deinit(&y);
+}
+
+Test(agents, an_endless_one_is_ended_with_all_it_started)
+{
+    char script[64], token[32];
+    struct strbuf out = {0};
+    struct yard y;
+
+    snprintf(token, sizeof token, "%ld", (long)getpid());
+    snprintf(script, sizeof script, "endless.sh %s", token);
+    expect_outcome(script, "--agent-minutes 0.005 --patience 2", "timed-out", 0);
+    yard_init(&y);
+    shell(&y, &out, "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -o 'sleep 1000[.]%s'", token);
+    cr_assert_str_eq(strbuf_str(&out), "", "left behind");
+    strbuf_deinit(&out);
+    yard_deinit(&y);
+}
+
+Test(agents, a_silent_one_and_one_of_words_alone_are_told_apart)
+{
+    expect_outcome("silent.sh", "--patience 2", "no-hypothesis", 0);
+    expect_outcome("silent.sh words", "--patience 2", "no-change", 0);
+}
+
+/* --- the plateau --- */
+
+/* Levels as the journal has them, one letter each, equal ones once: "gwsw...". */
+static void levels(struct yard *y, struct strbuf *out)
+{
+    cr_assert_eq(shell(y, out,
+                       "cat .git/pawl/agents/*/journal.jsonl | sed -n "
+                       "'s/.*\"event\":\"plateau\".*\"name\":\"\\([a-z]\\).*/\\1/p' | uniq | "
+                       "tr -d '\\n'"),
+                 0);
+}
+
+Test(agents, losses_warn_then_switch_then_stop_each_with_its_reason)
+{
+    struct strbuf out = {0};
+    struct yard y;
+    json_t *result;
+    int code;
+
+    yard_init(&y);
+    result = agent(&y, "liar.sh slower", "--plateau 2.5", &code);
+    cr_assert_eq(code, 1, "%s", strbuf_str(&y.said));
+    cr_assert(strncmp(stopped(result), "plateau: ", 9) == 0, "%s", stopped(result));
+    cr_assert(strstr(stopped(result), "won lately"), "%s", stopped(result));
+    levels(&y, &out);
+    cr_assert(strncmp(strbuf_str(&out), "gws", 3) == 0, "%s", out.data);
+    cr_assert_str_eq(strrchr(out.data, 'w'), "ws", "a warning before the end: %s", out.data);
+    json_decref(result);
+    strbuf_deinit(&out);
+    yard_deinit(&y);
+}
+
+/* --- kill -9 --- */
+
+/* A campaign, killed after so many milliseconds (0: not at all): its exit code, 137 when killed. */
+static int run_killed(struct yard *y, const char *how, int64_t ms)
+{
+    struct strbuf line = {0};
+    int status = 0;
+    pid_t pid;
+
+    strbuf_addf(&line, "cd %s && exec %s agent %s >>%s/log 2>&1", y->repo, y->ratchet, how, y->dir);
+    pid = fork();
+    if (pid == 0) {
+        execl("/bin/sh", "sh", "-c", line.data, (char *)NULL);
+        _exit(127);
+    }
+    if (ms) {
+        nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+        kill(pid, SIGKILL);
+    }
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    strbuf_deinit(&line);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* Rows of the ledger against the journal: each row is the experiment of one round, or one that a
+ * crash interrupted and that the same round repeated; n rounds were tried. */
+static void expect_counted_once(struct yard *y, int64_t n, const char *when)
+{
+    struct strbuf journal = {0}, log = {0};
+    bool seen[512] = {false};
+    int64_t tried = 0;
+    json_t *rows, *row;
+    size_t i;
+
+    cr_assert_eq(shell(y, &journal, "cat .git/pawl/agents/*/journal.jsonl"), 0);
+    for (char *save = NULL, *p = strtok_r(journal.data, "\n", &save); p;
+         p = strtok_r(NULL, "\n", &save)) {
+        json_t *e = json_loads(p, 0, NULL);
+        int64_t x = number(e, "experiment");
+
+        cr_assert(e, "%s: %s", when, p);
+        if (x) {
+            cr_assert(!seen[x], "%s: experiment %lld counted twice", when, (long long)x);
+            seen[x] = true;
+        }
+        tried += x && json_object_get(e, "outcome");
+        json_decref(e);
+    }
+    cr_assert_eq(tried, n, "%s: %lld rounds tried", when, (long long)tried);
+    cr_assert_eq(shell(y, &log, "%s log --json", y->ratchet), 0);
+    rows = json_loads(strbuf_str(&log), 0, NULL);
+    json_array_foreach(rows, i, row)
+    {
+        cr_assert(seen[number(row, "experiment")], "%s: experiment %lld is lost", when,
+                  (long long)number(row, "experiment"));
+    }
+    cr_assert_eq(shell(y, NULL, "exec %s audit >/dev/null", y->ratchet), 0, "%s: %s", when,
+                 strbuf_str(&y->said));
+    json_decref(rows);
+    strbuf_deinit(&journal);
+    strbuf_deinit(&log);
+}
+
+static void start_of(struct yard *y, const char *script, const char *options, struct strbuf *out)
+{
+    strbuf_addf(out, "--exec 'sh %s/%s' --backoff 0 --plateau 0 --patience 9 %s", y->scripts,
+                script, options);
+}
+
+static void kill_at(const char *point)
+{
+    struct strbuf start = {0};
+    struct yard y;
+    int code;
+
+    yard_init(&y);
+    start_of(&y, "tuner.sh", "--attempts 3", &start);
+    setenv("PAWL_KILL_AT", point, 1);
+    code = run_killed(&y, start.data, 0);
+    unsetenv("PAWL_KILL_AT");
+    cr_assert_eq(code, 128 + SIGKILL, "%s: exit %d", point, code);
+    code = run_killed(&y, "--resume", 0);
+    cr_assert_leq(code, 1, "%s: resume: exit %d", point, code);
+    expect_counted_once(&y, 3, point);
+    strbuf_deinit(&start);
+    yard_deinit(&y);
+}
+
+Test(agents, go_on_after_kill_9_at_each_step_of_a_round)
+{
+    static const char *const points[] = {
+        "agent:context",   "agent:answered", "agent:try",
+        "before:proposed", "proposed",       "built",
+        "measured",        "confirmed",      "before:confirmed",
+        "logged",          "before:applied", "applied",
+        "moved",           "done",           "agent:judged",
+    };
+
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++)
+        kill_at(points[i]);
+}
+
+Test(agents, go_on_after_kill_9_at_random_moments, .timeout = 120)
+{
+    struct strbuf start = {0}, left = {0};
+    struct rng rng;
+    struct yard y;
+    int code, kills = 0;
+
+    rng_init(&rng, 6);
+    yard_init(&y);
+    setenv("PAWL_PRETEND_MS", "15", 1);
+    start_of(&y, "gambler.sh", "--attempts 1000", &start);
+    for (int i = 0; i < 20; i++)
+        kills += run_killed(&y, i ? "--resume" : start.data, 60 + (int64_t)rng_below(&rng, 400)) ==
+                 128 + SIGKILL;
+    cr_assert_eq(kills, 20);
+    code =
+        shell(&y, &left, "cat .git/pawl/agents/*/journal.jsonl | grep -c '\"outcome\":\"tried\"'");
+    kills = atoi(strbuf_str(&left)) + 3;
+    cr_assert_gt(kills, 5, "nothing was tried between the kills (%d)", code);
+    strbuf_clear(&start);
+    strbuf_addf(&start, "--resume --attempts %d", kills);
+    code = run_killed(&y, start.data, 0);
+    cr_assert_leq(code, 1, "exit %d", code);
+    expect_counted_once(&y, kills, "after 20 kills");
+    strbuf_deinit(&start);
+    strbuf_deinit(&left);
+    yard_deinit(&y);
+}
+
+Test(agents, are_refused_with_one_clear_line_when_asked_for_nonsense)
+{
+    static const struct {
+        const char *options, *says;
+    } rows[] = {
+        {"", "--exec COMMAND"},
+        {"--resume", "no agent has run here yet"},
+        {"--resume --campaign ../../x", "no name of a campaign"},
+        {"--exec true --resume", "leave one out"},
+        {"--exec true --attempts many", "--attempts many: a number"},
+        {"--exec true --minutes -1", "--minutes -1"},
+        {"--exec true --focus nosuch", "nosuch"},
+        {"--exec true --allow-write /nowhere/at/all", "does not exist"},
+        {"--exec true --allow-write /", "inside each other"},
+        {"--exec true --allow-write .git", "inside each other"},
+    };
+    struct yard y;
+
+    yard_init(&y);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct strbuf out = {0};
+
+        cr_assert_eq(shell(&y, &out, "exec %s agent %s", y.ratchet, rows[i].options), 2, "%s",
+                     rows[i].options);
+        cr_assert(strstr(strbuf_str(&y.said), rows[i].says), "%s: %s", rows[i].options,
+                  strbuf_str(&y.said));
+        strbuf_deinit(&out);
+    }
+    yard_deinit(&y);
+}
