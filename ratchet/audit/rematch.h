@@ -12,6 +12,7 @@ struct rematch_options {
     const char *focus;    /* NULL = the workload's weights */
     const char *features; /* as in struct ratchet_request */
     uint32_t max_units;   /* of a stage; 0 = the rule's cap */
+    bool build_only;      /* compile both and stop: no case is measured */
 };
 
 /* A trial of commit `candidate`'s kernel against commit `incumbent`'s, with what is sealed in HEAD;

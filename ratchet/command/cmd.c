@@ -60,6 +60,18 @@ int cmd_parse(int argc, char **argv, const struct cmd_arg *args, const char *usa
     return CMD_GO;
 }
 
+int cmd_number(const char *name, const char *text, int64_t *out)
+{
+    char *end;
+
+    if (!text)
+        return 0;
+    *out = strtoll(text, &end, 10);
+    if (end == text || *end || *out < 1 || *out > UINT32_MAX)
+        return err_set(ERR_USAGE, "%s %s: say a number from 1 on", name, text);
+    return 0;
+}
+
 int cmd_error(int rc)
 {
     fprintf(stderr, "ratchet: %s\n", err_message());

@@ -18,12 +18,16 @@ int cmd_recover(int argc, char **argv);
 int cmd_mcp(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_blame(int argc, char **argv);
+int cmd_bisect(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 
 /* audit --cumulative. */
 struct honesty_options;
 int cmd_honesty(const struct honesty_options *o, bool json);
+
+/* audit --replay. */
+int cmd_replay(int64_t n, uint32_t max_units, bool json);
 
 /* --- shared by them --- */
 
@@ -39,6 +43,9 @@ enum { CMD_GO = -1 };
 /* Fill in options; positional arguments go to the entries whose name is "", in order. Returns CMD_GO,
  * or an exit code after --help (printed to stdout) or a usage error. */
 int cmd_parse(int argc, char **argv, const struct cmd_arg *args, const char *usage);
+
+/* A number from 1 on; *out stays for NULL. ERR_USAGE naming the option otherwise. */
+int cmd_number(const char *name, const char *text, int64_t *out);
 
 /* The options that choose rows (history/filter.h), for the tables of several commands, and what
  * --help says of them; `t` is a struct filter_text. */

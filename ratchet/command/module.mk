@@ -3,12 +3,14 @@ MAIN_ratchet += \
     ratchet/command/cmd.c \
     ratchet/command/cmd_agent.c \
     ratchet/command/cmd_audit.c \
+    ratchet/command/cmd_bisect.c \
     ratchet/command/cmd_blame.c \
     ratchet/command/cmd_checkpoint.c \
     ratchet/command/cmd_diff.c \
     ratchet/command/cmd_export.c \
     ratchet/command/cmd_honesty.c \
     ratchet/command/cmd_log.c \
+    ratchet/command/cmd_replay.c \
     ratchet/command/cmd_show.c \
     ratchet/command/cmd_status.c \
     ratchet/command/cmd_try.c \

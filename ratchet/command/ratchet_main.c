@@ -16,6 +16,7 @@ static const struct {
     {"log", cmd_log, "every experiment so far, or those that some words choose"},
     {"show", cmd_show, "one experiment with its evidence and its diff"},
     {"blame", cmd_blame, "which experiment each line of the kernel comes from, and what it gained"},
+    {"bisect", cmd_bisect, "where a case got slower or faster, by the ledger or by measuring"},
     {"diff", cmd_diff, "what changed in the kernel between two attempts or commits"},
     {"export", cmd_export, "rows of the ledger, or their cases, as TSV, CSV or JSON lines"},
     {"audit", cmd_audit, "prove the ledger against itself and against git"},

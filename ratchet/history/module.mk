@@ -1,4 +1,6 @@
 SRC_ratchet += \
+    ratchet/history/bisect.c \
+    ratchet/history/bisect_measure.c \
     ratchet/history/blame.c \
     ratchet/history/blame_moves.c \
     ratchet/history/export.c \

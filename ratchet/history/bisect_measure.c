@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Bisection by measuring. Each decision is taken on measured ratios: of the range, and of its first
+ * half; what the second half holds is their difference until that is too vague, then it is measured
+ * itself. */
+#include "ratchet/audit/rematch.h"
+#include "ratchet/history/bisect.h"
+#include "ratchet/try/record.h"
+
+#include "reference/base/err.h"
+#include "reference/base/strbuf.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct search {
+    struct ratchet *r;
+    const struct bisect_options *o;
+    const struct bisect *b;
+    struct bisect_found *found;
+};
+
+static void *grown(void *list, size_t n, size_t bytes)
+{
+    list = realloc(list, n * bytes);
+    if (!list)
+        abort();
+    return list;
+}
+
+/* --- one pair --- */
+
+static void skip_add(struct search *s, size_t point, const char *reason)
+{
+    struct bisect_found *f = s->found;
+    struct bisect_skip *skip;
+
+    f->skips = grown(f->skips, f->n_skips + 1, sizeof *f->skips);
+    skip = &f->skips[f->n_skips++];
+    skip->point = point;
+    snprintf(skip->reason, sizeof skip->reason, "%.299s", reason);
+}
+
+static const char *skipped(const struct search *s, size_t point)
+{
+    for (size_t i = 0; i < s->found->n_skips; i++)
+        if (s->found->skips[i].point == point)
+            return s->found->skips[i].reason;
+    return NULL;
+}
+
+static struct rematch_options how_of(const struct search *s, bool build_only)
+{
+    return (struct rematch_options){.focus = s->o->case_name,
+                                    .features =
+                                        s->o->features ? s->o->features : RECORD_FEATURES_ALL,
+                                    .max_units = s->o->max_units,
+                                    .build_only = build_only};
+}
+
+/* Does a kernel build against today's contract? 1 or 0; a kernel that does not is skipped. Compiled
+ * objects are kept, so asking costs little more than measuring would anyway. */
+static int builds(struct search *s, size_t point)
+{
+    const struct rematch_options how = how_of(s, true);
+    const git_oid *commit = &s->b->points[point].commit;
+    struct judge_trial t;
+    char reason[300];
+    bool refused;
+
+    if (skipped(s, point))
+        return 0;
+    TRY(rematch(s->r, &how, commit, commit, &t));
+    refused = t.verdict != JUDGE_SAME_CODE && t.verdict != JUDGE_INCONCLUSIVE;
+    snprintf(reason, sizeof reason, "%s: %.240s", s->r->judge->verdict_name(t.verdict), t.reason);
+    s->r->judge->release(&t);
+    if (refused)
+        skip_add(s, point, reason);
+    return !refused;
+}
+
+static void pair_say(struct search *s, size_t from, size_t to)
+{
+    struct strbuf text = {0};
+
+    strbuf_addf(&text, "measuring %s: ", s->o->case_name);
+    bisect_point_name(&s->b->points[to], &text);
+    strbuf_addf(&text, " against ");
+    bisect_point_name(&s->b->points[from], &text);
+    ratchet__say(s->r, "%s", text.data);
+    strbuf_deinit(&text);
+}
+
+/* The ratio out of a trial: 1, or 0 when a gate let the case not be measured. */
+static int trial_read(const struct judge_trial *t, const char *name, struct honesty_sum *out)
+{
+    if (t->verdict == JUDGE_SAME_CODE) {
+        *out = (struct honesty_sum){0, 0};
+        return 1;
+    }
+    for (size_t i = 0; i < t->n_cases; i++)
+        if (strcmp(t->cases[i].c->name, name) == 0 && isfinite(t->cases[i].estimate)) {
+            *out = (struct honesty_sum){t->cases[i].estimate,
+                                        honesty_variance(t->cases[i].low, t->cases[i].high)};
+            return 1;
+        }
+    return 0;
+}
+
+/* Measure points[to], which builds, against points[from]: 1, or 0 when one of them cannot be
+ * measured; the one of the two that is `doubtful` is skipped then. */
+static int pair_measure(struct search *s, size_t from, size_t to, size_t doubtful,
+                        struct bisect_pair *out)
+{
+    const struct rematch_options how = how_of(s, false);
+    struct judge_trial t;
+    char reason[300];
+    int rc = builds(s, doubtful);
+
+    if (rc <= 0)
+        return rc;
+    pair_say(s, from, to);
+    TRY(rematch(s->r, &how, &s->b->points[to].commit, &s->b->points[from].commit, &t));
+    *out = (struct bisect_pair){.from = from, .to = to};
+    rc = trial_read(&t, s->o->case_name, &out->change);
+    snprintf(reason, sizeof reason, "%s: %.240s", s->r->judge->verdict_name(t.verdict), t.reason);
+    s->r->judge->release(&t);
+    if (rc == 0) {
+        skip_add(s, doubtful, reason);
+        return 0;
+    }
+    s->found->pairs = grown(s->found->pairs, s->found->n_pairs + 1, sizeof *s->found->pairs);
+    s->found->pairs[s->found->n_pairs++] = *out;
+    return 1;
+}
+
+/* --- the search --- */
+
+/* 95 %: does the change clearly go in direction `sign`? */
+static bool clear(const struct honesty_sum *change, int sign)
+{
+    return sign * change->mean - 1.96 * sqrt(change->variance) > 0;
+}
+
+/* The whole range, from the first kernel that can be measured against its end. */
+static int range_measure(struct search *s, struct bisect_pair *range)
+{
+    size_t last = s->b->n - 1;
+    int rc = builds(s, last);
+
+    if (rc == 0)
+        return err_set(ERR_CONFLICT, "the last kernel of the range cannot be measured: %s",
+                       skipped(s, last));
+    rc = rc < 0 ? rc : 0;
+    for (size_t from = 0; rc == 0 && from < last; from++)
+        rc = pair_measure(s, from, last, from, range);
+    if (rc == 0)
+        return err_set(ERR_CONFLICT, "no kernel of this range can be measured against its last%s%s",
+                       last ? "; the newest of them: " : "", last ? skipped(s, last - 1) : "");
+    return rc < 0 ? rc : 0;
+}
+
+/* Measure a kernel inside the range against its beginning, nearest to the middle first: 1, or 0 when
+ * none can be. */
+static int middle_measure(struct search *s, const struct bisect_pair *range,
+                          struct bisect_pair *out)
+{
+    size_t middle = (range->from + range->to) / 2;
+
+    for (size_t step = 0; step < range->to - range->from; step++) {
+        const size_t at[2] = {middle - step, middle + step};
+
+        for (int side = 0; side < (step ? 2 : 1); side++) {
+            int rc = 0;
+
+            if (at[side] > range->from && at[side] < range->to)
+                rc = pair_measure(s, range->from, at[side], at[side], out);
+            if (rc != 0)
+                return rc;
+        }
+    }
+    return 0;
+}
+
+/* What is behind the middle: the difference of the two measurements where it is clear, but a single
+ * step is measured itself. */
+static int rest_measure(struct search *s, const struct bisect_pair *range,
+                        const struct bisect_pair *first, int sign, struct bisect_pair *out)
+{
+    *out = (struct bisect_pair){.from = first->to,
+                                .to = range->to,
+                                .change = {range->change.mean - first->change.mean,
+                                           range->change.variance + first->change.variance}};
+    if (out->to - out->from > 1 && clear(&out->change, sign))
+        return 1;
+    return pair_measure(s, first->to, range->to, first->to, out);
+}
+
+static void cannot_tell(struct search *s, const char *why)
+{
+    snprintf(s->found->why, sizeof s->found->why, "%s", why);
+}
+
+/* Halve the range: 1, or 0 when it cannot be told (why is set). */
+static int range_halve(struct search *s, int sign)
+{
+    struct bisect_pair *range = &s->found->range, first, rest;
+    int rc = middle_measure(s, range, &first);
+
+    if (rc == 0)
+        cannot_tell(s, "no kernel in between can be measured");
+    if (rc <= 0)
+        return rc;
+    if (clear(&first.change, sign) && sign * first.change.mean >= sign * range->change.mean / 2) {
+        *range = first;
+        return 1;
+    }
+    rc = rest_measure(s, range, &first, sign, &rest);
+    if (rc < 0)
+        return rc;
+    if (rc == 1 && clear(&rest.change, sign) && sign * rest.change.mean >= sign * first.change.mean)
+        *range = rest;
+    else if (clear(&first.change, sign))
+        *range = first;
+    else {
+        cannot_tell(s, "neither half clearly holds the change: it may be the sum of small ones");
+        return 0;
+    }
+    return 1;
+}
+
+int bisect_measure(struct ratchet *r, const struct bisect_options *o, const struct bisect *b,
+                   struct bisect_found *out)
+{
+    struct search s = {r, o, b, out};
+    int sign, rc = 1;
+
+    memset(out, 0, sizeof *out);
+    TRY(range_measure(&s, &out->range));
+    sign = out->range.change.mean < 0 ? -1 : 1;
+    if (!clear(&out->range.change, sign)) {
+        cannot_tell(&s, "the two ends of the range are not clearly different");
+        return 0;
+    }
+    while (rc == 1 && out->range.to - out->range.from > 1)
+        rc = range_halve(&s, sign);
+    out->found = rc == 1;
+    return rc < 0 ? rc : 0;
+}
+
+void bisect_found_deinit(struct bisect_found *f)
+{
+    free(f->pairs);
+    free(f->skips);
+    memset(f, 0, sizeof *f);
+}

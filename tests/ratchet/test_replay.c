@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * audit --replay: a claim, measured again. */
+#include "ratchet/audit/replay.h"
+#include "tests/ratchet/ratchet_fixture.h"
+
+#include "reference/base/err.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+static struct fixture f;
+static struct replay p;
+
+/* A loss, and a win that claims 10 % with an interval of 1 % to each side. */
+static void begin(void)
+{
+    fixture_init(&f);
+    fixture_experiment(&f, JUDGE_LOSS, "int a;\n");
+    f.gain = 0.10;
+    fixture_experiment(&f, JUDGE_WIN, "int b;\n");
+}
+
+static void end(void)
+{
+    replay_deinit(&p);
+    fixture_deinit(&f);
+}
+
+TestSuite(replay, .init = begin, .fini = end);
+
+static int again(int64_t n)
+{
+    struct ratchet *r = fixture_open(&f);
+    int rc;
+
+    replay_deinit(&p);
+    rc = replay_measure(r, n, 0, &p);
+    ratchet_close(&r);
+    return rc;
+}
+
+static void expect_finding(double gain, enum replay_finding want)
+{
+    f.gain = gain;
+    f.verdict = JUDGE_WIN;
+    cr_assert_eq(again(2), 0, "%s", err_message());
+    cr_expect_eq(p.finding, want, "%g: %d", gain, (int)p.finding);
+}
+
+Test(replay, says_whether_the_claim_holds)
+{
+    expect_finding(0.10, REPLAY_HOLDS);
+    expect_finding(0.09, REPLAY_HOLDS);
+    expect_finding(0.07, REPLAY_SMALLER);
+    expect_finding(0.13, REPLAY_LARGER);
+    expect_finding(0.005, REPLAY_GONE);
+    expect_finding(-0.10, REPLAY_GONE);
+    cr_expect_eq(fixture_rows(&f), 2, "nothing is recorded");
+    cr_expect(fixture_clean(&f));
+}
+
+Test(replay, an_interval_that_holds_claim_and_nothing_tells_nothing)
+{
+    const struct honesty_sum claimed = {0.02, 1e-4}, wide = {0.01, 1e-3}, zero = {0, 1e-8};
+
+    cr_expect_eq(replay_judge(&claimed, &wide, true), REPLAY_UNCLEAR);
+    cr_expect_eq(replay_judge(&claimed, &wide, false), REPLAY_HOLDS);
+    cr_expect_eq(replay_judge(&claimed, &zero, true), REPLAY_GONE);
+}
+
+Test(replay, measures_the_attempt_as_it_was_tried)
+{
+    expect_finding(0.10, REPLAY_HOLDS);
+    cr_expect(f.saw_committed);
+    cr_expect_str_eq(f.features, "all");
+    cr_expect(p.same_judge && p.same_machine && p.same_compiler);
+    cr_expect_eq(p.n_cases, 1);
+    cr_expect_str_eq(p.cases[0].name, "first");
+    cr_expect_float_eq(p.cases[0].claimed.mean, 0.10, 1e-6);
+    cr_expect_eq(p.n_units, 20);
+}
+
+Test(replay, a_loss_may_be_replayed_too)
+{
+    f.verdict = JUDGE_LOSS;
+    cr_assert_eq(again(1), 0, "%s", err_message());
+    cr_expect_eq(p.finding, REPLAY_HOLDS);
+    f.verdict = JUDGE_WIN;
+    f.gain = 0.10;
+    cr_assert_eq(again(1), 0);
+    cr_expect_eq(p.finding, REPLAY_LARGER);
+}
+
+Test(replay, without_an_estimate_the_verdict_is_the_claim)
+{
+    fixture_experiment(&f, JUDGE_FAIL_CORRECTNESS, "int wrong;\n");
+    cr_assert_eq(again(3), 0, "%s", err_message());
+    cr_expect_eq(p.finding, REPLAY_HOLDS);
+    f.verdict = JUDGE_FAIL_CRASH;
+    cr_assert_eq(again(3), 0);
+    cr_expect_eq(p.finding, REPLAY_GONE);
+}
+
+Test(replay, code_that_is_the_same_today_is_no_gain)
+{
+    f.verdict = JUDGE_SAME_CODE;
+    cr_assert_eq(again(2), 0, "%s", err_message());
+    cr_expect_eq(p.finding, REPLAY_GONE);
+    cr_expect_eq(p.measured.mean, 0);
+}
+
+Test(replay, a_contract_that_moved_is_said)
+{
+    fixture_write(&f, "judge/judge.c", "int another_judge;\n");
+    fixture_git(&f, "commit -qam judge", NULL);
+    fixture_rehash(&f);
+    expect_finding(0.10, REPLAY_HOLDS);
+    cr_expect_not(p.same_judge);
+    f.verdict = JUDGE_FAIL_BUILD;
+    cr_expect_eq(again(2), ERR_CONFLICT);
+    cr_expect(strstr(err_message(), "FAIL_BUILD") && strstr(err_message(), "another one"), "%s",
+              err_message());
+}
+
+Test(replay, what_is_no_experiment_is_refused)
+{
+    cr_expect_eq(again(9), ERR_USAGE);
+    cr_expect(strstr(err_message(), "9"), "%s", err_message());
+    fixture_write(&f, "judge/judge.c", "int another_judge;\n");
+    fixture_git(&f, "commit -qam judge", NULL);
+    fixture_rehash(&f);
+    f.verdict = JUDGE_LOSS;
+    fixture_write(&f, "kernel/kernel.c", "int c;\n");
+    cr_assert_eq(fixture_try(&f, "again", NULL), 0); /* row 3 is the SEAL, 4 the loss */
+    cr_expect_eq(again(3), ERR_USAGE);
+    cr_expect(strstr(err_message(), "judge"), "%s", err_message());
+}
