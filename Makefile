@@ -23,7 +23,7 @@ SAN_asan = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fram
 SAN_fuzz = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN_coverage = --coverage
 SAN = $(SAN_$(CONFIG))
-PKGS = libgit2 sqlite3 hwloc jansson libpcre2-8 libutf8proc libelf libcrypto libseccomp
+PKGS = libgit2 sqlite3 hwloc jansson libpcre2-8 libutf8proc libelf libcrypto libseccomp lapacke nlopt blas
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpapi
 CFLAGS_BASE      = -std=c11 -D_GNU_SOURCE -O2 -g -I. -pthread $(WARN) $(PKG_CFLAGS) $(SAN)
@@ -90,6 +90,7 @@ NEEDS_ratchet   = $(LIB_ratchet) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 NEEDS_agents    = $(call objs,tests/ratchet/ratchet_fixture.c) $(LIB_ratchet) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 NEEDS_mcp       = $(LIB_ratchet) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 NEEDS_report    = $(call objs,tests/ratchet/ratchet_fixture.c) $(NEEDS_ratchet)
+NEEDS_search    = $(LIB_ratchet) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 NEEDS_engine    = $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
 NEEDS_fuzz      = $(call objs,ratchet/mcp/jsonrpc.c ratchet/mcp/mcp_fields.c) $(LIB_models) $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
 NEEDS_peers     = $(LIB_models) $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
@@ -202,7 +203,8 @@ $(B)/judge/hash.o: $(B)/judge/hash.c
 
 # --- set-up ----------------------------------------------------------------------------------------
 DEBS = gcc binutils make pkg-config git libgit2-dev libcriterion-dev libpapi-dev libsqlite3-dev libhwloc-dev \
-       libjansson-dev libpcre2-dev libutf8proc-dev libseccomp-dev libelf-dev libssl-dev python3-jinja2
+       libjansson-dev libpcre2-dev libutf8proc-dev libseccomp-dev libelf-dev libssl-dev python3-jinja2 \
+       liblapacke-dev libnlopt-dev
 DEBS_LINT = clang-format clang-tidy cppcheck universal-ctags
 DEBS_PROFILE = gnuplot-nox llvm
 DEBS_FUZZ = clang
