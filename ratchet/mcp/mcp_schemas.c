@@ -61,6 +61,8 @@ const struct mcp_field mcp_out_status[] = {
     {"judge_matches", MCP_BOOLEAN, 0, "this program's judge is HEAD's; if not, rebuild", 0},
     {"calibration", MCP_OBJECT, MCP_NULL,
      "how far the judge can be trusted here; null = run judge calibrate", 0},
+    {"at_work", MCP_OBJECT, MCP_NULL, "the ratchet that works in this repository now", 0},
+    {"queue", MCP_OBJECT, MCP_LIST, "those that wait for it", 0},
     {"pending_attempt", MCP_INTEGER, 0, "an experiment that runs, or was interrupted", 0},
     {"machine", MCP_STRING, MCP_MUST, 0, 0},
     END};
@@ -123,6 +125,7 @@ static const struct mcp_field changed_file[] = {{"file", MCP_STRING, MCP_MUST, 0
 const struct mcp_field mcp_out_propose[] = {
     PROPOSAL(MCP_MUST, "its name, for check, try, roofline and profile"),
     {"base", MCP_STRING, MCP_MUST, "the commit it was made on", 0},
+    {"folder", MCP_STRING, MCP_MUST, "holds the kernel as proposed, for judge check --source", 0},
     {"files", MCP_OBJECT, MCP_MUST | MCP_LIST, 0, changed_file},
     END};
 

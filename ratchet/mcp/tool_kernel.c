@@ -115,7 +115,8 @@ int mcp_tool_propose(struct mcp_call *c)
                                &files);
     if (rc == 0) {
         c->structured =
-            json_pack("{s:s, s:s, s:O}", "proposal", p.name, "base", p.base, "files", files);
+            json_pack("{s:s, s:s, s:o, s:O}", "proposal", p.name, "base", p.base, "folder",
+                      json_sprintf("%s/kernel", p.folder.data), "files", files);
         strbuf_addf(&c->text, "proposal %s\n", p.name);
         json_array_foreach(files, i, file)
         {

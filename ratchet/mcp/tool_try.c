@@ -3,7 +3,6 @@
  * Tools that judge a proposal: check and try, both through `ratchet try` as a child, and the budget
  * that try spends. */
 #include "ratchet/mcp/mcp_attempt.h"
-#include "ratchet/mcp/mcp_head.h"
 #include "ratchet/mcp/mcp_proposal.h"
 #include "ratchet/mcp/mcp_run.h"
 
@@ -56,13 +55,9 @@ static int start(struct mcp_call *c, bool check, int (*finish)(struct mcp_call *
     const struct mcp_server *s = c->server;
     struct mcp_command m = {0};
     struct mcp_proposal p;
-    git_oid head;
     int rc;
 
     TRY(mcp_proposal_find(s->r, mcp_argument(c, "proposal"), &p));
-    TRY(mcp_head_commit(s->r, &head));
-    if (strcmp(p.base, git_oid_tostr_s(&head)) != 0)
-        return err_set(ERR_CONFLICT, "HEAD has moved since %s was made; propose it again", p.name);
     mcp_command_add(&m, s->program);
     mcp_command_add(&m, "try");
     mcp_command_add(&m, "--json");
@@ -72,6 +67,7 @@ static int start(struct mcp_call *c, bool check, int (*finish)(struct mcp_call *
         mcp_command_add(&m, "--check");
     mcp_command_option(&m, "--message", p.hypothesis);
     mcp_command_option(&m, "--from", p.folder.data);
+    mcp_command_option(&m, "--base", p.base);
     mcp_command_option(&m, "--focus", mcp_argument(c, "focus"));
     mcp_command_option(&m, "--features", mcp_argument(c, "features"));
     mcp_command_option(&m, "--author", s->author ? s->author : s->client);

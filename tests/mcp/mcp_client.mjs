@@ -53,7 +53,7 @@ function prefetch(from, to) {
 }
 const propose = async (client, hypothesis, patch) =>
     (await call(client, "propose", { hypothesis, patch })).proposal;
-const broken = (word) => `--- a/kernel/kernel.c\n+++ b/kernel/kernel.c\n@@ -1,2 +1,3 @@\n #include "tunables.inc"\n int kernel_fn;\n+/* PRETEND ${word} */\n`;
+const said = (word) => `--- a/kernel/kernel.c\n+++ b/kernel/kernel.c\n@@ -1,2 +1,3 @@\n #include "tunables.inc"\n int kernel_fn;\n+/* PRETEND ${word} */\n`;
 
 // Lines to a server without the SDK, and what it answers.
 async function raw(lines, n_answers) {
@@ -104,6 +104,7 @@ const scenarios = {
         const first = git("rev-parse", "HEAD");
         const better = await propose(client, "read ahead what gemv needs next", prefetch(4096, 1536));
         const late = await propose(client, "made on the first kernel", prefetch(4096, 2048));
+        const other = await propose(client, "another file of the first kernel", said("time all 0.9"));
         assert.deepEqual(await call(client, "check", { proposal: better }).then((c) => c.correct), true);
         assert.equal(log().length, 0, "a check records nothing");
 
@@ -145,9 +146,17 @@ const scenarios = {
         assert.equal((await call(client, "history", { text: "nothing like it" })).found, 0);
         assert.match((await call(client, "diff", { a: "first", b: "HEAD" })).patch, /^\+TUNABLE\(PREFETCH, 1536/m);
         assert.match((await call(client, "diff", { a: "2^", b: "2" })).patch, /^\+TUNABLE\(PREFETCH, 8192/m);
-        assert.match(await refused(client, "try", { proposal: late }), /HEAD|tunables\.inc/);
         assert.equal(git("rev-parse", `${won.win_commit}^`), first);
-        assert.match(ratchet("audit"), /audit of 2 rows: passed/);
+
+        // HEAD has moved since: what fits on it is tried on it, the rest is refused.
+        assert.match(await refused(client, "try", { proposal: late }), /tunables\.inc/);
+        assert.equal((await call(client, "check", { proposal: other })).correct, true);
+        const stacked = await call(client, "try", { proposal: other });
+        assert.equal(stacked.verdict, "WIN");
+        assert.equal(git("rev-parse", "HEAD^"), won.win_commit);
+        assert.match(kernel("tunables.inc"), /PREFETCH, 1536/);
+        assert.match(kernel("kernel.c"), /time all 0.9/);
+        assert.match(ratchet("audit"), /audit of 3 rows: passed/);
         await client.close();
     },
 
@@ -172,8 +181,13 @@ const scenarios = {
     },
 
     async leave() {
-        // The client goes away in the middle, once politely and once with its server killed.
-        for (const [i, end] of [(c) => c.close(), (c) => process.kill(c.pid, "SIGKILL")].entries()) {
+        // In the middle the client goes away, the server is told to end, the server is killed.
+        const told = (signal) => async (client) => {
+            const closed = new Promise((resolve) => { client.onclose = resolve; });
+            process.kill(client.pid, signal);
+            await closed;
+        };
+        for (const [i, end] of [(client) => client.close(), told("SIGTERM"), told("SIGKILL")].entries()) {
             const client = await connect([], { PAWL_PRETEND_MS: "3000" });
             const proposal = await propose(client, "read ahead", prefetch(4096, 1536));
             await new Promise((resolve) => {
@@ -181,13 +195,36 @@ const scenarios = {
                     .catch(() => {});
             });
             await end(client);
-            ratchet("recover"); // needs the lock: whatever the server had started is gone
+            if (i < 2) assert.equal(log().length, i + 1, "the server recovers what it ends");
+            ratchet("recover"); // needs the lease: whatever the server had started is gone
             const rows = log();
             assert.equal(rows.length, i + 1);
             assert.match(rows[i].reason, /interrupted/);
         }
-        assert.match(ratchet("audit"), /audit of 2 rows: passed/);
+        assert.match(ratchet("audit"), /audit of 3 rows: passed/);
         assert.equal(git("status", "--porcelain"), "");
+    },
+
+    async deaf() {
+        // A client that does not read holds up itself, not the experiment.
+        const server = spawn(program, ["mcp"], { cwd: repository, stdio: ["pipe", "pipe", "ignore"],
+            env: { ...process.env, PAWL_PRETEND_MS: "1500" } });
+        const lists = 300;
+        server.stdin.write(hello("2025-06-18"));
+        server.stdin.write(request(1, "tools/call",
+            { name: "propose", arguments: { hypothesis: "read ahead", patch: prefetch(4096, 1536) } }));
+        server.stdin.write(request(2, "tools/call",
+            { name: "try", arguments: { proposal: "p1" }, _meta: { progressToken: "t" } }));
+        for (let id = 3; id < 3 + lists; id++) server.stdin.write(request(id, "tools/list"));
+        while (log().length === 0) await new Promise((resolve) => setTimeout(resolve, 100));
+        const answered = new Set();
+        for await (const line of createInterface({ input: server.stdout })) {
+            const answer = JSON.parse(line);
+            if (answer.id !== undefined) answered.add(answer.id);
+            if (answer.id === 2) assert.equal(answer.result.structuredContent.verdict, "WIN");
+            if (answered.size === 3 + lists) server.stdin.end();
+        }
+        assert.equal(answered.size, 3 + lists);
     },
 
     async budget() {
@@ -234,7 +271,7 @@ const scenarios = {
             ["propose", { hypothesis: "h", files: [{ file: "kernel/kernel.c" }] }, /text is missing/],
             ["propose", { hypothesis: 5, patch: "x" }, /hypothesis must be of type string/],
             ["check", { proposal: "p999" }, /there is no proposal p999/],
-            ["check", { proposal: "../head" }, /there is no proposal/],
+            ["check", { proposal: `../mcp/${p}` }, /there is no proposal/],
             ["check", {}, /proposal is missing/],
             ["check", { proposal: p, features: "mmx" }, /mmx/],
             ["try", { proposal: p, speed: 9 }, /there is no argument speed; there is proposal, focus, features/],
@@ -250,7 +287,7 @@ const scenarios = {
         ];
         for (const [name, args, expected] of cases) assert.match(await refused(client, name, args), expected);
 
-        const wrong = await propose(client, "wrong", broken("wrong"));
+        const wrong = await propose(client, "wrong", said("wrong"));
         const checked = await call(client, "check", { proposal: wrong });
         assert.deepEqual([checked.correct, checked.verdict], [false, "FAIL_CORRECTNESS"]);
         const running = call(client, "try", { proposal: wrong });
@@ -271,7 +308,7 @@ const scenarios = {
         assert.equal(profile.closing, "the wall");
         assert.match((await call(client, "profile", { part: "hotspots.txt" })).part, /hot here/);
         assert.match(await refused(client, "profile", { part: "../../config" }), /no part/);
-        const bad = await propose(client, "broken", broken("broken"));
+        const bad = await propose(client, "broken", said("broken"));
         assert.match(await refused(client, "roofline", { proposal: bad }), /FAIL_BUILD: pretended/);
         await client.close();
     },

@@ -46,6 +46,11 @@ Test(mcp, a_client_that_leaves_loses_nothing)
     run("leave");
 }
 
+Test(mcp, a_deaf_client_holds_up_itself_alone)
+{
+    run("deaf");
+}
+
 Test(mcp, a_budget_ends_the_tries)
 {
     run("budget");
