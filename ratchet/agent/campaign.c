@@ -107,7 +107,7 @@ static void take_end(struct campaign *c, const json_t *event)
                   text_of(event, "detail"), "hypothesis", json_object_get(event, "hypothesis"));
     json_decref(c->pending);
     c->pending = NULL;
-    json_array_clear(c->interrupted);
+    json_array_clear(c->rows);
 }
 
 static void take_plateau(struct campaign *c, const json_t *event)
@@ -128,8 +128,8 @@ static int take_event(void *ctx, const json_t *event)
         take_options(c, json_object_get(event, "options"));
     else if (strcmp(name, "round") == 0)
         c->n_rounds = json_integer_value(json_object_get(event, "round"));
-    else if (strcmp(name, "interrupted") == 0)
-        json_array_append(c->interrupted, json_object_get(event, "experiment"));
+    else if (strcmp(name, "row") == 0)
+        json_array_append(c->rows, json_object_get(event, "experiment"));
     else if (strcmp(name, "end") == 0)
         take_end(c, event);
     else if (strcmp(name, "plateau") == 0)
@@ -160,7 +160,7 @@ int campaign_note(struct campaign *c, json_t *event)
 
 static void campaign_init(struct campaign *c)
 {
-    *c = (struct campaign){.options = json_object(), .interrupted = json_array()};
+    *c = (struct campaign){.options = json_object(), .rows = json_array()};
     c->journal.fd = c->journal.lock = -1;
     c->since = seconds_now();
 }
@@ -192,7 +192,7 @@ void campaign_close(struct campaign *c)
     json_decref(c->options);
     json_decref(c->pending);
     json_decref(c->previous);
-    json_decref(c->interrupted);
+    json_decref(c->rows);
     *c = (struct campaign){0};
     c->journal.fd = c->journal.lock = -1;
 }

@@ -8,9 +8,10 @@
  *   start      options {}
  *   resume     options {}: those that changed; a stop before it does not count any more
  *   round      round, focus: the agent is about to run
- *   try        round, kernel, hypothesis, focus, rows: the ratchet is about to try what the agent
- *              left, the ledger has so many rows
- *   interrupted  experiment: the row of a try that a crash ended; the same change is tried again
+ *   try        round, kernel, base, hypothesis, focus, rows: the ratchet is about to try what the
+ *              agent left, made against commit base; the ledger has so many rows
+ *   row        experiment: a row of that try which is not its verdict, since a crash ended it or
+ *              another win overtook it: the same change is tried again
  *   end        round, outcome, detail, hypothesis and, when tried, experiment, verdict, estimate,
  *              score
  *   plateau    level, focus, reason
@@ -56,9 +57,9 @@ struct campaign {
     bool evidence;                     /* there was an attempt since the last decision on that */
     char stopped[512];                 /* why it ended; "" = it did not */
     json_t *pending;                   /* the round's last event, while a round is under way */
-    json_t *previous;    /* {outcome, detail, hypothesis} of the last round; NULL: none */
-    json_t *interrupted; /* experiments of that round that a crash ended */
-    double base, since;  /* seconds at the beginning of this session, and its start */
+    json_t *previous;   /* {outcome, detail, hypothesis} of the last round; NULL: none */
+    json_t *rows;       /* experiments of that round that are not its verdict */
+    double base, since; /* seconds at the beginning of this session, and its start */
 };
 
 /* Begin one. `options` is copied: exec, goal, focus, author, allow_write (texts), attempts, minutes,

@@ -9,6 +9,7 @@
 #include "ratchet/agent/standing.h"
 #include "ratchet/agent/workspace.h"
 #include "ratchet/git/repo.h"
+#include "ratchet/try/proposal.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
 
@@ -127,7 +128,7 @@ static int end_tried(struct round *d, const struct ledger_row *row)
                       (json_int_t)d->number, "outcome", outcome_name(OUTCOME_TRIED), "detail",
                       detail, "experiment", (json_int_t)row->experiment, "verdict", row->verdict,
                       "hypothesis", row->hypothesis, "estimate", real(row->estimate), "score",
-                      real(row->score), "interrupted", d->c->interrupted);
+                      real(row->score), "rows", d->c->rows);
     say_end(d, event);
     return campaign_note(d->c, event);
 }
@@ -370,22 +371,110 @@ static int look(struct ratchet *r, struct round *d)
 
 /* --- trying it --- */
 
-static int try_it(struct ratchet *r, struct round *d, const char *hypothesis, const char *focus)
+/* The rows of one try: more than one when a crash ended it, or another win overtook it. */
+struct rows {
+    struct ratchet *r;
+    struct campaign *c;
+    const char *kernel, *hypothesis;
+    int64_t verdict; /* the row that says what came of it; 0: none yet */
+};
+
+/* Was this what row n tried? What is judged may be that, merged onto another HEAD. */
+static bool tried_by(struct rows *t, int64_t n)
 {
-    struct ratchet_try_options o = {.hypothesis = hypothesis,
+    struct proposal p;
+    char digest[SHA256_HEX] = "";
+    git_tree *tree = NULL;
+
+    if (proposal_load(t->r, n, &p) == 1 && strcmp(p.hypothesis, t->hypothesis) == 0 &&
+        repo_tree_of(t->r->repo, &p.source, &tree) == 0)
+        repo_kernel_digest(t->r->repo, tree, digest);
+    git_tree_free(tree);
+    proposal_deinit(&p);
+    return strcmp(digest, t->kernel) == 0;
+}
+
+static bool counted(const json_t *list, int64_t n)
+{
+    json_t *v;
+    size_t i;
+
+    json_array_foreach(list, i, v)
+    {
+        if (json_integer_value(v) == n)
+            return true;
+    }
+    return false;
+}
+
+static int note_row(struct campaign *c, int64_t n)
+{
+    return n == 0 || counted(c->rows, n) ? 0
+                                         : campaign_note(c, json_pack("{s:s, s:I}", "event", "row",
+                                                                      "experiment", (json_int_t)n));
+}
+
+static int find_row(void *ctx, const struct ledger_row *row)
+{
+    struct rows *t = ctx;
+    int64_t before = t->verdict;
+
+    if (!tried_by(t, row->experiment))
+        return 0;
+    if (standing_interrupted(row))
+        return note_row(t->c, row->experiment);
+    t->verdict = row->experiment;
+    return note_row(t->c, before);
+}
+
+/* 1 = the ledger says what came of the try, and the round has ended; 0 = it does not yet. */
+static int settle(struct ratchet *r, struct round *d)
+{
+    const json_t *pending = d->c->pending;
+    struct rows t = {.r = r,
+                     .c = d->c,
+                     .kernel = json_string_value(json_object_get(pending, "kernel")),
+                     .hypothesis = json_string_value(json_object_get(pending, "hypothesis"))};
+    struct ledger_row row;
+    int rc;
+
+    TRY(ledger_each(r->ledger, json_integer_value(json_object_get(pending, "rows")) + 1, 0,
+                    find_row, &t));
+    if (t.verdict == 0)
+        return 0;
+    rc = ledger_find(r->ledger, t.verdict, &row);
+    if (rc <= 0)
+        return rc;
+    rc = end_tried(d, &row);
+    ledger_row_deinit(&row);
+    return rc < 0 ? rc : 1;
+}
+
+/* What the event `try` announced. */
+static int try_it(struct ratchet *r, struct round *d)
+{
+    json_t *pending = json_incref(d->c->pending); /* the campaign lets go of it at the end */
+    struct ratchet_try_options o = {.hypothesis =
+                                        json_string_value(json_object_get(pending, "hypothesis")),
+                                    .focus = json_string_value(json_object_get(pending, "focus")),
+                                    .base = json_string_value(json_object_get(pending, "base")),
                                     .author = campaign_text(d->c, "author"),
-                                    .focus = focus,
                                     .folder = d->workspace.tree.data,
                                     .wait = true};
     struct ratchet_result result;
     int rc = ratchet_try(r, &o, &result);
 
-    if (rc == ERR_CONFLICT || rc == ERR_USAGE)
-        return end(d, OUTCOME_REFUSED, "%s", err_message());
-    TRY(rc);
-    ratchet__kill_point("agent:", "judged");
-    rc = end_tried(d, &result.row);
-    ratchet_result_deinit(&result);
+    if (rc == ERR_CONFLICT || rc == ERR_USAGE) {
+        rc = end(d, OUTCOME_REFUSED, "%s", err_message());
+    } else if (rc == 0) {
+        ratchet_result_deinit(&result);
+        ratchet__kill_point("agent:", "judged");
+        rc = settle(r, d);
+        if (rc == 0)
+            rc = err_set(ERR_INTEGRITY, "the ledger does not have the row of round %lld",
+                         (long long)d->number);
+    }
+    json_decref(pending);
     return rc;
 }
 
@@ -423,7 +512,7 @@ int round_run(const struct round_setting *s)
     if (rc == 0)
         rc = note_try(r, &d);
     if (rc == 0)
-        rc = try_it(r, &d, d.answer.hypothesis, focus_of(&d));
+        rc = try_it(r, &d);
     if (rc >= 0 && d.answer.done)
         rc = campaign_note(s->c, json_pack("{s:s, s:o}", "event", "stop", "reason",
                                            json_sprintf("the agent: %s", d.answer.done)));
@@ -434,40 +523,6 @@ int round_run(const struct round_setting *s)
 
 /* --- after a crash --- */
 
-struct found {
-    struct campaign *c;
-    const char *kernel, *hypothesis;
-    int64_t experiment; /* with a verdict; 0: none */
-    int rc;
-};
-
-static bool counted(const json_t *list, int64_t n)
-{
-    json_t *v;
-    size_t i;
-
-    json_array_foreach(list, i, v)
-    {
-        if (json_integer_value(v) == n)
-            return true;
-    }
-    return false;
-}
-
-static int find_row(void *ctx, const struct ledger_row *row)
-{
-    struct found *f = ctx;
-
-    if (strcmp(row->kernel, f->kernel) != 0 || strcmp(row->hypothesis, f->hypothesis) != 0)
-        return 0;
-    if (strncmp(row->reason, "interrupted at", strlen("interrupted at")) != 0)
-        f->experiment = row->experiment;
-    else if (!counted(f->c->interrupted, row->experiment))
-        f->rc = campaign_note(f->c, json_pack("{s:s, s:I}", "event", "interrupted", "experiment",
-                                              (json_int_t)row->experiment));
-    return f->rc;
-}
-
 /* Is what was to be tried still there? */
 static bool still_there(const struct round *d, const char *kernel)
 {
@@ -476,42 +531,29 @@ static bool still_there(const struct round *d, const char *kernel)
     return workspace_kernel(&d->workspace, now) == 0 && strcmp(now, kernel) == 0;
 }
 
-static int finish_try(struct ratchet *r, struct round *d, const json_t *pending)
+static int finish_try(struct ratchet *r, struct round *d)
 {
-    const char *focus = json_string_value(json_object_get(pending, "focus"));
-    struct found f = {.c = d->c,
-                      .kernel = json_string_value(json_object_get(pending, "kernel")),
-                      .hypothesis = json_string_value(json_object_get(pending, "hypothesis"))};
-    struct ledger_row row;
     int rc;
 
     TRY(ratchet_begin(r)); /* which finishes, or records as interrupted, what was under way */
-    TRY(ledger_each(r->ledger, json_integer_value(json_object_get(pending, "rows")) + 1, 0,
-                    find_row, &f));
-    if (f.experiment) {
-        rc = ledger_find(r->ledger, f.experiment, &row);
-        if (rc == 1) {
-            rc = end_tried(d, &row);
-            ledger_row_deinit(&row);
-        }
+    rc = settle(r, d);
+    if (rc != 0)
         return rc;
-    }
-    if (!still_there(d, f.kernel))
+    if (!still_there(d, json_string_value(json_object_get(d->c->pending, "kernel"))))
         return end(d, OUTCOME_INTERRUPTED, "before it was judged, and its files are gone from %s",
                    d->workspace.tree.data);
-    return try_it(r, d, f.hypothesis, focus);
+    return try_it(r, d);
 }
 
 int round_finish(const struct round_setting *s)
 {
-    json_t *pending = s->c->pending;
+    const json_t *pending = s->c->pending;
     struct ratchet *r = NULL;
     struct round d;
     int rc;
 
     if (!pending)
         return 0;
-    pending = json_deep_copy(pending); /* the campaign's goes with the end of the round */
     round_name(&d, s, json_integer_value(json_object_get(pending, "round")));
     keeper_sweep(s->c->journal.id);
     if (strcmp(json_string_value(json_object_get(pending, "event")), "try") != 0) {
@@ -519,11 +561,10 @@ int round_finish(const struct round_setting *s)
     } else {
         rc = open_ratchet(&d, &r);
         if (rc == 0)
-            rc = finish_try(r, &d, pending);
+            rc = finish_try(r, &d);
         ratchet_close(&r);
     }
     round_deinit(&d);
-    json_decref(pending);
     return rc < 0 ? rc : 1;
 }
 

@@ -8,14 +8,20 @@
 #include <math.h>
 #include <string.h>
 
+static bool begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+bool standing_interrupted(const struct ledger_row *row)
+{
+    return begins(row->reason, "interrupted at");
+}
+
 bool standing_counts(const struct ratchet *r, const struct ledger_row *row)
 {
-    static const char *const without[] = {"interrupted at", "no verdict could be reached"};
-
-    for (size_t i = 0; i < sizeof without / sizeof *without; i++)
-        if (strncmp(row->reason, without[i], strlen(without[i])) == 0)
-            return false;
-    return strcmp(row->verdict, LEDGER_SEAL) != 0 &&
+    return !standing_interrupted(row) && !begins(row->reason, "no verdict could be reached") &&
+           strcmp(row->verdict, LEDGER_SEAL) != 0 &&
            strcmp(row->verdict, r->judge->verdict_name(JUDGE_UNFIT_MACHINE)) != 0;
 }
 

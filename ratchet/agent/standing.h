@@ -22,4 +22,7 @@ int standing_read(struct ratchet *r, const char *focus, struct standing *out);
 /* Was there a verdict on the kernel at all? */
 bool standing_counts(const struct ratchet *r, const struct ledger_row *row);
 
+/* Did a crash end the attempt? */
+bool standing_interrupted(const struct ledger_row *row);
+
 #endif

@@ -291,11 +291,10 @@ Test(agents, losses_warn_then_switch_then_stop_each_with_its_reason)
 
 /* --- kill -9 --- */
 
-/* A campaign, killed after so many milliseconds (0: not at all): its exit code, 137 when killed. */
-static int run_killed(struct yard *y, const char *how, int64_t ms)
+/* `ratchet agent` in a process of its own, its output in the file "log". */
+static pid_t start(struct yard *y, const char *how)
 {
     struct strbuf line = {0};
-    int status = 0;
     pid_t pid;
 
     strbuf_addf(&line, "cd %s && exec %s agent %s >>%s/log 2>&1", y->repo, y->ratchet, how, y->dir);
@@ -304,13 +303,34 @@ static int run_killed(struct yard *y, const char *how, int64_t ms)
         execl("/bin/sh", "sh", "-c", line.data, (char *)NULL);
         _exit(127);
     }
-    if (ms) {
-        nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
-        kill(pid, SIGKILL);
-    }
-    cr_assert_eq(waitpid(pid, &status, 0), pid);
     strbuf_deinit(&line);
+    return pid;
+}
+
+/* Its exit code, 128 + signal when killed. */
+static int wait_for(pid_t pid)
+{
+    int status = 0;
+
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void pause_ms(int64_t ms)
+{
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+}
+
+/* Bytes of all journals. */
+static long journal_bytes(struct yard *y)
+{
+    struct strbuf out = {0};
+    long n;
+
+    shell(y, &out, "cat .git/pawl/agents/*/journal.jsonl | wc -c");
+    n = strtol(strbuf_str(&out), NULL, 10);
+    strbuf_deinit(&out);
+    return n;
 }
 
 /* Rows of the ledger against the journal: each row is the experiment of one round, or one that a
@@ -360,20 +380,20 @@ static void start_of(struct yard *y, const char *script, const char *options, st
 
 static void kill_at(const char *point)
 {
-    struct strbuf start = {0};
+    struct strbuf how = {0};
     struct yard y;
     int code;
 
     yard_init(&y);
-    start_of(&y, "tuner.sh", "--attempts 3", &start);
+    start_of(&y, "tuner.sh", "--attempts 2", &how);
     setenv("PAWL_KILL_AT", point, 1);
-    code = run_killed(&y, start.data, 0);
+    code = wait_for(start(&y, how.data));
     unsetenv("PAWL_KILL_AT");
     cr_assert_eq(code, 128 + SIGKILL, "%s: exit %d", point, code);
-    code = run_killed(&y, "--resume", 0);
+    code = wait_for(start(&y, "--resume"));
     cr_assert_leq(code, 1, "%s: resume: exit %d", point, code);
-    expect_counted_once(&y, 3, point);
-    strbuf_deinit(&start);
+    expect_counted_once(&y, 2, point);
+    strbuf_deinit(&how);
     yard_deinit(&y);
 }
 
@@ -391,32 +411,60 @@ Test(agents, go_on_after_kill_9_at_each_step_of_a_round)
         kill_at(points[i]);
 }
 
-Test(agents, go_on_after_kill_9_at_random_moments, .timeout = 120)
+/* The moments are drawn after the first thing that a session wrote down. */
+Test(agents, go_on_after_kill_9_at_random_moments, .timeout = 200)
 {
-    struct strbuf start = {0}, left = {0};
+    struct strbuf how = {0}, tried = {0};
     struct rng rng;
     struct yard y;
-    int code, kills = 0;
+    int64_t n;
+    int code;
 
     rng_init(&rng, 6);
     yard_init(&y);
     setenv("PAWL_PRETEND_MS", "15", 1);
-    start_of(&y, "gambler.sh", "--attempts 1000", &start);
-    for (int i = 0; i < 20; i++)
-        kills += run_killed(&y, i ? "--resume" : start.data, 60 + (int64_t)rng_below(&rng, 400)) ==
-                 128 + SIGKILL;
-    cr_assert_eq(kills, 20);
-    code =
-        shell(&y, &left, "cat .git/pawl/agents/*/journal.jsonl | grep -c '\"outcome\":\"tried\"'");
-    kills = atoi(strbuf_str(&left)) + 3;
-    cr_assert_gt(kills, 5, "nothing was tried between the kills (%d)", code);
-    strbuf_clear(&start);
-    strbuf_addf(&start, "--resume --attempts %d", kills);
-    code = run_killed(&y, start.data, 0);
+    start_of(&y, "gambler.sh", "--attempts 1000", &how);
+    for (int kills = 0; kills < 20; kills++) {
+        long before = journal_bytes(&y);
+        pid_t pid = start(&y, before ? "--resume" : how.data);
+
+        while (journal_bytes(&y) == before)
+            pause_ms(2);
+        pause_ms((int64_t)rng_below(&rng, 500));
+        kill(pid, SIGKILL);
+        cr_assert_eq(wait_for(pid), 128 + SIGKILL, "it ended by itself");
+    }
+    shell(&y, &tried, "grep -c '\"outcome\":\"tried\"' .git/pawl/agents/*/journal.jsonl");
+    n = strtol(strbuf_str(&tried), NULL, 10) + 3;
+    strbuf_clear(&how);
+    strbuf_addf(&how, "--resume --attempts %lld", (long long)n);
+    code = wait_for(start(&y, how.data));
     cr_assert_leq(code, 1, "exit %d", code);
-    expect_counted_once(&y, kills, "after 20 kills");
-    strbuf_deinit(&start);
-    strbuf_deinit(&left);
+    expect_counted_once(&y, n, "after 20 kills");
+    strbuf_deinit(&how);
+    strbuf_deinit(&tried);
+    yard_deinit(&y);
+}
+
+/* Each row belongs to one of them, and a change made against what is HEAD no more is merged. */
+Test(agents, two_at_once_share_the_repository)
+{
+    struct strbuf how = {0};
+    struct yard y;
+    pid_t pid[2];
+
+    yard_init(&y);
+    setenv("PAWL_PRETEND_MS", "15", 1);
+    start_of(&y, "tuner.sh", "--attempts 4", &how);
+    pid[0] = start(&y, how.data);
+    strbuf_clear(&how);
+    start_of(&y, "gambler.sh", "--attempts 4", &how);
+    pid[1] = start(&y, how.data);
+    for (int i = 0; i < 2; i++)
+        cr_assert_leq(wait_for(pid[i]), 1);
+    expect_counted_once(&y, 8, "two at once");
+    cr_assert_eq(shell(&y, NULL, "git diff --quiet HEAD"), 0, "the tree follows the wins");
+    strbuf_deinit(&how);
     yard_deinit(&y);
 }
 
