@@ -87,28 +87,27 @@ static void add_file(const char *path, struct strbuf *out)
     strbuf_deinit(&content);
 }
 
-/* What lets git run or ignore something. */
+/* What lets git run, ignore or convert something. */
 static void add_config(const char *git_dir, struct strbuf *out)
 {
-    static const char *const folders[] = {"hooks", "info"};
+    static const char *const files[] = {"config", "info/attributes", "info/exclude", "info/grafts"};
     char path[PATH_MAX];
     struct dirent **names;
+    int n;
 
-    snprintf(path, sizeof path, "%sconfig", git_dir);
-    add_file(path, out);
-    for (size_t f = 0; f < sizeof folders / sizeof *folders; f++) {
-        int n;
-
-        snprintf(path, sizeof path, "%s%s", git_dir, folders[f]);
-        n = scandir(path, &names, NULL, alphasort);
-        for (int i = 0; i < n; i++) {
-            snprintf(path, sizeof path, "%s%s/%s", git_dir, folders[f], names[i]->d_name);
-            add_file(path, out);
-            free(names[i]);
-        }
-        if (n >= 0)
-            free(names);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s%s", git_dir, files[i]);
+        add_file(path, out);
     }
+    snprintf(path, sizeof path, "%shooks", git_dir);
+    n = scandir(path, &names, NULL, alphasort);
+    for (int i = 0; i < n; i++) {
+        snprintf(path, sizeof path, "%shooks/%s", git_dir, names[i]->d_name);
+        add_file(path, out);
+        free(names[i]);
+    }
+    if (n >= 0)
+        free(names);
 }
 
 /* Files that are not what the index says, each with its size and time. */
@@ -160,7 +159,7 @@ int guard_take(struct ratchet *r, struct guard *out)
 
 bool guard_differs(const struct guard *before, const struct guard *after, struct strbuf *what)
 {
-    static const char *const names[] = {"HEAD", "refs", "the index", "git's config, hooks or info",
+    static const char *const names[] = {"HEAD", "refs", "the index", "git's config or hooks",
                                         "the working tree"};
     bool any = false;
 

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ratchet/agent/campaign.h"
+
+#include "reference/base/err.h"
+#include "reference/base/fileio.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char store[64];
+
+static void prepare(void)
+{
+    snprintf(store, sizeof store, "/tmp/pawl-campaign-XXXXXX");
+    cr_assert(mkdtemp(store));
+}
+
+static void clean(void)
+{
+    file_remove_tree(store);
+}
+
+TestSuite(campaign, .init = prepare, .fini = clean);
+
+static void note(struct campaign *c, const char *event)
+{
+    cr_assert_eq(campaign_note(c, json_loads(event, 0, NULL)), 0, "%s", err_message());
+}
+
+static void begin(struct campaign *c)
+{
+    json_t *options =
+        json_pack("{s:s, s:f, s:s}", "exec", "true", "attempts", 5.0, "focus", "gemm");
+
+    cr_assert_eq(campaign_start(store, options, c), 0, "%s", err_message());
+    json_decref(options);
+}
+
+static void go_on(struct campaign *c, const char *options)
+{
+    json_t *o = json_loads(options, 0, NULL);
+
+    cr_assert_eq(campaign_resume(store, NULL, o, c), 0, "%s", err_message());
+    json_decref(o);
+}
+
+static const char *const events[] = {
+    "{\"event\":\"round\",\"round\":1}",
+    "{\"event\":\"end\",\"round\":1,\"outcome\":\"crashed\",\"detail\":\"exit code 1\"}",
+    "{\"event\":\"round\",\"round\":2}",
+    "{\"event\":\"try\",\"round\":2,\"kernel\":\"k\",\"hypothesis\":\"h\",\"rows\":7}",
+    "{\"event\":\"row\",\"experiment\":8}",
+    "{\"event\":\"end\",\"round\":2,\"outcome\":\"tried\",\"detail\":\"\",\"experiment\":9,"
+    "\"verdict\":\"WIN\",\"estimate\":0.1,\"score\":50,\"hypothesis\":\"h\"}",
+    "{\"event\":\"round\",\"round\":3}",
+    "{\"event\":\"end\",\"round\":3,\"outcome\":\"tried\",\"detail\":\"\",\"experiment\":10,"
+    "\"verdict\":\"LOSS\",\"estimate\":-0.1,\"score\":45}",
+    "{\"event\":\"round\",\"round\":4}",
+    "{\"event\":\"try\",\"round\":4,\"kernel\":\"l\",\"hypothesis\":\"i\",\"rows\":10}",
+};
+
+static void expect_account(const struct campaign *c)
+{
+    cr_assert_eq(c->n_rounds, 4);
+    cr_assert_eq(c->spent.attempts, 2);
+    cr_assert_eq(c->spent.wins, 1);
+    cr_assert_float_eq(c->spent.gain, 0.1, 1e-12, "losses take nothing away: they were undone");
+    cr_assert_float_eq(c->spent.score, 50, 1e-12);
+    cr_assert_eq(c->experiment, 10);
+    cr_assert_eq(c->n_ended[OUTCOME_CRASHED], 1);
+    cr_assert_eq(c->n_failures, 0);
+    cr_assert_str_eq(json_string_value(json_object_get(c->pending, "hypothesis")), "i");
+    cr_assert_eq(json_array_size(c->rows), 0);
+}
+
+Test(campaign, adds_up_to_the_same_when_its_journal_is_read_again)
+{
+    struct campaign c, again;
+    double seconds;
+
+    begin(&c);
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+        note(&c, events[i]);
+    expect_account(&c);
+    seconds = c.spent.seconds;
+    campaign_close(&c);
+    go_on(&again, "{\"attempts\": 9}");
+    expect_account(&again);
+    cr_assert_eq(again.allowance.attempts, 9, "what is given anew replaces what was");
+    cr_assert_str_eq(again.focus, "gemm");
+    cr_assert_geq(again.spent.seconds, seconds, "time goes on from where it stood");
+    campaign_close(&again);
+}
+
+Test(campaign, drops_a_line_that_a_crash_cut_short_and_appends_after_it)
+{
+    struct strbuf path = {0};
+    struct campaign c;
+    FILE *f;
+
+    begin(&c);
+    note(&c, events[0]);
+    strbuf_addf(&path, "%s/journal.jsonl", c.journal.folder.data);
+    campaign_close(&c);
+    f = fopen(path.data, "a");
+    fputs("{\"event\":\"end\",\"round\":1,\"outc", f);
+    fclose(f);
+    go_on(&c, "{}");
+    cr_assert_eq(c.n_rounds, 1);
+    cr_assert_not_null(c.pending);
+    note(&c, events[1]);
+    campaign_close(&c);
+    go_on(&c, "{}");
+    cr_assert_eq(c.n_ended[OUTCOME_CRASHED], 1);
+    campaign_close(&c);
+    strbuf_deinit(&path);
+}
+
+Test(campaign, is_refused_while_it_runs_and_where_its_journal_is_damaged)
+{
+    json_t *none = json_object();
+    struct strbuf path = {0};
+    struct campaign c, other;
+    FILE *f;
+
+    begin(&c);
+    cr_assert_eq(campaign_resume(store, c.journal.id, none, &other), ERR_CONFLICT);
+    cr_assert(strstr(err_message(), "is running"), "%s", err_message());
+    campaign_close(&other);
+    strbuf_addf(&path, "%s/journal.jsonl", c.journal.folder.data);
+    campaign_close(&c);
+    f = fopen(path.data, "a");
+    fputs("no JSON\n", f);
+    fclose(f);
+    cr_assert_eq(campaign_resume(store, NULL, none, &other), ERR_FORMAT);
+    cr_assert(strstr(err_message(), "line 2 is damaged"), "%s", err_message());
+    campaign_close(&other);
+    json_decref(none);
+    strbuf_deinit(&path);
+}
+
+Test(campaign, counts_failures_in_a_row_and_forgets_them_after_an_attempt)
+{
+    struct campaign c;
+
+    begin(&c);
+    note(&c, events[1]);
+    note(&c, events[1]);
+    cr_assert_eq(c.n_failures, 2);
+    cr_assert_str_eq(c.failure, "crashed: exit code 1");
+    note(&c, "{\"event\":\"end\",\"outcome\":\"interrupted\",\"detail\":\"\"}");
+    cr_assert_eq(c.n_failures, 2, "a crash of ours is not the agent's");
+    note(&c, events[7]);
+    cr_assert_eq(c.n_failures, 0);
+    note(&c, "{\"event\":\"end\",\"outcome\":\"tried\",\"experiment\":11,\"verdict\":"
+             "\"UNFIT_MACHINE\",\"detail\":\"\"}");
+    cr_assert_eq(c.n_failures, 1, "a machine that cannot judge ends the campaign in the end");
+    note(&c, "{\"event\":\"stop\",\"reason\":\"enough\"}");
+    cr_assert_str_eq(c.stopped, "enough");
+    campaign_close(&c);
+    go_on(&c, "{}");
+    cr_assert_str_eq(c.stopped, "");
+    cr_assert_eq(c.n_failures, 0, "whoever goes on means it");
+    campaign_close(&c);
+}
