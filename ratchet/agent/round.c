@@ -21,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WRITABLE_MAX = 32, DETAIL = 400, OUTPUT_MIB = 16 };
+enum { WRITABLE_OURS = 3, WRITABLE_MAX = 32, DETAIL = 400, OUTPUT_MIB = 16 };
 
 struct round {
     const struct round_setting *s;
@@ -138,10 +138,13 @@ static int end_tried(struct round *d, const struct ledger_row *row)
 static void confinement_text(const struct round *d, char out[400])
 {
     if (d->confined)
-        snprintf(out, 400, "Landlock %d: you can write in kernel/ and in $TMPDIR alone",
+        snprintf(out, 400,
+                 "Landlock %d: you can write in kernel/, $TMPDIR and $XDG_CACHE_HOME alone",
                  landlock_version());
     else
-        snprintf(out, 400, "%s: keep to kernel/ and $TMPDIR; whatever else changes ends the round",
+        snprintf(out, 400,
+                 "%s: keep to kernel/, $TMPDIR and $XDG_CACHE_HOME; whatever else changes ends the "
+                 "round",
                  d->notice);
 }
 
@@ -204,43 +207,54 @@ static void program_folder(char out[PATH_MAX])
     dirname(out);
 }
 
+enum { N_VARIABLES = 5 };
+
+/* The variables that the agent gets. */
+static void set_environment(const struct round *d, struct strbuf env[N_VARIABLES])
+{
+    char folder[PATH_MAX];
+
+    program_folder(folder);
+    strbuf_addf(&env[0], "TMPDIR=%s", d->workspace.scratch.data);
+    strbuf_addf(&env[1], "XDG_CACHE_HOME=%s", d->workspace.cache.data);
+    strbuf_addf(&env[2], "PAWL_CONTEXT=%s", d->context_path.data);
+    strbuf_addf(&env[3], "PAWL_BIN=%s", folder);
+    strbuf_addf(&env[4], KEEPER_MARK "=%s", d->c->journal.id);
+}
+
 static int run_agent(struct round *d)
 {
     struct campaign *c = d->c;
     const char *allowed = campaign_text(c, "allow_write");
-    char *list = strdup(allowed ? allowed : ""), *save = NULL, folder[PATH_MAX];
-    const char *writable[WRITABLE_MAX] = {d->workspace.kernel.data, d->workspace.scratch.data};
-    size_t n = 2;
-    struct strbuf tmp = {0}, context = {0}, mark = {0}, bin = {0};
+    char *list = strdup(allowed ? allowed : ""), *save = NULL;
+    const char *writable[WRITABLE_MAX] = {d->workspace.kernel.data, d->workspace.scratch.data,
+                                          d->workspace.cache.data};
+    const char *environment[N_VARIABLES + 1] = {NULL};
+    struct strbuf env[N_VARIABLES] = {{0}};
+    struct keeper_job job = {
+        .command = campaign_text(c, "exec"),
+        .folder = d->workspace.tree.data,
+        .input = d->context_path.data,
+        .out_path = d->out_path.data,
+        .err_path = d->err_path.data,
+        .environment = environment,
+        .writable = writable,
+        .seconds = allowance_round(&c->allowance, &c->spent),
+        .output_bytes = (size_t)(campaign_number(c, "output_mib", OUTPUT_MIB) * (double)(1 << 20))};
+    size_t n = WRITABLE_OURS;
     int rc;
 
     for (char *p = strtok_r(list, ":", &save); p && n < WRITABLE_MAX;
          p = strtok_r(NULL, ":", &save))
         writable[n++] = p;
-    program_folder(folder);
-    strbuf_addf(&tmp, "TMPDIR=%s", d->workspace.scratch.data);
-    strbuf_addf(&context, "PAWL_CONTEXT=%s", d->context_path.data);
-    strbuf_addf(&mark, KEEPER_MARK "=%s", c->journal.id);
-    strbuf_addf(&bin, "PAWL_BIN=%s", folder);
-    rc = keeper_run(
-        &(struct keeper_job){
-            .command = campaign_text(c, "exec"),
-            .folder = d->workspace.tree.data,
-            .input = d->context_path.data,
-            .out_path = d->out_path.data,
-            .err_path = d->err_path.data,
-            .environment = (const char *const[]){tmp.data, context.data, mark.data, bin.data, NULL},
-            .writable = writable,
-            .n_writable = d->confined ? n : 0,
-            .seconds = allowance_round(&c->allowance, &c->spent),
-            .output_bytes =
-                (size_t)(campaign_number(c, "output_mib", OUTPUT_MIB) * (double)(1 << 20))},
-        &d->ran);
+    job.n_writable = d->confined ? n : 0;
+    set_environment(d, env);
+    for (size_t i = 0; i < N_VARIABLES; i++)
+        environment[i] = env[i].data;
+    rc = keeper_run(&job, &d->ran);
     keeper_sweep(c->journal.id);
-    strbuf_deinit(&tmp);
-    strbuf_deinit(&context);
-    strbuf_deinit(&mark);
-    strbuf_deinit(&bin);
+    for (size_t i = 0; i < N_VARIABLES; i++)
+        strbuf_deinit(&env[i]);
     free(list);
     return rc;
 }
@@ -601,7 +615,7 @@ static int add_path(struct ratchet *r, const char *path, struct strbuf *out)
 int round_writable(struct ratchet *r, const char *list, struct strbuf *out)
 {
     char *copy = strdup(list), *save = NULL;
-    size_t n = 2;
+    size_t n = WRITABLE_OURS;
     int rc = 0;
 
     for (char *p = strtok_r(copy, ":", &save); rc == 0 && p; p = strtok_r(NULL, ":", &save))

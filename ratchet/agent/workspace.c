@@ -38,6 +38,7 @@ void workspace_name(const char *id, struct workspace *out)
     strbuf_addf(&out->tree, "%s/tree", out->base.data);
     strbuf_addf(&out->kernel, "%s/kernel", out->tree.data);
     strbuf_addf(&out->scratch, "%s/scratch", out->base.data);
+    strbuf_addf(&out->cache, "%s/cache", out->base.data);
 }
 
 void workspace_deinit(struct workspace *w)
@@ -46,25 +47,31 @@ void workspace_deinit(struct workspace *w)
     strbuf_deinit(&w->tree);
     strbuf_deinit(&w->kernel);
     strbuf_deinit(&w->scratch);
+    strbuf_deinit(&w->cache);
 }
 
 /* Folders without permissions and paths of any length are for tools that can do that. */
-int workspace_remove(struct workspace *w)
+static int remove_folder(char *path)
 {
-    char *const allow[] = {"chmod", "-R", "u+rwx", "--", w->base.data, NULL};
-    char *const remove[] = {"rm", "-rf", "--", w->base.data, NULL};
+    char *const allow[] = {"chmod", "-R", "u+rwx", "--", path, NULL};
+    char *const remove[] = {"rm", "-rf", "--", path, NULL};
     struct strbuf said = {0};
     int rc;
 
-    if (file_remove_tree(w->base.data) == 0)
+    if (file_remove_tree(path) == 0)
         return 0;
     process_run(allow, NULL, 0, &said);
     strbuf_clear(&said);
     rc = process_run(remove, NULL, 0, &said);
     if (rc > 0)
-        rc = err_set(ERR_IO, "removing %s: %s", w->base.data, strbuf_str(&said));
+        rc = err_set(ERR_IO, "removing %s: %s", path, strbuf_str(&said));
     strbuf_deinit(&said);
     return rc;
+}
+
+int workspace_remove(struct workspace *w)
+{
+    return remove_folder(w->base.data);
 }
 
 static int make_writable(const char *root, const git_tree_entry *e, void *ctx)
@@ -104,8 +111,10 @@ int workspace_fill(struct ratchet *r, struct workspace *w)
     int rc;
 
     TRY(repo_head(r->repo, branch, &w->head));
-    TRY(workspace_remove(w));
+    TRY(remove_folder(w->tree.data));
+    TRY(remove_folder(w->scratch.data));
     TRY(file_make_dirs(w->scratch.data));
+    TRY(file_make_dirs(w->cache.data));
     TRY(file_make_dirs(w->kernel.data));
     TRY(repo_tree_of(r->repo, &w->head, &tree));
     rc = check_out(r, tree, w);

@@ -14,11 +14,12 @@
 enum { WORKSPACE_FILE_BYTES = 4 << 20 }; /* most that one mutable file may hold */
 
 struct workspace {
-    struct strbuf base;   /* the folder that is removed; holds tree/ and scratch/ */
-    struct strbuf tree;   /* base/tree */
-    struct strbuf kernel; /* base/tree/kernel: where the agent may write */
-    struct strbuf scratch;
-    git_oid head; /* whose tree it is */
+    struct strbuf base;    /* the folder that is removed; holds the others */
+    struct strbuf tree;    /* base/tree */
+    struct strbuf kernel;  /* base/tree/kernel: where the agent may write */
+    struct strbuf scratch; /* base/scratch: $TMPDIR, emptied for each round */
+    struct strbuf cache;   /* base/cache: $XDG_CACHE_HOME, kept as long as the campaign */
+    git_oid head;          /* whose tree it is */
 };
 
 /* Name the folders of campaign `id` below $XDG_CACHE_HOME/pawl (default ~/.cache/pawl), or TMPDIR
@@ -26,7 +27,7 @@ struct workspace {
 void workspace_name(const char *id, struct workspace *out);
 void workspace_deinit(struct workspace *w);
 
-/* Empty it and fill tree/ with HEAD's files, the immutable ones read-only. Sets w->head. Errors:
+/* Empty tree/ and scratch/ and fill the first with HEAD's files, the immutable ones read-only. Sets w->head. Errors:
  * those of repo_head, of git and of writing. */
 int workspace_fill(struct ratchet *r, struct workspace *w);
 
