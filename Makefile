@@ -25,7 +25,7 @@ SAN_coverage = --coverage
 SAN = $(SAN_$(CONFIG))
 PKGS = libgit2 sqlite3 hwloc jansson libpcre2-8 libutf8proc libelf libcrypto libseccomp lapacke nlopt blas
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpapi
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpapi -lmicrohttpd -lncursesw -ltinfo
 CFLAGS_BASE      = -std=c11 -D_GNU_SOURCE -O2 -g -I. -pthread $(WARN) $(PKG_CFLAGS) $(SAN)
 CFLAGS_REFERENCE = $(CFLAGS_BASE) -ffp-contract=off
 CFLAGS_JUDGE     = $(CFLAGS_BASE) -ffp-contract=off
@@ -204,15 +204,17 @@ $(B)/judge/hash.o: $(B)/judge/hash.c
 # --- set-up ----------------------------------------------------------------------------------------
 DEBS = gcc binutils make pkg-config git libgit2-dev libcriterion-dev libpapi-dev libsqlite3-dev libhwloc-dev \
        libjansson-dev libpcre2-dev libutf8proc-dev libseccomp-dev libelf-dev libssl-dev python3-jinja2 \
-       liblapacke-dev libnlopt-dev
+       liblapacke-dev libnlopt-dev libmicrohttpd-dev libncurses-dev
 DEBS_LINT = clang-format clang-tidy cppcheck universal-ctags
 DEBS_PROFILE = gnuplot-nox llvm
 DEBS_FUZZ = clang
 DEBS_COVERAGE = gcovr
+DEBS_BROWSER = chromium
 
-## deps: install what is missing with apt-get, sudo when not root (LINT=1, PROFILE=1: their tools too)
+## deps: install what is missing with apt-get, sudo when not root (LINT=1, PROFILE=1, BROWSER=1: their tools too)
 deps:
-	$(Q)sh tests/deps.sh $(DEBS) $(if $(LINT),$(DEBS_LINT)) $(if $(PROFILE),$(DEBS_PROFILE))
+	$(Q)sh tests/deps.sh $(DEBS) $(if $(LINT),$(DEBS_LINT)) $(if $(PROFILE),$(DEBS_PROFILE)) \
+	    $(if $(BROWSER),$(DEBS_BROWSER))
 
 deps-quiet:
 	$(Q)sh tests/deps.sh --quiet $(DEBS)

@@ -21,6 +21,7 @@ int cmd_blame(int argc, char **argv);
 int cmd_bisect(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
 
 /* audit --cumulative. */
 struct honesty_options;

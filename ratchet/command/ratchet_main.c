@@ -22,6 +22,8 @@ static const struct {
     {"audit", cmd_audit, "prove the ledger against itself and against git"},
     {"report", cmd_report, "the campaign as one HTML page"},
     {"agent", cmd_agent, "let an agent change the kernel, again and again"},
+    {"report", cmd_report, "the campaign as one HTML page; --serve keeps it live"},
+    {"watch", cmd_watch, "a run as it happens, in the terminal"},
     {"status", cmd_status, "HEAD, last experiment, pending work, changed files, judge, machine"},
     {"checkpoint", cmd_checkpoint, "let the branch carry every attempt, without a win"},
     {"recover", cmd_recover, "finish what an interrupted command left"},

@@ -4,9 +4,13 @@ SRC_ratchet += \
     ratchet/report/report_cumulative.c \
     ratchet/report/report_data.c \
     ratchet/report/report_page.c \
+    ratchet/report/report_serve.c \
     ratchet/report/report_views.c
 MAIN_ratchet += \
-    ratchet/report/cmd_report.c
+    ratchet/report/cmd_report.c \
+    ratchet/report/cmd_watch.c \
+    ratchet/report/watch_lines.c \
+    ratchet/report/watch_screen.c
 
 # What the page is made of; d3 is fetched once for all flags.
 build/plot/plot.js: ratchet/report/page/fetch_plot.sh

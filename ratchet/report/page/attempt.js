@@ -57,7 +57,7 @@ function attemptDiff(a) {
 
 function attemptPane(data, a, neighbours, close) {
   const step = (n, text, label) => h('a', {class: 'step', href: n ? `#attempt-${n}` : null, 'aria-label': label, 'aria-disabled': n ? null : 'true', role: n ? null : 'link'}, text);
-  const measured = known(a.estimate) ? h('p', {class: 'big'}, h('b', {}, percent(a.estimate)), h('span', {}, ` faster, ${interval(a.low, a.high)} (95 %)`)) : '';
+  const measured = known(a.estimate) ? h('p', {class: 'big'}, h('b', {}, percent(a.estimate)), h('span', {}, ` faster, ${interval(a.low, a.high)} (95\u00a0%)`)) : '';
   return [
     h('div', {class: 'head'}, h('h2', {id: 'attempt-title', tabindex: -1}, `${a.verdict === 'SEAL' ? 'Row' : 'Attempt'} ${a.experiment}`), badge(a),
       h('span', {class: 'steps'}, step(neighbours[0], '←', 'Previous attempt'), step(neighbours[1], '→', 'Next attempt'), h('button', {type: 'button', onclick: close}, 'Close'))),

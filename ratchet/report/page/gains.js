@@ -39,13 +39,13 @@ function gainBar(f, x, b, y, line, wide, next) {
   const parts = [
     s('rect', {class: 'row', x: 0, y, width: f.width, height: line}),
     s('rect', {class: `gain ${kind}`, x: a, y: middle - 6, width, height: 12}),
-    s('text', {class: 'value', x: a + width + 6, y: middle + 4}, b.total ? times(b.to) : percent(b.to - b.from, Math.abs(b.to - b.from) < 1e-3 ? 2 : 1)),
   ];
   if (next && !next.total) parts.push(s('path', {class: 'step', d: `M${x(b.to)},${middle + 6}V${middle + line - 6}`}));
   parts.push(wide ? s('text', {class: 'name', x: f.left - 8, y: middle + 4, 'text-anchor': 'end'}, b.label ? '' : s('tspan', {class: 'n'}, `${b.row.attempt.experiment} `), short(name, Math.floor((f.left - 44) / 6.4)))
                   : s('text', {class: 'name', x: 8, y: y + 14}, b.label ? '' : s('tspan', {class: 'n'}, `${b.row.attempt.experiment} `), short(name, Math.floor((f.width - 70) / 6.6))));
+  parts.push(s('text', {class: 'value', x: a + width + 6, y: middle + 4}, b.total ? times(b.to) : ` ${percent(b.to - b.from, Math.abs(b.to - b.from) < 1e-3 ? 2 : 1)}`));
   if (!b.row) return s('g', {'aria-hidden': 'true'}, ...parts);
-  return attemptLink(b.row.attempt.experiment, {'aria-label': `Attempt ${b.row.attempt.experiment}, ${percent(b.to - b.from)}: ${short(name, 120)}`}, ...parts);
+  return attemptLink(b.row.attempt.experiment, {}, ...parts);
 }
 
 function gainsTable(data, view) {

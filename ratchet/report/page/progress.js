@@ -74,7 +74,7 @@ function drawEpochs(f, x, when, points) {
     const at = x(when(p));
     const g = s('g', {class: 'epoch', 'aria-hidden': 'true'}, s('title', {}, `Row ${p.attempt.experiment}: ${p.attempt.reason}`),
                 s('path', {d: `M${at},${f.top - 4}V${f.bottom}`}));
-    if (at - last > 14) {
+    if (at - last > 24) {
       g.append(s('text', {x: at, y: f.top - 9, 'text-anchor': 'middle'}, `E${i + 2}`));
       last = at;
     }
@@ -110,5 +110,6 @@ function legendOf(data) {
   for (const a of data.attempts) counts.set(verdictKey(a.verdict), (counts.get(verdictKey(a.verdict)) || 0) + 1);
   const item = (k) => h('span', {}, glyph(VERDICTS[k]), `${VERDICTS[k].word} `, h('b', {}, String(counts.get(k))));
   const epochs = counts.get('SEAL') ? h('span', {}, h('b', {}, `E2 … E${counts.get('SEAL') + 1}`), ' the judge changed, a new epoch begins') : '';
-  return [...Object.keys(VERDICTS).filter((k) => counts.has(k) && k !== 'SEAL').map(item), epochs].filter(Boolean);
+  const faded = data.views.length > 1 ? h('span', {}, 'faded: says nothing about this view') : '';
+  return [...Object.keys(VERDICTS).filter((k) => counts.has(k) && k !== 'SEAL').map(item), faded, epochs].filter(Boolean);
 }

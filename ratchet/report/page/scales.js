@@ -56,6 +56,10 @@ function gridlines(f, scale, values) {
 
 // Round values of a factor between two logarithms: 1, 1.2, 1.5, 2, ...
 function factorTicks(low, high) {
+  if (high - low > Math.log(6)) {
+    const series = d3.range(-3, 4).flatMap((e) => [1, 2, 5].map((k) => Math.log(k) + e * Math.LN10)).filter((v) => v >= low && v <= high);
+    return {major: series, minor: [], format: (v) => `${Number(Math.exp(v).toFixed(2))}×`};
+  }
   const steps = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20];
   const span = Math.exp(high) - Math.exp(low), step = steps.find((t) => span / t <= 7) || 50;
   const out = [];

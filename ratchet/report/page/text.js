@@ -52,7 +52,7 @@ const known = (x) => typeof x === 'number' && Number.isFinite(x);
 function percent(log, digits = 2) {
   if (!known(log)) return '–';
   const text = (100 * Math.expm1(log)).toFixed(digits);
-  return `${log < 0 ? '−' + text.replace('-', '') : '+' + text} %`;
+  return `${log < 0 ? '−' + text.replace('-', '') : '+' + text}\u00a0%`;
 }
 const interval = (low, high) => (known(low) && known(high) ? `${percent(low)} to ${percent(high)}` : '');
 const times = (log) => `${Math.exp(log).toFixed(2)}×`;
@@ -66,7 +66,8 @@ const duration = (seconds) => {
   const t = Math.max(0, Math.round(seconds));
   return t >= 3600 ? `${Math.floor(t / 3600)} h ${Math.floor((t % 3600) / 60)} min` : t >= 60 ? `${Math.floor(t / 60)} min ${t % 60} s` : `${t} s`;
 };
-const date = (iso) => iso.slice(0, 16).replace('T', ' ');
+// Of 2026-01-31T23:59:59Z, or as calibrations write it, 20260131T235959Z.
+const date = (iso) => iso.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)\d\dZ$/, '$1-$2-$3T$4:$5').slice(0, 16).replace('T', ' ');
 const short = (text, n) => (text.length > n ? text.slice(0, n - 1).trimEnd() + '…' : text);
 const plural = (n, word) => `${n} ${word}${n === 1 ? '' : 's'}`;
 

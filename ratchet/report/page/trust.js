@@ -2,7 +2,7 @@
 // trust.js: false accepts, power, and the bound on false wins over the campaign.
 'use strict';
 
-const share = (x) => (known(x) ? `${round(100 * x, 2)} %` : 'unknown');
+const share = (x) => (known(x) ? `${round(100 * x, 2)}\u00a0%` : 'unknown');
 
 function fact(term, value, note) {
   return h('div', {class: 'fact'}, h('dt', {}, term), h('dd', {}, h('b', {}, value), note ? h('span', {class: 'fine'}, note) : ''));
@@ -15,9 +15,9 @@ function campaignFacts(data) {
 
 function calibrationFacts(held, summary) {
   const facts = [
-    fact('This machine', held.verdict === 'FIT' ? 'fit to judge' : 'UNFIT', `${held.date}${held.why ? `; ${held.why}` : ''}`),
-    fact('False accepts, live', `${held.n_null_wins} of ${held.n_null}`, `controls without an effect that won; at most ${share(held.live_bound)} would (95 %)`),
-    fact('False accepts, replayed', `≤ ${share(held.replay_bound)}`, summary && known(summary.replays) ? `${summary.replay_wins} of ${summary.replays} replays of recorded units won (95 %)` : 'replays of recorded units (95 %)'),
+    fact('This machine', held.verdict === 'FIT' ? 'fit to judge' : 'UNFIT', `${date(held.date)} UTC${held.why ? `; ${held.why}` : ''}`),
+    fact('False accepts, live', `${held.n_null_wins} of ${held.n_null}`, `controls without an effect that won; at most ${share(held.live_bound)} would (95 %)`),
+    fact('False accepts, replayed', `≤ ${share(held.replay_bound)}`, summary && known(summary.replays) ? `${summary.replay_wins} of ${summary.replays} replays of recorded units won (95 %)` : 'replays of recorded units (95 %)'),
     fact('Smallest effect found', known(held.mde) ? percent(held.mde) : 'none', 'in 9 of 10 trials'),
     fact('Noise of a unit', share(held.noise), 'robust standard deviation of D'),
   ];
