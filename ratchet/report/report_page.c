@@ -91,31 +91,42 @@ static void add_escaped(struct strbuf *out, const char *text)
         }
 }
 
+static bool is_mark(const char *name, size_t len, const char *mark)
+{
+    return len == strlen(mark) && memcmp(name, mark, len) == 0;
+}
+
 /* What stands for {{NAME}}. */
 static int add_mark(struct strbuf *out, const char *name, size_t len, const json_t *data,
                     const struct report_assets *assets, bool live)
 {
-#define IS(word) (len == strlen(word) && memcmp(name, word, len) == 0)
-    if (IS("POLICY"))
-        report_policy(assets, live, out);
-    else if (IS("STYLE"))
-        strbuf_add(out, assets->style, strlen(assets->style));
-    else if (IS("SCRIPT"))
-        strbuf_add(out, assets->script, strlen(assets->script));
-    else if (IS("PLOT"))
-        strbuf_add(out, assets->plot, strlen(assets->plot));
-    else if (IS("PLOT_LICENSE"))
-        add_escaped(out, assets->plot_license);
-    else if (IS("PLOT_MISSING"))
-        add_escaped(out, assets->plot_missing);
-    else if (IS("LIVE"))
-        strbuf_addf(out, "%s", live ? "yes" : "no");
-    else if (IS("DATA"))
+    const struct {
+        const char *mark, *text;
+        bool escaped;
+    } texts[] = {
+        {"STYLE", assets->style, false},
+        {"SCRIPT", assets->script, false},
+        {"PLOT", assets->plot, false},
+        {"PLOT_LICENSE", assets->plot_license, true},
+        {"PLOT_MISSING", assets->plot_missing, true},
+        {"LIVE", live ? "yes" : "no", false},
+    };
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (!is_mark(name, len, texts[i].mark))
+            continue;
+        if (texts[i].escaped)
+            add_escaped(out, texts[i].text);
+        else
+            strbuf_add(out, texts[i].text, strlen(texts[i].text));
+        return 0;
+    }
+    if (is_mark(name, len, "DATA"))
         return report_json(data, out);
-    else
+    if (!is_mark(name, len, "POLICY"))
         return err_set(ERR_FORMAT, "report: the page asks for {{%.*s}}, which nobody knows",
                        (int)len, name);
-#undef IS
+    report_policy(assets, live, out);
     return 0;
 }
 

@@ -3,20 +3,30 @@
 // Chromium: full.html (hostile texts), plain.html (built without charts), empty.html, many.html (2000
 // attempts); or, with URL, the page of a `ratchet report --serve` whose ledger grows meanwhile. Prints
 // a line for each check; exit 1 when one failed.
-import { createRequire } from 'node:module';
-import { readFileSync } from 'node:fs';
+import {createRequire} from 'node:module';
+import {readFileSync} from 'node:fs';
 import assert from 'node:assert/strict';
 
 const [modules, folder, live] = process.argv.slice(2);
 const require = createRequire(`${modules}/`);
 const playwright = require('playwright-core');
 const axeSource = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
-const browser = await playwright.chromium.launch({executablePath: process.env.CHROMIUM, args: process.getuid() === 0 ? ['--no-sandbox'] : []});
+const browser = await playwright.chromium.launch({
+  executablePath: process.env.CHROMIUM,
+  args: process.getuid() === 0 ? ['--no-sandbox'] : [],
+});
 let failed = 0;
 
 async function check(name, url, options, body) {
-  const context = await browser.newContext({viewport: {width: 1280, height: 900}, reducedMotion: 'reduce', ...options});
-  const page = await context.newPage(), said = [], asked = [], expected = [];
+  const context = await browser.newContext({
+    viewport: {width: 1280, height: 900},
+    reducedMotion: 'reduce',
+    ...options,
+  });
+  const page = await context.newPage(),
+    said = [],
+    asked = [],
+    expected = [];
   page.on('console', (m) => expected.some((e) => e.test(m.text())) || said.push(`${m.type()}: ${m.text()}`));
   page.on('pageerror', (e) => said.push(`error: ${e.message}`));
   page.on('request', (r) => asked.push(r.url().split('#')[0]));
@@ -26,7 +36,11 @@ async function check(name, url, options, body) {
     await body(page, expected);
     assert.deepEqual(said, [], 'the console stays empty');
     const own = url.startsWith('file:') ? url.split('#')[0] : new URL(url).origin;
-    assert.deepEqual(asked.filter((u) => !u.startsWith(own)), [], 'nothing else is loaded');
+    assert.deepEqual(
+      asked.filter((u) => !u.startsWith(own)),
+      [],
+      'nothing else is loaded',
+    );
     console.log(`ok ${name}`);
   } catch (e) {
     failed++;
@@ -37,12 +51,20 @@ async function check(name, url, options, body) {
 
 const file = (name, hash = '') => `file://${folder}/${name}.html${hash}`;
 const rows = (page) => page.locator('#table tbody tr').count();
-const opened = (page) => page.evaluate(() => document.querySelector('#attempt').open && document.querySelector('#attempt-title').textContent);
+const opened = (page) =>
+  page.evaluate(
+    () => document.querySelector('#attempt').open && document.querySelector('#attempt-title').textContent,
+  );
 
 async function accessible(page) {
   await page.evaluate(axeSource);
   const result = await page.evaluate(() => axe.run(document, {preload: false}));
-  assert.deepEqual(result.violations.map((v) => `${v.impact} ${v.id}: ${v.nodes[0].html.slice(0, 160)} ${v.nodes[0].failureSummary}`), []);
+  assert.deepEqual(
+    result.violations.map(
+      (v) => `${v.impact} ${v.id}: ${v.nodes[0].html.slice(0, 160)} ${v.nodes[0].failureSummary}`,
+    ),
+    [],
+  );
 }
 
 // --- full: hostile texts, all verdicts ---
@@ -51,7 +73,11 @@ async function full() {
   await check('loads, and hostile texts stay texts', file('full'), {}, async (page) => {
     assert.equal(await page.title(), 'Pawl report: repo');
     assert.equal(await page.locator('img, iframe, link, script[src]').count(), 0);
-    assert.ok((await page.locator('#table').textContent()).includes("</script><script>document.title='owned'</script>"));
+    assert.ok(
+      (await page.locator('#table').textContent()).includes(
+        "</script><script>document.title='owned'</script>",
+      ),
+    );
     await page.goto(file('full', '#attempt-2'));
     assert.ok((await page.locator('#attempt .hypothesis').textContent()).includes('onerror="document.title'));
     assert.ok((await page.locator('#attempt .diff').textContent()).includes('<img src=x onerror='));
@@ -61,12 +87,15 @@ async function full() {
 
   await check('nothing injected could run', file('full'), {}, async (page, expected) => {
     expected.push(/Content Security Policy/);
-    const refused = await page.evaluate(() => new Promise((done) => {
-      document.addEventListener('securitypolicyviolation', (e) => done(e.effectiveDirective));
-      const script = document.createElement('script');
-      script.textContent = 'document.title = "owned"';
-      document.body.append(script);
-    }));
+    const refused = await page.evaluate(
+      () =>
+        new Promise((done) => {
+          document.addEventListener('securitypolicyviolation', (e) => done(e.effectiveDirective));
+          const script = document.createElement('script');
+          script.textContent = 'document.title = "owned"';
+          document.body.append(script);
+        }),
+    );
     assert.match(refused, /^script-src/);
     assert.equal(await page.title(), 'Pawl report: repo');
   });
@@ -87,8 +116,13 @@ async function full() {
     assert.equal(await rows(page), all);
     await page.locator('#table thead button', {hasText: 'Faster'}).click();
     assert.equal(await page.locator('#table th[aria-sort=descending]').textContent(), 'Faster');
-    const percent = (await page.locator('#table tbody td:nth-child(3)').allTextContents()).map((t) => (t === '–' ? -1e9 : Number(t.replace('−', '-').replace(/\s%/, ''))));
-    assert.deepEqual(percent, [...percent].sort((a, b) => b - a));
+    const percent = (await page.locator('#table tbody td:nth-child(3)').allTextContents()).map((t) =>
+      t === '–' ? -1e9 : Number(t.replace('−', '-').replace(/\s%/, '')),
+    );
+    assert.deepEqual(
+      percent,
+      [...percent].sort((a, b) => b - a),
+    );
   });
 
   await check('a point opens its attempt, Escape goes back', file('full'), {}, async (page) => {
@@ -122,27 +156,40 @@ async function full() {
     assert.ok(before);
     await page.locator('#attempt .steps a').nth(1).focus();
     await page.keyboard.press('Enter');
-    await page.waitForFunction((title) => document.querySelector('#attempt-title').textContent !== title, before);
+    await page.waitForFunction(
+      (title) => document.querySelector('#attempt-title').textContent !== title,
+      before,
+    );
   });
 
-  await check('an address names an attempt, with its change', file('full', '#attempt-1'), {}, async (page) => {
-    assert.equal(await opened(page), 'Attempt 1');
-    assert.ok((await page.locator('#attempt .diff .added').first().textContent()).startsWith('+'));
-    assert.ok((await page.locator('#attempt .diff .removed').first().textContent()).startsWith('-'));
-    assert.ok((await page.locator('#attempt .cases tbody tr').count()) > 0);
-  });
+  await check(
+    'an address names an attempt, with its change',
+    file('full', '#attempt-1'),
+    {},
+    async (page) => {
+      assert.equal(await opened(page), 'Attempt 1');
+      assert.ok((await page.locator('#attempt .diff .added').first().textContent()).startsWith('+'));
+      assert.ok((await page.locator('#attempt .diff .removed').first().textContent()).startsWith('-'));
+      assert.ok((await page.locator('#attempt .cases tbody tr').count()) > 0);
+    },
+  );
 
-  await check('dark and light, by the system and by hand, remembered', file('full'), {colorScheme: 'dark'}, async (page) => {
-    const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-    const dark = await paper();
-    assert.equal(await page.getAttribute('#theme', 'aria-pressed'), 'true');
-    await page.click('#theme');
-    const light = await paper();
-    assert.notEqual(light, dark);
-    await page.reload();
-    assert.equal(await paper(), light);
-    assert.equal(await page.getAttribute('#theme', 'aria-pressed'), 'false');
-  });
+  await check(
+    'dark and light, by the system and by hand, remembered',
+    file('full'),
+    {colorScheme: 'dark'},
+    async (page) => {
+      const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      const dark = await paper();
+      assert.equal(await page.getAttribute('#theme', 'aria-pressed'), 'true');
+      await page.click('#theme');
+      const light = await paper();
+      assert.notEqual(light, dark);
+      await page.reload();
+      assert.equal(await paper(), light);
+      assert.equal(await page.getAttribute('#theme', 'aria-pressed'), 'false');
+    },
+  );
 
   await check('subject and axis change the charts', file('full'), {}, async (page) => {
     const lead = await page.locator('#progress-lead').textContent();
@@ -157,11 +204,16 @@ async function full() {
       await check(`axe finds nothing, ${colorScheme} ${hash}`, file('full', hash), {colorScheme}, accessible);
 
   for (const hash of ['', '#attempt-1'])
-    await check(`360 pixels are enough ${hash}`, file('full', hash), {viewport: {width: 360, height: 740}}, async (page) => {
-      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 360);
-      assert.ok((await page.evaluate(() => document.querySelector('#attempt').scrollWidth)) <= 360);
-      await accessible(page);
-    });
+    await check(
+      `360 pixels are enough ${hash}`,
+      file('full', hash),
+      {viewport: {width: 360, height: 740}},
+      async (page) => {
+        assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 360);
+        assert.ok((await page.evaluate(() => document.querySelector('#attempt').scrollWidth)) <= 360);
+        await accessible(page);
+      },
+    );
 }
 
 // --- the others ---

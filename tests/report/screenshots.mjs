@@ -3,20 +3,25 @@
 // report-light.png, report-dark.png, report-attempt.png, report-narrow.png. MODULES and CHROMIUM are
 // what fetch_browser.sh leaves and prints:
 //   node tests/report/screenshots.mjs build/browser $(sh tests/report/fetch_browser.sh build/browser) report.html profiles
-import { createRequire } from 'node:module';
-import { resolve } from 'node:path';
-import { statSync } from 'node:fs';
+import {createRequire} from 'node:module';
+import {resolve} from 'node:path';
+import {statSync} from 'node:fs';
 
 const [modules, chromium, page, folder] = process.argv.slice(2);
 const playwright = createRequire(`${resolve(modules)}/`)('playwright-core');
-const browser = await playwright.chromium.launch({executablePath: chromium, args: process.getuid() === 0 ? ['--no-sandbox'] : []});
+const browser = await playwright.chromium.launch({
+  executablePath: chromium,
+  args: process.getuid() === 0 ? ['--no-sandbox'] : [],
+});
 const MOST_BYTES = 200000;
 
 async function picture(name, colorScheme, [width, height], at) {
   const context = await browser.newContext({viewport: {width, height}, colorScheme, reducedMotion: 'reduce'});
-  const tab = await context.newPage(), path = `${folder}/report-${name}.png`;
+  const tab = await context.newPage(),
+    path = `${folder}/report-${name}.png`;
   await tab.goto(`file://${resolve(page)}${at.startsWith('#attempt-') ? at : ''}`);
-  if (at && !at.startsWith('#attempt-')) await tab.evaluate((id) => document.querySelector(id).scrollIntoView(), at);
+  if (at && !at.startsWith('#attempt-'))
+    await tab.evaluate((id) => document.querySelector(id).scrollIntoView(), at);
   await tab.screenshot({path});
   await context.close();
   const bytes = statSync(path).size;

@@ -7,43 +7,75 @@ const ROWS_AT_ONCE = 100;
 const COLUMNS = [
   {key: 'experiment', title: '#', class: 'number', value: (a) => a.experiment},
   {key: 'verdict', title: 'Verdict', value: (a) => a.verdict},
-  {key: 'estimate', title: 'Faster', class: 'number', value: (a) => (known(a.estimate) ? a.estimate : -Infinity)},
+  {
+    key: 'estimate',
+    title: 'Faster',
+    class: 'number',
+    value: (a) => (known(a.estimate) ? a.estimate : -Infinity),
+  },
   {key: 'bar', title: '', class: 'picture'},
   {key: 'focus', title: 'Focus', class: 'wide', value: (a) => a.focus || ''},
   {key: 'time', title: 'Date', class: 'wide date', value: (a) => a.time},
   {key: 'hypothesis', title: 'Hypothesis', value: (a) => a.hypothesis.toLowerCase()},
 ];
 
-const table = {data: null, order: 'experiment', down: true, find: '', focus: '', verdicts: new Set(), rows: [], shown: 0, text: new Map()};
+const table = {
+  data: null,
+  order: 'experiment',
+  down: true,
+  find: '',
+  focus: '',
+  verdicts: new Set(),
+  rows: [],
+  shown: 0,
+  text: new Map(),
+};
 
 function searchText(a) {
   if (!table.text.has(a.experiment))
-    table.text.set(a.experiment, [a.hypothesis, a.reason, a.author, a.focus, a.verdict, a.features || '', a.attempt, `#${a.experiment} `].join('\n').toLowerCase());
+    table.text.set(
+      a.experiment,
+      [a.hypothesis, a.reason, a.author, a.focus, a.verdict, a.features || '', a.attempt, `#${a.experiment} `]
+        .join('\n')
+        .toLowerCase(),
+    );
   return table.text.get(a.experiment);
 }
 
 function fits(a) {
   if (table.verdicts.size && !table.verdicts.has(verdictKey(a.verdict))) return false;
   if (table.focus && (a.focus || 'mix') !== table.focus) return false;
-  return table.find.split(/\s+/).every((word) => !word || searchText(a).includes(/^#\d+$/.test(word) ? `${word} ` : word));
+  return table.find
+    .split(/\s+/)
+    .every((word) => !word || searchText(a).includes(/^#\d+$/.test(word) ? `${word} ` : word));
 }
 
 function arrange() {
-  const column = COLUMNS.find((c) => c.key === table.order), sign = table.down ? -1 : 1;
+  const column = COLUMNS.find((c) => c.key === table.order),
+    sign = table.down ? -1 : 1;
   table.rows = table.data.attempts.filter(fits).sort((a, b) => {
-    const x = column.value(a), y = column.value(b);
+    const x = column.value(a),
+      y = column.value(b);
     return sign * (x < y ? -1 : x > y ? 1 : a.experiment - b.experiment);
   });
 }
 
 function tableRow(a) {
   const extra = [a.features && a.features !== 'all' ? h('span', {class: 'path'}, a.features) : ''];
-  const open = (event) => { if (!event.target.closest('a') && !String(getSelection())) location.hash = `attempt-${a.experiment}`; };
-  return h('tr', {onclick: open},
-    h('td', {class: 'number'}, String(a.experiment)), h('td', {}, badge(a)),
-    h('td', {class: 'number', title: interval(a.low, a.high) || null}, percent(a.estimate)), h('td', {class: 'picture'}, intervalBar(a.estimate, a.low, a.high, verdictOf(a).kind)),
-    h('td', {class: 'wide fine'}, a.focus || (a.cases.length ? 'mix' : '')), h('td', {class: 'wide date fine'}, date(a.time).slice(5)),
-    h('td', {class: 'text'}, h('a', {href: `#attempt-${a.experiment}`}, short(a.hypothesis, 260)), ...extra));
+  const open = (event) => {
+    if (!event.target.closest('a') && !String(getSelection())) location.hash = `attempt-${a.experiment}`;
+  };
+  return h(
+    'tr',
+    {onclick: open},
+    h('td', {class: 'number'}, String(a.experiment)),
+    h('td', {}, badge(a)),
+    h('td', {class: 'number', title: interval(a.low, a.high) || null}, percent(a.estimate)),
+    h('td', {class: 'picture'}, intervalBar(a.estimate, a.low, a.high, verdictOf(a).kind)),
+    h('td', {class: 'wide fine'}, a.focus || (a.cases.length ? 'mix' : '')),
+    h('td', {class: 'wide date fine'}, date(a.time).slice(5)),
+    h('td', {class: 'text'}, h('a', {href: `#attempt-${a.experiment}`}, short(a.hypothesis, 260)), ...extra),
+  );
 }
 
 function showMore() {
@@ -63,7 +95,8 @@ function showTable() {
   $('nothing').hidden = table.rows.length > 0;
   $('table').hidden = table.rows.length === 0;
   const all = table.data.attempts.length;
-  $('count').textContent = table.rows.length === all ? `${all} rows` : `${table.rows.length} of ${plural(all, 'row')}`;
+  $('count').textContent =
+    table.rows.length === all ? `${all} rows` : `${table.rows.length} of ${plural(all, 'row')}`;
   for (const th of $('table').tHead.rows[0].cells)
     if (th.dataset.key === table.order) th.setAttribute('aria-sort', table.down ? 'descending' : 'ascending');
     else th.removeAttribute('aria-sort');
@@ -72,24 +105,50 @@ function showTable() {
 function headCell(c) {
   if (!c.value) return h('th', {scope: 'col', class: c.class}, hidden('Interval drawn'));
   const sort = () => {
-    table.down = table.order === c.key ? !table.down : c.key !== 'hypothesis' && c.key !== 'verdict' && c.key !== 'focus';
+    table.down =
+      table.order === c.key
+        ? !table.down
+        : c.key !== 'hypothesis' && c.key !== 'verdict' && c.key !== 'focus';
     table.order = c.key;
     showTable();
   };
-  return h('th', {scope: 'col', class: c.class, 'data-key': c.key}, h('button', {type: 'button', onclick: sort}, c.title === '#' ? h('abbr', {title: 'Number'}, '#') : c.title));
+  return h(
+    'th',
+    {scope: 'col', class: c.class, 'data-key': c.key},
+    h(
+      'button',
+      {type: 'button', onclick: sort},
+      c.title === '#' ? h('abbr', {title: 'Number'}, '#') : c.title,
+    ),
+  );
 }
 
 function verdictFilters(data) {
   const counts = new Map();
-  for (const a of data.attempts) counts.set(verdictKey(a.verdict), (counts.get(verdictKey(a.verdict)) || 0) + 1);
-  return Object.keys(VERDICTS).filter((k) => counts.has(k)).map((k) => {
-    const box = h('input', {type: 'checkbox', value: k, checked: table.verdicts.has(k), onchange: (event) => {
-      if (event.target.checked) table.verdicts.add(k);
-      else table.verdicts.delete(k);
-      showTable();
-    }});
-    return h('label', {class: 'chip'}, box, glyph(VERDICTS[k]), `${VERDICTS[k].word} `, h('b', {}, String(counts.get(k))));
-  });
+  for (const a of data.attempts)
+    counts.set(verdictKey(a.verdict), (counts.get(verdictKey(a.verdict)) || 0) + 1);
+  return Object.keys(VERDICTS)
+    .filter((k) => counts.has(k))
+    .map((k) => {
+      const box = h('input', {
+        type: 'checkbox',
+        value: k,
+        checked: table.verdicts.has(k),
+        onchange: (event) => {
+          if (event.target.checked) table.verdicts.add(k);
+          else table.verdicts.delete(k);
+          showTable();
+        },
+      });
+      return h(
+        'label',
+        {class: 'chip'},
+        box,
+        glyph(VERDICTS[k]),
+        `${VERDICTS[k].word} `,
+        h('b', {}, String(counts.get(k))),
+      );
+    });
 }
 
 // Fill select with options, keeping the choice where it is still there.
@@ -102,7 +161,9 @@ function options(select, values, names) {
 function setTable(data) {
   table.data = data;
   table.text.clear();
-  const found = [...new Set(data.attempts.filter((a) => a.verdict !== 'SEAL').map((a) => a.focus || 'mix'))].sort();
+  const found = [
+    ...new Set(data.attempts.filter((a) => a.verdict !== 'SEAL').map((a) => a.focus || 'mix')),
+  ].sort();
   options($('focus'), ['', ...found], ['any', ...found]);
   $('verdicts').replaceChildren($('verdicts').firstElementChild, ...verdictFilters(data));
   showTable();
@@ -110,8 +171,14 @@ function setTable(data) {
 
 function startTable() {
   $('table').tHead.rows[0].replaceChildren(...COLUMNS.map(headCell));
-  $('find').addEventListener('input', () => { table.find = $('find').value.trim().toLowerCase(); showTable(); });
-  $('focus').addEventListener('change', () => { table.focus = $('focus').value; showTable(); });
+  $('find').addEventListener('input', () => {
+    table.find = $('find').value.trim().toLowerCase();
+    showTable();
+  });
+  $('focus').addEventListener('change', () => {
+    table.focus = $('focus').value;
+    showTable();
+  });
   $('filter').addEventListener('submit', (event) => event.preventDefault());
   $('more').addEventListener('click', showMore);
   $('clear').addEventListener('click', () => {
@@ -123,5 +190,10 @@ function startTable() {
     $('find').focus();
   });
   if (typeof IntersectionObserver !== 'undefined')
-    new IntersectionObserver((entries) => { if (entries[0].isIntersecting && table.shown < table.rows.length) showMore(); }, {rootMargin: '400px'}).observe($('more'));
+    new IntersectionObserver(
+      (entries) => {
+        if (entries[0].isIntersecting && table.shown < table.rows.length) showMore();
+      },
+      {rootMargin: '400px'},
+    ).observe($('more'));
 }

@@ -7,56 +7,138 @@ const GAINS_MOST = 28;
 // Wins that moved the view, in order; the smallest ones together when there are too many.
 function gainsOf(data, view) {
   const verdicts = new Map(data.attempts.map((a) => [a.experiment, a]));
-  const wins = view.points.filter((p) => verdicts.get(p[0]).verdict === 'WIN').map((p) => ({attempt: verdicts.get(p[0]), gain: p[2], deviation: p[3]}));
+  const wins = view.points
+    .filter((p) => verdicts.get(p[0]).verdict === 'WIN')
+    .map((p) => ({attempt: verdicts.get(p[0]), gain: p[2], deviation: p[3]}));
   if (wins.length <= GAINS_MOST) return {rows: wins, others: null};
-  const kept = new Set([...wins].sort((a, b) => Math.abs(b.gain) - Math.abs(a.gain)).slice(0, GAINS_MOST - 1));
+  const kept = new Set(
+    [...wins].sort((a, b) => Math.abs(b.gain) - Math.abs(a.gain)).slice(0, GAINS_MOST - 1),
+  );
   const rest = wins.filter((w) => !kept.has(w));
-  return {rows: wins.filter((w) => kept.has(w)), others: {n: rest.length, gain: rest.reduce((sum, w) => sum + w.gain, 0)}};
+  return {
+    rows: wins.filter((w) => kept.has(w)),
+    others: {n: rest.length, gain: rest.reduce((sum, w) => sum + w.gain, 0)},
+  };
 }
 
 function drawGains(figure, data, view, width) {
-  const {rows, others} = gainsOf(data, view), wide = width >= 560, line = wide ? 23 : 34;
-  const f = frame(width, 44 + (rows.length + (others ? 2 : 1)) * line, {left: wide ? Math.min(300, width * 0.42) : 8, right: 62, top: 30, bottom: 4}, 'What each win added');
+  const {rows, others} = gainsOf(data, view),
+    wide = width >= 560,
+    line = wide ? 23 : 34;
+  const f = frame(
+    width,
+    44 + (rows.length + (others ? 2 : 1)) * line,
+    {left: wide ? Math.min(300, width * 0.42) : 8, right: 62, top: 30, bottom: 4},
+    'What each win added',
+  );
   const bars = [];
   let level = 0;
   for (const r of rows) bars.push({from: level, to: (level += r.gain), row: r});
   if (others) bars.push({from: level, to: (level += others.gain), label: `${others.n} smaller wins`});
   bars.push({from: 0, to: level, label: 'all wins', total: true});
-  const low = Math.min(0, ...bars.map((b) => b.to)), high = Math.max(0.02, ...bars.map((b) => b.to));
+  const low = Math.min(0, ...bars.map((b) => b.to)),
+    high = Math.max(0.02, ...bars.map((b) => b.to));
   const x = d3.scaleLinear([low, high], [f.left + 4, f.right]);
   const t = factorTicks(low, high);
-  f.svg.append(s('path', {class: 'grid', 'aria-hidden': 'true', d: t.major.map((v) => `M${x(v)},${f.top - 6}V${f.bottom}`).join('')}));
-  f.svg.append(...t.major.filter((v, i) => wide || i % 2 === 0).map((v) => s('text', {class: 'tick', x: x(v), y: f.top - 12, 'text-anchor': 'middle', 'aria-hidden': 'true'}, t.format(v))));
+  f.svg.append(
+    s('path', {
+      class: 'grid',
+      'aria-hidden': 'true',
+      d: t.major.map((v) => `M${x(v)},${f.top - 6}V${f.bottom}`).join(''),
+    }),
+  );
+  f.svg.append(
+    ...t.major
+      .filter((v, i) => wide || i % 2 === 0)
+      .map((v) =>
+        s(
+          'text',
+          {class: 'tick', x: x(v), y: f.top - 12, 'text-anchor': 'middle', 'aria-hidden': 'true'},
+          t.format(v),
+        ),
+      ),
+  );
   const links = bars.map((b, i) => gainBar(f, x, b, f.top + i * line, line, wide, bars[i + 1]));
-  f.svg.append(...links.filter((l) => l.tagName !== 'a'), pointList('Wins; arrow keys move, Enter opens one', links.filter((l) => l.tagName === 'a')));
+  f.svg.append(
+    ...links.filter((l) => l.tagName !== 'a'),
+    pointList(
+      'Wins; arrow keys move, Enter opens one',
+      links.filter((l) => l.tagName === 'a'),
+    ),
+  );
   figure.replaceChildren(f.svg);
 }
 
 function gainBar(f, x, b, y, line, wide, next) {
-  const middle = wide ? y + line / 2 : y + line - 9, a = Math.min(x(b.from), x(b.to)), width = Math.max(1.5, Math.abs(x(b.to) - x(b.from)));
+  const middle = wide ? y + line / 2 : y + line - 9,
+    a = Math.min(x(b.from), x(b.to)),
+    width = Math.max(1.5, Math.abs(x(b.to) - x(b.from)));
   const kind = b.total ? 'total' : b.to >= b.from ? 'win' : 'loss';
   const name = b.label || b.row.attempt.hypothesis.replace(/\s+/g, ' ');
   const parts = [
     s('rect', {class: 'row', x: 0, y, width: f.width, height: line}),
     s('rect', {class: `gain ${kind}`, x: a, y: middle - 6, width, height: 12}),
   ];
-  if (next && !next.total) parts.push(s('path', {class: 'step', d: `M${x(b.to)},${middle + 6}V${middle + line - 6}`}));
-  parts.push(wide ? s('text', {class: 'name', x: f.left - 8, y: middle + 4, 'text-anchor': 'end'}, b.label ? '' : s('tspan', {class: 'n'}, `${b.row.attempt.experiment} `), short(name, Math.floor((f.left - 44) / 6.4)))
-                  : s('text', {class: 'name', x: 8, y: y + 14}, b.label ? '' : s('tspan', {class: 'n'}, `${b.row.attempt.experiment} `), short(name, Math.floor((f.width - 70) / 6.6))));
-  parts.push(s('text', {class: 'value', x: a + width + 6, y: middle + 4}, b.total ? times(b.to) : ` ${percent(b.to - b.from, Math.abs(b.to - b.from) < 1e-3 ? 2 : 1)}`));
+  if (next && !next.total)
+    parts.push(s('path', {class: 'step', d: `M${x(b.to)},${middle + 6}V${middle + line - 6}`}));
+  parts.push(
+    wide
+      ? s(
+          'text',
+          {class: 'name', x: f.left - 8, y: middle + 4, 'text-anchor': 'end'},
+          b.label ? '' : s('tspan', {class: 'n'}, `${b.row.attempt.experiment} `),
+          short(name, Math.floor((f.left - 44) / 6.4)),
+        )
+      : s(
+          'text',
+          {class: 'name', x: 8, y: y + 14},
+          b.label ? '' : s('tspan', {class: 'n'}, `${b.row.attempt.experiment} `),
+          short(name, Math.floor((f.width - 70) / 6.6)),
+        ),
+  );
+  parts.push(
+    s(
+      'text',
+      {class: 'value', x: a + width + 6, y: middle + 4},
+      b.total ? times(b.to) : ` ${percent(b.to - b.from, Math.abs(b.to - b.from) < 1e-3 ? 2 : 1)}`,
+    ),
+  );
   if (!b.row) return s('g', {'aria-hidden': 'true'}, ...parts);
   return attemptLink(b.row.attempt.experiment, {}, ...parts);
 }
 
 function gainsTable(data, view) {
   let level = 0;
-  const rows = view.points.filter((p) => data.attempts[p[0] - 1].verdict === 'WIN').map((p) => {
-    const a = data.attempts[p[0] - 1];
-    level += p[2];
-    return h('tr', {}, h('td', {class: 'number'}, String(a.experiment)), h('td', {class: 'number'}, percent(p[2])), h('td', {class: 'number'}, times(level)),
-             h('td', {}, h('a', {href: `#attempt-${a.experiment}`}, short(a.hypothesis, 140))));
-  });
-  return h('table', {}, h('thead', {}, h('tr', {}, ...['Attempt', 'Gain here', 'Together', 'Hypothesis'].map((t, i) => h('th', {scope: 'col', class: i < 3 ? 'number' : null}, t)))), h('tbody', {}, ...rows));
+  const rows = view.points
+    .filter((p) => data.attempts[p[0] - 1].verdict === 'WIN')
+    .map((p) => {
+      const a = data.attempts[p[0] - 1];
+      level += p[2];
+      return h(
+        'tr',
+        {},
+        h('td', {class: 'number'}, String(a.experiment)),
+        h('td', {class: 'number'}, percent(p[2])),
+        h('td', {class: 'number'}, times(level)),
+        h('td', {}, h('a', {href: `#attempt-${a.experiment}`}, short(a.hypothesis, 140))),
+      );
+    });
+  return h(
+    'table',
+    {},
+    h(
+      'thead',
+      {},
+      h(
+        'tr',
+        {},
+        ...['Attempt', 'Gain here', 'Together', 'Hypothesis'].map((t, i) =>
+          h('th', {scope: 'col', class: i < 3 ? 'number' : null}, t),
+        ),
+      ),
+    ),
+    h('tbody', {}, ...rows),
+  );
 }
 
 // --- the cumulative audit ---
@@ -67,17 +149,78 @@ function auditPanel(data) {
   const c = data.cumulative;
   const title = h('h3', {}, 'Do the wins add up?');
   if (!c || !c.total)
-    return [title, h('p', {}, 'No cumulative audit on record. ', h('code', {}, 'ratchet audit --cumulative'), ' measures HEAD’s kernel against the first one; kept as ', h('code', {}, 'profiles/…/cumulative.txt'), ', it is shown here.')];
+    return [
+      title,
+      h(
+        'p',
+        {},
+        'No cumulative audit on record. ',
+        h('code', {}, 'ratchet audit --cumulative'),
+        ' measures HEAD’s kernel against the first one; kept as ',
+        h('code', {}, 'profiles/…/cumulative.txt'),
+        ', it is shown here.',
+      ),
+    ];
   const t = c.total;
   const rows = c.cases.concat({...t, name: 'total, by weight', sum: true});
-  return [title,
-    h('p', {class: 'big'}, h('b', {}, t.ratio[0].toFixed(3)), h('span', {}, ` honesty ratio, ${t.ratio[1].toFixed(3)} to ${t.ratio[2].toFixed(3)}`)),
-    h('p', {}, `HEAD against the first kernel, side by side: ${triple(t.measured, '×')} as fast; the wins claim ${triple(t.claimed, '×')} together.`),
+  return [
+    title,
+    h(
+      'p',
+      {class: 'big'},
+      h('b', {}, t.ratio[0].toFixed(3)),
+      h('span', {}, ` honesty ratio, ${t.ratio[1].toFixed(3)} to ${t.ratio[2].toFixed(3)}`),
+    ),
+    h(
+      'p',
+      {},
+      `HEAD against the first kernel, side by side: ${triple(t.measured, '×')} as fast; the wins claim ${triple(t.claimed, '×')} together.`,
+    ),
     h('p', {class: 'fine'}, c.said || c.file),
-    h('div', {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Cumulative audit by case'}, h('table', {},
-      h('caption', {class: 'hidden'}, 'Measured and claimed speed-up of each case'),
-      h('thead', {}, h('tr', {}, h('th', {scope: 'col'}, 'Case'), ...['Measured', 'Claimed', 'Ratio'].map((w) => h('th', {scope: 'col', class: 'number'}, w)))),
-      h('tbody', {}, ...rows.map((r) => h('tr', {class: r.sum ? 'sum' : null}, h('th', {scope: 'row'}, r.name), h('td', {class: 'number'}, triple(r.measured, '×')),
-        h('td', {class: 'number'}, triple(r.claimed, '×')), h('td', {class: 'number'}, r.compares ? r.ratio[0].toFixed(2) : h('span', {class: 'fine'}, 'n/a'))))))),
-    c.remarks.length ? h('details', {}, h('summary', {}, plural(c.remarks.length, 'remark')), h('ul', {}, ...c.remarks.map((r) => h('li', {}, r)))) : ''];
+    h(
+      'div',
+      {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Cumulative audit by case'},
+      h(
+        'table',
+        {},
+        h('caption', {class: 'hidden'}, 'Measured and claimed speed-up of each case'),
+        h(
+          'thead',
+          {},
+          h(
+            'tr',
+            {},
+            h('th', {scope: 'col'}, 'Case'),
+            ...['Measured', 'Claimed', 'Ratio'].map((w) => h('th', {scope: 'col', class: 'number'}, w)),
+          ),
+        ),
+        h(
+          'tbody',
+          {},
+          ...rows.map((r) =>
+            h(
+              'tr',
+              {class: r.sum ? 'sum' : null},
+              h('th', {scope: 'row'}, r.name),
+              h('td', {class: 'number'}, triple(r.measured, '×')),
+              h('td', {class: 'number'}, triple(r.claimed, '×')),
+              h(
+                'td',
+                {class: 'number'},
+                r.compares ? r.ratio[0].toFixed(2) : h('span', {class: 'fine'}, 'n/a'),
+              ),
+            ),
+          ),
+        ),
+      ),
+    ),
+    c.remarks.length
+      ? h(
+          'details',
+          {},
+          h('summary', {}, plural(c.remarks.length, 'remark')),
+          h('ul', {}, ...c.remarks.map((r) => h('li', {}, r))),
+        )
+      : '',
+  ];
 }

@@ -8,28 +8,68 @@ function rooflinePoints(data) {
   const roof = data.roofline;
   if (!roof) return [];
   const attempt = data.attempts.find((a) => a.experiment === roof.experiment);
-  return attempt.cases.map((k) => {
-    const c = data.cases[k[0]], ns = roof.verdict === 'WIN' ? k[4] : k[5], floor = k[6];
-    return {name: c.name, op: c.op, threads: c.threads, weight: c.weight, ns, floor, regime: k[7], distance: floor > 0 ? ns / floor : null,
-            intensity: c.ops && c.bytes ? c.ops / c.bytes : null, rate: c.ops ? c.ops / ns : null, roof: c.ops && floor > 0 ? c.ops / floor : null};
-  }).sort((a, b) => (a.intensity ?? 1e9) - (b.intensity ?? 1e9)).map((p, i) => ({...p, key: String(i + 1)}));
+  return attempt.cases
+    .map((k) => {
+      const c = data.cases[k[0]],
+        ns = roof.verdict === 'WIN' ? k[4] : k[5],
+        floor = k[6];
+      return {
+        name: c.name,
+        op: c.op,
+        threads: c.threads,
+        weight: c.weight,
+        ns,
+        floor,
+        regime: k[7],
+        distance: floor > 0 ? ns / floor : null,
+        intensity: c.ops && c.bytes ? c.ops / c.bytes : null,
+        rate: c.ops ? c.ops / ns : null,
+        roof: c.ops && floor > 0 ? c.ops / floor : null,
+      };
+    })
+    .sort((a, b) => (a.intensity ?? 1e9) - (b.intensity ?? 1e9))
+    .map((p, i) => ({...p, key: String(i + 1)}));
 }
 
-const CEILINGS = [['int8_gops', 'int8'], ['bf16_gflops', 'bf16'], ['f32_gflops', 'f32']];
+const CEILINGS = [
+  ['int8_gops', 'int8'],
+  ['bf16_gflops', 'bf16'],
+  ['f32_gflops', 'f32'],
+];
 const LEVELS = ['L1', 'L2', 'L3', 'DRAM'];
 
 function drawRoofline(figure, data, width) {
   const points = rooflinePoints(data).filter((p) => p.intensity && p.rate);
   const peaks = data.roofline.peaks.rows[0];
   if (!points.length || !peaks) return figure.replaceChildren();
-  const f = frame(width, Math.max(320, Math.min(440, width * 0.8)), {left: 46, right: 12, top: 30, bottom: 42}, 'Roofline: operations per second over operations per byte');
-  const rates = points.flatMap((p) => [p.rate, p.roof || p.rate]).concat(CEILINGS.map(([key]) => peaks[key]).filter((v) => v > 0));
-  const x = d3.scaleLog([d3.min(points, (p) => p.intensity) / 2, d3.max(points, (p) => p.intensity) * 3], [f.left, f.right]);
+  const f = frame(
+    width,
+    Math.max(320, Math.min(440, width * 0.8)),
+    {left: 46, right: 12, top: 30, bottom: 42},
+    'Roofline: operations per second over operations per byte',
+  );
+  const rates = points
+    .flatMap((p) => [p.rate, p.roof || p.rate])
+    .concat(CEILINGS.map(([key]) => peaks[key]).filter((v) => v > 0));
+  const x = d3.scaleLog(
+    [d3.min(points, (p) => p.intensity) / 2, d3.max(points, (p) => p.intensity) * 3],
+    [f.left, f.right],
+  );
   const y = d3.scaleLog([d3.min(rates) / 2.5, d3.max(rates) * 2], [f.bottom, f.top]);
   gridlines(f, y, decades(y.domain()));
   drawCeilings(f, x, y, peaks);
-  axis(f, x, 'bottom', {ticks: decades(x.domain()), minor: logMinor(x.domain()), format: (v) => round(v), label: 'operations per byte'});
-  axis(f, y, 'left', {ticks: decades(y.domain()), minor: logMinor(y.domain()), format: (v) => round(v), label: '10⁹ operations per second'});
+  axis(f, x, 'bottom', {
+    ticks: decades(x.domain()),
+    minor: logMinor(x.domain()),
+    format: (v) => round(v),
+    label: 'operations per byte',
+  });
+  axis(f, y, 'left', {
+    ticks: decades(y.domain()),
+    minor: logMinor(y.domain()),
+    format: (v) => round(v),
+    label: '10⁹ operations per second',
+  });
   f.svg.append(...points.map((p) => casePoint(p, x, y)), ...caseLabels(points, x, y));
   figure.replaceChildren(f.svg);
 }
@@ -48,28 +88,46 @@ function logMinor([low, high]) {
 
 // Slanted: bandwidth of each level, to where the highest ceiling stops it. Level: peaks by number type.
 function drawCeilings(f, x, y, peaks) {
-  const [low, high] = x.domain(), top = Math.max(...CEILINGS.map(([key]) => peaks[key] || 0));
+  const [low, high] = x.domain(),
+    top = Math.max(...CEILINGS.map(([key]) => peaks[key] || 0));
   const g = s('g', {class: 'ceilings', 'aria-hidden': 'true'});
   for (const level of LEVELS) {
     const gbps = peaks.read_gbps[level];
     if (!(gbps > 0)) continue;
-    const start = Math.max(low, y.domain()[0] / gbps), end = Math.min(high, top / gbps);
+    const start = Math.max(low, y.domain()[0] / gbps),
+      end = Math.min(high, top / gbps);
     if (end <= start) continue;
     g.append(s('path', {d: `M${x(start)},${y(start * gbps)}L${x(end)},${y(end * gbps)}`}));
-    const at = start * (end / start) ** 0.03, angle = Math.atan2(y(end * gbps) - y(start * gbps), x(end) - x(start)) * 180 / Math.PI;
-    g.append(s('text', {transform: `translate(${x(at)},${y(at * gbps) - 5}) rotate(${angle})`}, `${level} ${round(gbps)} GB/s`));
+    const at = start * (end / start) ** 0.03,
+      angle = (Math.atan2(y(end * gbps) - y(start * gbps), x(end) - x(start)) * 180) / Math.PI;
+    g.append(
+      s(
+        'text',
+        {transform: `translate(${x(at)},${y(at * gbps) - 5}) rotate(${angle})`},
+        `${level} ${round(gbps)} GB/s`,
+      ),
+    );
   }
   for (const [key, name] of CEILINGS)
     if (peaks[key] > 0) {
       const start = Math.min(high, Math.max(low, peaks[key] / (peaks.read_gbps.L1 || top)));
-      g.append(s('path', {d: `M${x(start)},${y(peaks[key])}H${f.right}`}), s('text', {x: f.right - 2, y: y(peaks[key]) - 5, 'text-anchor': 'end'}, `${name} ${round(peaks[key])}`));
+      g.append(
+        s('path', {d: `M${x(start)},${y(peaks[key])}H${f.right}`}),
+        s(
+          'text',
+          {x: f.right - 2, y: y(peaks[key]) - 5, 'text-anchor': 'end'},
+          `${name} ${round(peaks[key])}`,
+        ),
+      );
     }
   f.svg.append(g);
 }
 
 // A point, and a stem up to the case's own roof.
 function casePoint(p, x, y) {
-  const at = x(p.intensity), from = y(p.rate), g = s('g', {class: `case ${p.regime}`, 'aria-hidden': 'true'});
+  const at = x(p.intensity),
+    from = y(p.rate),
+    g = s('g', {class: `case ${p.regime}`, 'aria-hidden': 'true'});
   g.append(s('title', {}, `${p.name}: ${round(p.rate)} of ${round(p.roof)} · 10⁹ operations per second`));
   if (p.roof) g.append(s('path', {class: 'stem', d: `M${at},${from}V${y(p.roof)}M${at - 4},${y(p.roof)}h8`}));
   g.append(s('circle', {cx: at, cy: from, r: 4.5}));
@@ -79,31 +137,95 @@ function casePoint(p, x, y) {
 // The numbers by which the table names the points: each beside its own, clear of the others.
 function caseLabels(points, x, y) {
   const taken = points.map((p) => ({x: x(p.intensity), y: y(p.rate), w: 5, h: 5}));
-  const clear = (a) => taken.every((b) => Math.abs(a.x - b.x) >= a.w + b.w || Math.abs(a.y - b.y) >= a.h + b.h);
-  const around = [[12, 0], [-12, 0], [10, 10], [-10, 10], [10, -10], [-10, -10], [0, 13], [22, 0], [-22, 0], [20, 11], [-20, 11], [0, 24]];
+  const clear = (a) =>
+    taken.every((b) => Math.abs(a.x - b.x) >= a.w + b.w || Math.abs(a.y - b.y) >= a.h + b.h);
+  const around = [
+    [12, 0],
+    [-12, 0],
+    [10, 10],
+    [-10, 10],
+    [10, -10],
+    [-10, -10],
+    [0, 13],
+    [22, 0],
+    [-22, 0],
+    [20, 11],
+    [-20, 11],
+    [0, 24],
+  ];
   return points.map((p) => {
-    const boxes = around.map(([dx, dy]) => ({x: x(p.intensity) + dx, y: y(p.rate) + dy, w: p.key.length > 1 ? 6 : 4, h: 5}));
+    const boxes = around.map(([dx, dy]) => ({
+      x: x(p.intensity) + dx,
+      y: y(p.rate) + dy,
+      w: p.key.length > 1 ? 6 : 4,
+      h: 5,
+    }));
     const box = boxes.find(clear) || boxes[0];
     taken.push(box);
-    return s('text', {class: 'key', x: box.x, y: box.y + 3.5, 'text-anchor': 'middle', 'aria-hidden': 'true'}, p.key);
+    return s(
+      'text',
+      {class: 'key', x: box.x, y: box.y + 3.5, 'text-anchor': 'middle', 'aria-hidden': 'true'},
+      p.key,
+    );
   });
 }
 
 function distanceBar(distance) {
   const x = Math.min(1, Math.log2(Math.max(1, distance)) / Math.log2(16));
-  return s('svg', {class: 'distance', viewBox: '0 0 60 10', width: 60, height: 10, 'aria-hidden': 'true'},
-           s('path', {class: 'range', d: `M0,5H${60 * x}`}), s('path', {class: 'zero', d: 'M0.5,0V10'}));
+  return s(
+    'svg',
+    {class: 'distance', viewBox: '0 0 60 10', width: 60, height: 10, 'aria-hidden': 'true'},
+    s('path', {class: 'range', d: `M0,5H${60 * x}`}),
+    s('path', {class: 'zero', d: 'M0.5,0V10'}),
+  );
 }
 
 function rooflineTable(data) {
   const points = rooflinePoints(data);
-  const head = [['', 'key'], ['Case'], ['Wall'], ['Ops/byte', 'number wide'], ['µs', 'number'], ['10⁹ ops/s', 'number wide'], ['× its floor', 'number'], ['', 'wide']];
-  return h('table', {class: 'distances'}, h('caption', {class: 'hidden'}, 'Distance of each case from its roofline floor'),
-    h('thead', {}, h('tr', {}, ...head.map(([t, c]) => h('th', {scope: 'col', class: c}, t || hidden(c === 'key' ? 'Number in the chart' : 'Distance'))))),
-    h('tbody', {}, ...points.map((p) => h('tr', {},
-      h('td', {class: 'key'}, p.intensity ? p.key : '–'), h('th', {scope: 'row'}, p.name), h('td', {}, p.regime), h('td', {class: 'number wide'}, round(p.intensity)),
-      h('td', {class: 'number'}, microseconds(p.ns)), h('td', {class: 'number wide'}, round(p.rate)),
-      h('td', {class: 'number'}, known(p.distance) ? p.distance.toFixed(1) : '–'), h('td', {class: 'wide'}, known(p.distance) ? distanceBar(p.distance) : '')))));
+  const head = [
+    ['', 'key'],
+    ['Case'],
+    ['Wall'],
+    ['Ops/byte', 'number wide'],
+    ['µs', 'number'],
+    ['10⁹ ops/s', 'number wide'],
+    ['× its floor', 'number'],
+    ['', 'wide'],
+  ];
+  return h(
+    'table',
+    {class: 'distances'},
+    h('caption', {class: 'hidden'}, 'Distance of each case from its roofline floor'),
+    h(
+      'thead',
+      {},
+      h(
+        'tr',
+        {},
+        ...head.map(([t, c]) =>
+          h('th', {scope: 'col', class: c}, t || hidden(c === 'key' ? 'Number in the chart' : 'Distance')),
+        ),
+      ),
+    ),
+    h(
+      'tbody',
+      {},
+      ...points.map((p) =>
+        h(
+          'tr',
+          {},
+          h('td', {class: 'key'}, p.intensity ? p.key : '–'),
+          h('th', {scope: 'row'}, p.name),
+          h('td', {}, p.regime),
+          h('td', {class: 'number wide'}, round(p.intensity)),
+          h('td', {class: 'number'}, microseconds(p.ns)),
+          h('td', {class: 'number wide'}, round(p.rate)),
+          h('td', {class: 'number'}, known(p.distance) ? p.distance.toFixed(1) : '–'),
+          h('td', {class: 'wide'}, known(p.distance) ? distanceBar(p.distance) : ''),
+        ),
+      ),
+    ),
+  );
 }
 
 function rooflineLead(data) {

@@ -28,10 +28,16 @@ const VERDICTS = {
   SAME_CODE: {letter: 'S', kind: 'same', path: 'M-5,-2.5H5M-5,2.5H5', word: 'same code'},
   FAIL: {letter: 'F', kind: 'fail', path: 'M-5,-5L5,5M5,-5L-5,5', word: 'failed'},
   CHEAT: {letter: 'C', kind: 'cheat', path: 'M0,-6L5.2,-3V3L0,6L-5.2,3V-3Z', solid: true, word: 'cheat'},
-  UNFIT_MACHINE: {letter: 'U', kind: 'unfit', path: 'M-5,0a5,5,0,1,0,10,0a5,5,0,1,0,-10,0Z', word: 'unfit machine'},
+  UNFIT_MACHINE: {
+    letter: 'U',
+    kind: 'unfit',
+    path: 'M-5,0a5,5,0,1,0,10,0a5,5,0,1,0,-10,0Z',
+    word: 'unfit machine',
+  },
   SEAL: {letter: 'E', kind: 'seal', path: 'M-4.5,-4.5H4.5V4.5H-4.5Z', word: 'judge changed'},
 };
-const verdictKey = (verdict) => (verdict.startsWith('FAIL') ? 'FAIL' : verdict in VERDICTS ? verdict : 'INCONCLUSIVE');
+const verdictKey = (verdict) =>
+  verdict.startsWith('FAIL') ? 'FAIL' : verdict in VERDICTS ? verdict : 'INCONCLUSIVE';
 const verdictOf = (attempt) => VERDICTS[verdictKey(attempt.verdict)];
 
 function glyphPath(v) {
@@ -42,8 +48,13 @@ function glyph(v) {
 }
 function badge(attempt) {
   const v = verdictOf(attempt);
-  return h('span', {class: `badge ${v.kind}`}, glyph(v), h('span', {class: 'word'}, attempt.verdict.replace(/_/g, ' ')),
-           h('abbr', {class: 'letter', title: attempt.verdict, 'aria-hidden': 'true'}, v.letter));
+  return h(
+    'span',
+    {class: `badge ${v.kind}`},
+    glyph(v),
+    h('span', {class: 'word'}, attempt.verdict.replace(/_/g, ' ')),
+    h('abbr', {class: 'letter', title: attempt.verdict, 'aria-hidden': 'true'}, v.letter),
+  );
 }
 
 // --- numbers ---
@@ -64,23 +75,37 @@ function round(x, digits = 3) {
 const microseconds = (ns) => (known(ns) ? round(ns / 1e3, 4) : '–');
 const duration = (seconds) => {
   const t = Math.max(0, Math.round(seconds));
-  return t >= 3600 ? `${Math.floor(t / 3600)} h ${Math.floor((t % 3600) / 60)} min` : t >= 60 ? `${Math.floor(t / 60)} min ${t % 60} s` : `${t} s`;
+  return t >= 3600
+    ? `${Math.floor(t / 3600)} h ${Math.floor((t % 3600) / 60)} min`
+    : t >= 60
+      ? `${Math.floor(t / 60)} min ${t % 60} s`
+      : `${t} s`;
 };
 // Of 2026-01-31T23:59:59Z, or as calibrations write it, 20260131T235959Z.
-const date = (iso) => iso.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)\d\dZ$/, '$1-$2-$3T$4:$5').slice(0, 16).replace('T', ' ');
+const date = (iso) =>
+  iso
+    .replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)\d\dZ$/, '$1-$2-$3T$4:$5')
+    .slice(0, 16)
+    .replace('T', ' ');
 const short = (text, n) => (text.length > n ? text.slice(0, n - 1).trimEnd() + '…' : text);
 const plural = (n, word) => `${n} ${word}${n === 1 ? '' : 's'}`;
 
 // A small picture of an estimate with its interval around "no change". The scale is linear up to 1 %
 // and logarithmic beyond, so that 0.5 % and 80 % both show; its ticks are 1 %, 10 % and 100 %.
 function intervalBar(estimate, low, high, kind) {
-  const x = (v) => 50 + 48 * Math.sign(v) * Math.min(1, Math.log1p(Math.abs(v) / 0.01) / Math.log1p(1 / 0.01));
+  const x = (v) =>
+    50 + 48 * Math.sign(v) * Math.min(1, Math.log1p(Math.abs(v) / 0.01) / Math.log1p(1 / 0.01));
   if (!known(estimate)) return '';
-  const a = known(low) ? low : estimate, b = known(high) ? high : estimate;
+  const a = known(low) ? low : estimate,
+    b = known(high) ? high : estimate;
   const ticks = [-0.1, -0.01, 0.01, 0.1].map((v) => `M${x(v)},10V14`).join('');
-  return s('svg', {class: `bar ${kind}`, viewBox: '0 0 100 14', width: 100, height: 14, 'aria-hidden': 'true'},
-           s('path', {class: 'zero', d: 'M50,0V14'}), s('path', {class: 'scale', d: `M2,14H98${ticks}`}),
-           s('path', {class: 'length', d: `M50,6H${x(estimate)}`}),
-           s('path', {class: 'range', d: `M${x(a)},6H${Math.max(x(a) + 1, x(b))}`}),
-           s('circle', {cx: x(estimate), cy: 6, r: 3}));
+  return s(
+    'svg',
+    {class: `bar ${kind}`, viewBox: '0 0 100 14', width: 100, height: 14, 'aria-hidden': 'true'},
+    s('path', {class: 'zero', d: 'M50,0V14'}),
+    s('path', {class: 'scale', d: `M2,14H98${ticks}`}),
+    s('path', {class: 'length', d: `M50,6H${x(estimate)}`}),
+    s('path', {class: 'range', d: `M${x(a)},6H${Math.max(x(a) + 1, x(b))}`}),
+    s('circle', {cx: x(estimate), cy: 6, r: 3}),
+  );
 }
