@@ -113,11 +113,7 @@ function drawCeilings(f, x, y, peaks) {
       const start = Math.min(high, Math.max(low, peaks[key] / (peaks.read_gbps.L1 || top)));
       g.append(
         s('path', {d: `M${x(start)},${y(peaks[key])}H${f.right}`}),
-        s(
-          'text',
-          {x: f.right - 2, y: y(peaks[key]) - 5, 'text-anchor': 'end'},
-          `${name} ${round(peaks[key])}`,
-        ),
+        s('text', {x: x(start) + 6, y: y(peaks[key]) - 5}, `${name} ${round(peaks[key])}`),
       );
     }
   f.svg.append(g);
