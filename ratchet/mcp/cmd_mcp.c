@@ -5,7 +5,6 @@
 #include "reference/base/err.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,6 +26,8 @@ static const char usage[] =
     "\n"
     "Exit: 0 the client left, 2 usage, 3 no repository here.\n";
 
+static const double MOST = 1e6; /* of what may be spent */
+
 /* Into *out, when given. */
 static int number_parse(const char *name, const char *text, double least, double *out)
 {
@@ -35,8 +36,8 @@ static int number_parse(const char *name, const char *text, double least, double
     if (!text)
         return 0;
     *out = strtod(text, &end);
-    if (end == text || *end || !isfinite(*out) || *out < least)
-        return err_set(ERR_USAGE, "%s %s: say a number from %g on", name, text, least);
+    if (end == text || *end || !(*out >= least && *out <= MOST))
+        return err_set(ERR_USAGE, "%s %s: say a number from %g to %g", name, text, least, MOST);
     return 0;
 }
 
@@ -67,6 +68,8 @@ int cmd_mcp(int argc, char **argv)
     if (rc == 0)
         rc = enter(folder);
     s.budget.attempts = (int64_t)n_attempts;
+    if (rc == 0 && (double)s.budget.attempts != n_attempts)
+        rc = err_set(ERR_USAGE, "--attempts %s: say a whole number", attempts);
     if (rc == 0)
         rc = cmd_open(stderr, &s.r);
     if (rc == 0)

@@ -29,7 +29,7 @@ static const char instructions[] =
     "propose with a hypothesis; check; then try. A win is committed, everything else is undone, "
     "every attempt stays in the ledger. Only kernel/*.c and kernel/*.inc may change.";
 
-/* --- methods: a result, NULL with *code and err_message(), or NULL and code 0: answered --- */
+/* --- methods: a result, or NULL with *code and err_message() --- */
 
 static json_t *refuse(int *code, int with)
 {
@@ -126,39 +126,36 @@ static const struct {
     const char *name;
     json_t *(*answer)(struct mcp_server *s, json_t *params, int *code);
 } methods[] = {
-    {"initialize", on_initialize},
-    {"ping", on_ping},
-    {"tools/list", on_tools_list},
-    {"resources/list", on_resources_list},
-    {"resources/templates/list", on_templates_list},
+    {"initialize", on_initialize},         {"ping", on_ping},
+    {"tools/list", on_tools_list},         {"tools/call", NULL}, /* is answered when the tool is */
+    {"resources/list", on_resources_list}, {"resources/templates/list", on_templates_list},
     {"resources/read", on_resources_read},
 };
-enum { N_METHODS = sizeof methods / sizeof *methods, INITIALIZE = 0, BEFORE_READY = 2 };
+enum { N_METHODS = sizeof methods / sizeof *methods, BEFORE_READY = 2 };
 
 /* --- messages --- */
 
 static void on_request(struct mcp_server *s, const struct jsonrpc_message *m)
 {
-    bool call = strcmp(m->method, "tools/call") == 0;
     json_t *result = NULL;
     size_t i = 0;
     int code = 0;
 
     while (i < N_METHODS && strcmp(methods[i].name, m->method) != 0)
         i++;
-    if (i == N_METHODS && !call) {
+    if (i == N_METHODS) {
         err_set(ERR_USAGE, "there is no method %.64s", m->method);
         code = JSONRPC_NO_METHOD;
-    } else if (!s->ready && (call || i >= BEFORE_READY)) {
+    } else if (!s->ready && i >= BEFORE_READY) {
         err_set(ERR_CONFLICT, "initialize comes first");
         code = JSONRPC_INVALID;
-    } else if (call) {
-        code = mcp_tools_call(s, m->id, m->params);
-    } else {
+    } else if (methods[i].answer) {
         result = methods[i].answer(s, m->params, &code);
-        if (result || code == 0)
-            jsonrpc_result(&s->out, m->id, result);
+    } else {
+        code = mcp_tools_call(s, m->id, m->params);
     }
+    if (result)
+        jsonrpc_result(&s->out, m->id, result);
     if (code)
         jsonrpc_error(&s->out, m->id, code, err_message(), NULL);
 }

@@ -8,7 +8,8 @@ bin=$(cd "$1" && pwd)
 sdk=$(sh tests/mcp/fetch_sdk.sh)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT INT TERM
-git clone --quiet --no-hardlinks . "$scratch/clone"
+git -c advice.detachedHead=false clone --quiet --no-hardlinks . "$scratch/clone"
+git -C "$scratch/clone" switch --quiet --force-create real # whatever is checked out here
 git -C "$scratch/clone" config user.name "Pawl demo"
 git -C "$scratch/clone" config user.email "demo@localhost"
 git -C "$scratch/clone" apply "$PWD/tests/demo/back.patch"
