@@ -185,8 +185,7 @@ void ratchet_close(struct ratchet **rp)
         return;
     ledger_close(&r->ledger);
     git_repository_free(r->repo);
-    if (r->lock >= 0)
-        close(r->lock);
+    ratchet_end(r);
     free(r->root);
     free(r->store);
     free(r);
@@ -226,4 +225,11 @@ int ratchet_begin(struct ratchet *r)
     TRY(logbranch_sync(r));
     TRY(ratchet__recover(r));
     return logbranch_sync(r);
+}
+
+void ratchet_end(struct ratchet *r)
+{
+    if (r->lock >= 0)
+        close(r->lock);
+    r->lock = -1;
 }

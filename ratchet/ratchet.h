@@ -91,6 +91,9 @@ void ratchet_close(struct ratchet **r);
  * ways, ERR_INTEGRITY when a row was changed. */
 int ratchet_begin(struct ratchet *r);
 
+/* Give the lease back, for others to take a turn; the next ratchet_begin asks for it again. */
+void ratchet_end(struct ratchet *r);
+
 struct ratchet_try_options {
     const char *hypothesis; /* not empty */
     const char *author;     /* NULL = git's user.name */

@@ -12,6 +12,7 @@ int cmd_log(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 int cmd_agent(int argc, char **argv);
+int cmd_search(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_checkpoint(int argc, char **argv);
 int cmd_recover(int argc, char **argv);

@@ -44,16 +44,16 @@ const struct observation *observed_best(const struct observed *o)
     const struct observation *best = NULL;
 
     for (size_t i = 0; i < o->n; i++)
-        if (o->item[i].outcome == OUTCOME_MEASURED && (!best || o->item[i].y < best->y))
+        if (o->item[i].state == POINT_MEASURED && (!best || o->item[i].y < best->y))
             best = &o->item[i];
     return best;
 }
 
-size_t observed_count(const struct observed *o, enum outcome outcome)
+size_t observed_count(const struct observed *o, enum point_state state)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < o->n; i++)
-        n += o->item[i].outcome == outcome;
+        n += o->item[i].state == state;
     return n;
 }

@@ -6,15 +6,15 @@
 
 #include "ratchet/search/space.h"
 
-enum outcome {
-    OUTCOME_MEASURED,
-    OUTCOME_INFEASIBLE, /* did not build, or is no correct kernel */
-    OUTCOME_PENDING,    /* not judged, but not to be proposed again either */
+enum point_state {
+    POINT_MEASURED,
+    POINT_INFEASIBLE, /* did not build, or is no correct kernel */
+    POINT_PENDING,    /* not judged, but not to be proposed again either */
 };
 
 struct observation {
     struct point at;
-    enum outcome outcome;
+    enum point_state state;
     double y, se;       /* ln(time / time of the start) and its standard error; MEASURED */
     int64_t experiment; /* of the ledger; 0 for the start */
 };
@@ -36,6 +36,6 @@ const struct observation *observed_find(const struct observed *o, const struct s
 /* The measured point with the least y, NULL when nothing was measured. */
 const struct observation *observed_best(const struct observed *o);
 
-size_t observed_count(const struct observed *o, enum outcome outcome);
+size_t observed_count(const struct observed *o, enum point_state state);
 
 #endif

@@ -134,7 +134,7 @@ static double least_mean(const struct strategy_view *v, const struct surface *s)
     double u[SPACE_MOST], mean, best = INFINITY;
 
     for (size_t i = 0; i < v->observed->n; i++) {
-        if (v->observed->item[i].outcome != OUTCOME_MEASURED)
+        if (v->observed->item[i].state != POINT_MEASURED)
             continue;
         space_to_unit(v->space, &v->observed->item[i].at, u);
         gp_predict(s->time, u, 1, &mean, NULL);
@@ -180,7 +180,7 @@ static void add_around_best(struct candidates *c, struct rng *rng)
         const struct observation *best = NULL;
 
         for (size_t k = 0; k < o->n; k++)
-            if (o->item[k].outcome == OUTCOME_MEASURED && o->item[k].y > below &&
+            if (o->item[k].state == POINT_MEASURED && o->item[k].y > below &&
                 (!best || o->item[k].y < best->y))
                 best = &o->item[k];
         if (!best)

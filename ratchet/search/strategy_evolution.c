@@ -20,7 +20,7 @@ static size_t parents_of(const struct observed *o, size_t n, const struct observ
         const struct observation *one = &o->item[i];
         size_t at = found;
 
-        if (one->outcome != OUTCOME_MEASURED)
+        if (one->state != POINT_MEASURED)
             continue;
         while (at > 0 && one->y < out[at - 1]->y)
             at--;

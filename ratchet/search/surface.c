@@ -31,9 +31,9 @@ static void table_fill(const struct space *s, const struct observed *o, bool lab
         abort();
     for (size_t i = 0; i < o->n; i++) {
         const struct observation *one = &o->item[i];
-        bool measured = one->outcome == OUTCOME_MEASURED;
+        bool measured = one->state == POINT_MEASURED;
 
-        if (!measured && !(labels && one->outcome == OUTCOME_INFEASIBLE))
+        if (!measured && !(labels && one->state == POINT_INFEASIBLE))
             continue;
         space_to_unit(s, &one->at, t->x + n * s->n);
         t->y[n] = labels ? measured : one->y;
@@ -72,7 +72,7 @@ int surface_learn(const struct space *s, const struct observed *o, uint64_t seed
 {
     int rc = learn(s, o, false, seed, &out->time, &out->n_measured);
 
-    if (rc == 0 && observed_count(o, OUTCOME_INFEASIBLE))
+    if (rc == 0 && observed_count(o, POINT_INFEASIBLE))
         rc = learn(s, o, true, seed, &out->feasible, &out->n_points);
     else
         out->n_points = out->n_measured;

@@ -10,6 +10,8 @@
  *   PRETEND time OP X          operation OP (or "all") takes X times as long as otherwise
  *   TUNABLE(NAME, V, ... PRETEND best B steep S [of OP]
  *                              takes 1 + S (log2 V/B)^2 times as long
+ *   TUNABLE(NAME, V, ... PRETEND fits up to X
+ *                              FAIL_BUILD when V is more than X
  *
  * The rest is arithmetic: the same times are SAME_CODE, more than 0.65 % faster in the weighted mean
  * is WIN, else LOSS. PAWL_PRETEND_MS=n lets every stage take n milliseconds, with progress. */
@@ -89,6 +91,23 @@ static double case_ns(const struct strbuf *text, const struct problem_case *c)
     return ns;
 }
 
+/* Is a TUNABLE of the text more than what it says that fits? */
+static bool exceeds(const char *text)
+{
+    bool too_much = false;
+
+    for (const char *said = text; (said = strstr(said, "PRETEND fits up to ")); said++) {
+        const char *line = said;
+        double value, most;
+
+        while (line > text && line[-1] != '\n')
+            line--;
+        too_much = too_much || (sscanf(line, "TUNABLE(%*[^,], %lf", &value) == 1 &&
+                                sscanf(said, "PRETEND fits up to %lf", &most) == 1 && value > most);
+    }
+    return too_much;
+}
+
 /* The verdict that a word in the text demands, or -1. */
 static int demanded(const char *text)
 {
@@ -105,7 +124,7 @@ static int demanded(const char *text)
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strstr(text, words[i].word))
             return (int)words[i].verdict;
-    return -1;
+    return exceeds(text) ? JUDGE_FAIL_BUILD : -1;
 }
 
 /* --- judging --- */

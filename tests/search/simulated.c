@@ -71,14 +71,14 @@ static void experiment(const struct simulated *s, const struct strategy_view *v,
                        const struct point *p, struct observation *incumbent,
                        struct observed *observed, struct rng *noise)
 {
-    struct observation one = {.at = *p, .outcome = OUTCOME_INFEASIBLE};
+    struct observation one = {.at = *p, .state = POINT_INFEASIBLE};
     double time = s->time(p->v);
 
     if (isfinite(time)) {
         double gain = log(s->time(incumbent->at.v) / time);
         double first = gain + NOISE * rng_normal(noise), second = gain + NOISE * rng_normal(noise);
 
-        one.outcome = OUTCOME_MEASURED;
+        one.state = POINT_MEASURED;
         one.y = incumbent->y - (first > MARGIN ? second : first);
         one.se = hypot(NOISE, incumbent->se);
         if (first > MARGIN && second > 0)
@@ -90,7 +90,7 @@ static void experiment(const struct simulated *s, const struct strategy_view *v,
 static size_t search(const struct simulated *s, const struct strategy *strategy, uint64_t seed,
                      double share, size_t most, struct observed *observed)
 {
-    struct observation incumbent = {.outcome = OUTCOME_MEASURED};
+    struct observation incumbent = {.state = POINT_MEASURED};
     struct space space;
     struct strategy_view v = {
         .space = &space, .observed = observed, .seed = seed, .budget = most, .margin = MARGIN};

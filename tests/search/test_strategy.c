@@ -65,7 +65,7 @@ struct begun {
 
 static void begin(struct begun *b, const struct simulated *s, uint64_t seed, size_t budget)
 {
-    *b = (struct begun){.start = {.outcome = OUTCOME_MEASURED}};
+    *b = (struct begun){.start = {.state = POINT_MEASURED}};
     simulated_space(s, &b->space, &b->start.at);
     observed_put(&b->observed, &b->space, &b->start);
     b->view = (struct strategy_view){
@@ -95,7 +95,7 @@ Test(strategy, same_seed_same_points_and_another_seed_others)
 
 static void pend(struct begun *b, const struct point *p)
 {
-    const struct observation one = {.at = *p, .outcome = OUTCOME_PENDING};
+    const struct observation one = {.at = *p, .state = POINT_PENDING};
 
     observed_put(&b->observed, &b->space, &one);
 }

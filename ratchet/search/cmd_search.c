@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ratchet/command/cmd.h"
+#include "ratchet/search/search_report.h"
+
+#include "reference/base/cpu.h"
+#include "reference/base/err.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: ratchet search STRATEGY [--over NAME,...] [--range NAME=A..B[:STEP],...] [--seed N]\n"
+    "                      [--focus OP] [--features SET] [--budget N] [--minutes M] [--author "
+    "NAME]\n"
+    "                      [--dry-run] [--json] [--progress]\n"
+    "       ratchet search --resume | --report [ID] [--budget N] [--minutes M] [--json] ...\n"
+    "       ratchet search --list [--json]\n"
+    "\n"
+    "Move the TUNABLEs of the kernel by themselves: each point is an ordinary experiment, wins "
+    "move\n"
+    "the branch. What the ledger knows of the same kernel at other values is not measured again.\n"
+    "\n"
+    "  STRATEGY            bayes: where a Gaussian process expects most improvement\n"
+    "                      evolution: children of the best points; grid; random\n"
+    "  --over NAMES        the TUNABLEs to move (default: all)\n"
+    "  --range RANGES      less than their whole range, and steps: values that only build as\n"
+    "                      multiples of 12 are best searched so\n"
+    "  --seed N            another seed, other points (default 1)\n"
+    "  --focus, --features, --author, --progress\n"
+    "                      as of ratchet try\n"
+    "  --budget N          points that the whole search may judge, at most 100 (default 40): with\n"
+    "                      more a false win among them would be likelier than alpha\n"
+    "  --minutes M         end this run after the point that is under way by then\n"
+    "  --dry-run           print the points that do not depend on what is measured; judge none\n"
+    "  --resume [ID]       go on with a search (the last one), after whatever ended it\n"
+    "  --report [ID]       what it found and what the surface taught; judge nothing\n"
+    "  --list              the TUNABLEs of HEAD's kernel\n"
+    "\n"
+    "Exit: 0 a point won (or nothing was to be judged), 1 none did, 2 usage, 3 cannot judge "
+    "here.\n";
+
+struct options {
+    const char *what, *over, *range, *focus, *features, *author, *seed, *budget, *minutes;
+    bool resume, report, list, dry_run, json, progress;
+};
+
+static int check(const struct options *o)
+{
+    uint64_t features;
+
+    if (o->resume + o->report + o->list > 1)
+        return err_set(ERR_USAGE, "--resume, --report and --list: one of them");
+    if ((o->resume || o->report) && (o->over || o->range || o->seed || o->focus || o->features))
+        return err_set(ERR_USAGE,
+                       "a search on record keeps its own --over, --range, --seed, --focus "
+                       "and --features; leave them out");
+    if (!o->resume && !o->report && !o->list && (!o->what || !strategy_find(o->what)))
+        return err_set(ERR_USAGE, "a strategy is wanted: bayes, evolution, grid or random");
+    TRY(judge_focus_check(o->focus));
+    return o->features ? cpu_features_named(o->features, &features) : 0;
+}
+
+static int read_limits(const struct options *o, struct search_limits *out)
+{
+    int64_t seed = 1;
+    char *end = NULL;
+
+    *out = (struct search_limits){
+        .budget = SEARCH_BUDGET, .author = o->author, .json_progress = o->progress};
+    TRY(cmd_number("--seed", o->seed, &seed));
+    TRY(cmd_number("--budget", o->budget, &out->budget));
+    if (out->budget > search_budget_most)
+        return err_set(ERR_USAGE,
+                       "--budget %" PRId64 ": a search has at most %" PRId64
+                       " points, or a false win among them would be likelier than one experiment's "
+                       "alpha; begin another search where this one ends",
+                       out->budget, search_budget_most);
+    if (o->minutes) {
+        out->minutes = strtod(o->minutes, &end);
+        if (*end || !(out->minutes > 0))
+            return err_set(ERR_USAGE, "--minutes %s: a number above 0 is wanted", o->minutes);
+    }
+    return 0;
+}
+
+/* --- list --- */
+
+static int list(struct ratchet *r, bool json)
+{
+    struct kernel_files files;
+    char branch[REPO_REF];
+    json_t *a = json_array();
+    git_oid head;
+    int rc = repo_head(r->repo, branch, &head);
+
+    TRY(rc);
+    rc = kernel_files_read(r, &head, &files);
+    for (size_t i = 0; rc == 0 && i < files.tunables.n; i++) {
+        const struct tunable *t = &files.tunables.item[i];
+
+        if (json)
+            json_array_append_new(a,
+                                  json_pack("{s:s, s:I, s:I, s:I, s:s}", "name", t->name, "value",
+                                            (json_int_t)t->value, "low", (json_int_t)t->low, "high",
+                                            (json_int_t)t->high, "file", files.path[t->file]));
+        else
+            printf("%-24s %8" PRId64 "  %" PRId64 " .. %" PRId64 "  %s\n", t->name, t->value,
+                   t->low, t->high, files.path[t->file]);
+    }
+    kernel_files_deinit(&files);
+    if (json && rc == 0)
+        cmd_json(json_incref(a));
+    json_decref(a);
+    return rc;
+}
+
+/* --- dry run --- */
+
+static int dry_run(struct search *s, int64_t budget, bool json)
+{
+    struct strategy_view view = search_view(s, budget);
+    size_t n = s->n_judged, blind = s->strategy->blind(&view);
+    json_t *points = json_array();
+    struct point p;
+    int rc = 0;
+
+    for (; n < (size_t)budget && blind > 0 && (rc = s->strategy->propose(&view, &p)) == 1; n++) {
+        const struct observation one = {.at = p, .state = POINT_PENDING};
+        struct strbuf text = {0};
+
+        observed_put(&s->observed, &s->space, &one);
+        space_point_text(&s->space, &p, NULL, &text);
+        if (json)
+            json_array_append_new(points, json_string(text.data));
+        else
+            printf("#%-3zu %s\n", n + 1, text.data);
+        strbuf_deinit(&text);
+        blind--;
+    }
+    if (rc >= 0 && json)
+        cmd_json(json_incref(points));
+    else if (rc >= 0 && n < (size_t)budget && blind == 0)
+        printf("the other %zu depend on what these measure\n", (size_t)budget - n);
+    json_decref(points);
+    return rc < 0 ? rc : 0;
+}
+
+/* --- searching --- */
+
+static int finish(const struct search *s, const struct search_end *end, bool json)
+{
+    json_t *o;
+
+    if (!json)
+        return search_print(s, end);
+    o = search_json(s, end);
+    if (!o)
+        return err_set(ERR_NOMEM, "search: out of memory");
+    cmd_json(o);
+    return 0;
+}
+
+static int open_search(struct ratchet *r, const struct options *o, struct search *out)
+{
+    struct search_options wanted = {.over = o->over,
+                                    .range = o->range,
+                                    .focus = o->focus,
+                                    .features = o->features,
+                                    .seed = o->seed ? strtoull(o->seed, NULL, 10) : 1};
+
+    if (o->resume || o->report)
+        return search_resume(r, o->what, out);
+    wanted.strategy = strategy_find(o->what);
+    return search_begin(r, &wanted, out);
+}
+
+static int run(struct ratchet *r, const struct options *o, const struct search_limits *limits,
+               int *code)
+{
+    struct search s = {.r = r};
+    struct search_end end;
+    int rc = o->dry_run || o->report ? 0 : search_settle(r);
+
+    if (rc == 0)
+        rc = open_search(r, o, &s);
+    if (rc == 0 && o->dry_run) {
+        rc = dry_run(&s, limits->budget, o->json);
+    } else if (rc == 0 && o->report) {
+        rc = finish(&s, NULL, o->json);
+    } else if (rc == 0) {
+        fprintf(stderr, "search %s; if it is interrupted: ratchet search --resume %s\n", s.id,
+                s.id);
+        rc = search_run(&s, limits, &end);
+        if (rc == 0) {
+            rc = finish(&s, &end, o->json);
+            *code = end.unable ? RATCHET_EXIT_UNABLE
+                    : s.n_wins ? RATCHET_EXIT_WIN
+                               : RATCHET_EXIT_NO_WIN;
+        }
+    }
+    search_close(&s);
+    return rc;
+}
+
+int cmd_search(int argc, char **argv)
+{
+    struct options o = {0};
+    const struct cmd_arg args[] = {
+        {"", NULL, &o.what, NULL},
+        {"--over", NULL, &o.over, NULL},
+        {"--range", NULL, &o.range, NULL},
+        {"--seed", NULL, &o.seed, NULL},
+        {"--focus", NULL, &o.focus, NULL},
+        {"--features", NULL, &o.features, NULL},
+        {"--author", NULL, &o.author, NULL},
+        {"--budget", NULL, &o.budget, NULL},
+        {"--minutes", NULL, &o.minutes, NULL},
+        {"--resume", NULL, NULL, &o.resume},
+        {"--report", NULL, NULL, &o.report},
+        {"--list", NULL, NULL, &o.list},
+        {"--dry-run", NULL, NULL, &o.dry_run},
+        {"--progress", NULL, NULL, &o.progress},
+        {"--json", NULL, NULL, &o.json},
+        {NULL, NULL, NULL, NULL},
+    };
+    struct search_limits limits;
+    struct ratchet *r = NULL;
+    int code = cmd_parse(argc, argv, args, usage), rc;
+
+    if (code != CMD_GO)
+        return code;
+    code = 0;
+    rc = check(&o);
+    if (rc == 0)
+        rc = read_limits(&o, &limits);
+    if (rc == 0)
+        rc = cmd_open(stderr, &r);
+    if (rc == 0)
+        rc = o.list ? list(r, o.json) : run(r, &o, &limits, &code);
+    if (rc < 0)
+        code = cmd_error(rc);
+    ratchet_close(&r);
+    return code;
+}
