@@ -12,6 +12,7 @@
 
 enum {
     LEAST_POINTS = 3,
+    SAMPLE = 4096,   /* points that the spread over the space is taken of */
     BASE = 256,      /* points that a mean over the other axes is taken of */
     PAIR_BASE = 64,  /* likewise for pairs */
     PAIR_LEVELS = 9, /* of each of the two */
@@ -57,34 +58,25 @@ static double variance_along(const double *x, size_t n)
     return sum / (double)(n - 1);
 }
 
-/* A Latin hypercube: the values of each axis spread evenly, in an order drawn for it. */
-static void draw_base(struct work *w, uint64_t seed)
-{
-    size_t dims = w->space->n, order[BASE];
-    struct rng rng;
-
-    rng_init(&rng, seed);
-    for (size_t axis = 0; axis < dims; axis++) {
-        for (size_t k = 0; k < BASE; k++) {
-            size_t other = rng_below(&rng, k + 1);
-
-            order[k] = order[other];
-            order[other] = k;
-        }
-        for (size_t i = 0; i < BASE; i++)
-            w->base[i * dims + axis] = ((double)order[i] + 0.5) / BASE;
-    }
-}
-
+/* Draw the space: its spread from many points, of which the first are the base. */
 static void look_at_space(struct work *w, uint64_t seed)
 {
-    double mean[BASE];
+    size_t dims = w->space->n;
+    double *x = calloc(SAMPLE * (dims + 1), sizeof *x), *mean;
+    struct rng rng;
 
-    draw_base(w, seed);
-    gp_predict(w->gp, w->base, BASE, mean, NULL);
-    w->variance = variance_of(mean, BASE);
-    qsort(mean, BASE, sizeof *mean, by_value);
-    w->out->range = mean[BASE * 95 / 100] - mean[BASE * 5 / 100];
+    if (!x)
+        abort();
+    mean = x + SAMPLE * dims;
+    rng_init(&rng, seed);
+    for (size_t i = 0; i < SAMPLE * dims; i++)
+        x[i] = rng_uniform(&rng);
+    memcpy(w->base, x, BASE * dims * sizeof *x);
+    gp_predict(w->gp, x, SAMPLE, mean, NULL);
+    w->variance = variance_of(mean, SAMPLE);
+    qsort(mean, SAMPLE, sizeof *mean, by_value);
+    w->out->range = mean[SAMPLE * 95 / 100] - mean[SAMPLE * 5 / 100];
+    free(x);
 }
 
 /* Mean of the process over `n` base points with axis a at ua and axis b at ub. */
@@ -192,11 +184,13 @@ static void pair_effects(struct work *w)
 /* How well the others foretell each point: what the whole model is worth. */
 static double explained(const struct observed *o, const struct gp *gp, size_t n)
 {
-    double *y = calloc(3 * n, sizeof *y), *mean = y + n, *variance = mean + n, error = 0, total;
+    double *y = calloc(3 * n, sizeof *y), *mean, *variance, error = 0, total;
     size_t k = 0;
 
     if (!y)
         abort();
+    mean = y + n;
+    variance = mean + n;
     for (size_t i = 0; i < o->n; i++)
         if (o->item[i].state == POINT_MEASURED)
             y[k++] = o->item[i].y;

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-enum { DIVISOR_MOST = 64 };
+enum { DIVISOR_MOST = 64, POINTS_LEAST = 5 };
 static const double CHANCE = 0.01; /* that a rule is reported which is none, all rules together */
 
 struct counts {
@@ -55,7 +55,7 @@ static void consider(const struct space *s, const struct observed *o, struct eff
     struct counts c = count(r, o);
 
     r->n = c.bad;
-    if (out->n_rules < EFFECT_RULES && c.bad && c.good == 0 &&
+    if (out->n_rules < EFFECT_RULES && c.bad >= POINTS_LEAST && c.good == 0 &&
         luck(r, o, &c) * (double)(s->n * kinds) < CHANCE)
         out->rule[out->n_rules++] = *r;
 }

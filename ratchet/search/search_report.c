@@ -105,7 +105,7 @@ static void rule_text(const struct search *s, const struct effect_rule *r, struc
     else if (r->kind == RULE_UP_TO)
         strbuf_addf(out, "%s up to %" PRId64, name, r->limit);
     else
-        strbuf_addf(out, "%s that is no multiple of %" PRId64, name, r->limit);
+        strbuf_addf(out, "%s no multiple of %" PRId64, name, r->limit);
 }
 
 static void print_rules(const struct search *s, const struct effects *e)
@@ -114,7 +114,7 @@ static void print_rules(const struct search *s, const struct effects *e)
         struct strbuf text = {0};
 
         rule_text(s, &e->rule[i], &text);
-        printf("  no kernel with %s (%zu points)\n", text.data, e->rule[i].n);
+        printf("  none of %zu points with %s was a kernel\n", e->rule[i].n, text.data);
         strbuf_deinit(&text);
     }
 }

@@ -81,6 +81,15 @@ static int judge_point(struct search *s, const struct search_limits *limits, con
     return 0;
 }
 
+/* Has somebody else won meanwhile? */
+static bool overtaken(struct search *s, const git_oid *head)
+{
+    char branch[REPO_REF];
+    git_oid now;
+
+    return repo_head(s->r->repo, branch, &now) == 0 && !git_oid_equal(&now, head);
+}
+
 static int try_point(struct search *s, const struct search_limits *limits, const struct point *p,
                      struct search_end *end)
 {
@@ -100,6 +109,10 @@ static int try_point(struct search *s, const struct search_limits *limits, const
         ratchet__say(s->r, "point %zu of %" PRId64 ": %s", s->n_judged + 1, limits->budget,
                      strbuf_str(&text));
         rc = judge_point(s, limits, base, folder.data, hypothesis.data, end);
+        if (rc == ERR_CONFLICT && overtaken(s, &head)) {
+            ratchet__say(s->r, "  %s", err_message());
+            rc = 0; /* the next choice knows what the other one won */
+        }
         file_remove_tree(folder.data); /* what stays is emptied before the next point */
     }
     strbuf_deinit(&folder);

@@ -215,7 +215,7 @@ Test(search, learns_what_does_not_build)
     cr_assert(values && strncmp(values, "TILE_ROWS from 2", 16) == 0, "%s", values);
     json_decref(o);
     cr_assert_eq(shell("$R search --report", &out), 0);
-    cr_assert(strstr(out.data, "no kernel with TILE_ROWS from 2"), "%s", out.data);
+    cr_assert(strstr(out.data, "points with TILE_ROWS from 2"), "%s", out.data);
     strbuf_deinit(&out);
 }
 
@@ -284,6 +284,26 @@ Test(search, refuses_nonsense_in_one_line)
         cr_assert(strstr(strbuf_str(&out), bad[i].words), "%s: %s", bad[i].command,
                   strbuf_str(&out));
     }
+    strbuf_deinit(&out);
+}
+
+/* Somebody else moves a value that is searched, and wins: the search goes on from there. */
+Test(search, goes_on_from_what_others_win_meanwhile)
+{
+    struct strbuf out = {0};
+    json_t *o;
+
+    cr_assert_eq(shell("$R search random --budget 2", &out) & ~1, 0, "%s", strbuf_str(&out));
+    cr_assert_eq(shell("sed -i 's/PREFETCH, [0-9]*/PREFETCH, 1530/' kernel/tunables.inc; "
+                       "$R try -m mine",
+                       &out),
+                 0, "%s", strbuf_str(&out));
+    o = json_of("$R search --resume --budget 4 --json", 0);
+    cr_assert_eq(number(o, "judged"), 4);
+    cr_assert_eq(number(o, "known_before"), 1);
+    cr_assert_eq(json_array_size(json_object_get(o, "points")), 6);
+    json_decref(o);
+    audit_passes();
     strbuf_deinit(&out);
 }
 
