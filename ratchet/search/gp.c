@@ -6,6 +6,7 @@
 #include "reference/base/err.h"
 
 #include <cblas.h>
+#include <dlfcn.h>
 #include <lapacke.h>
 #include <math.h>
 #include <stdlib.h>
@@ -103,6 +104,17 @@ static int condition(struct gp *g)
     return 0;
 }
 
+/* A BLAS with threads of its own (which one is installed is the machine's choice) gains nothing on
+ * matrices as small as these, and would take processors from what is measured. */
+static void keep_to_one_thread(void)
+{
+    void (*set)(int);
+
+    *(void **)&set = dlsym(RTLD_DEFAULT, "openblas_set_num_threads");
+    if (set)
+        set(1);
+}
+
 int gp_open(const struct gp_data *d, const struct gp_parameters *p, struct gp **out)
 {
     struct gp *g = calloc(1, sizeof *g);
@@ -110,6 +122,7 @@ int gp_open(const struct gp_data *d, const struct gp_parameters *p, struct gp **
 
     if (!g)
         abort();
+    keep_to_one_thread();
     g->n = d->n;
     g->dims = d->dims;
     g->p = *p;

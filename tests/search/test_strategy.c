@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { SEEDS = 20, RANDOM_MOST = 5000, BAYES_MOST = 60 };
+enum { SEEDS = 20, RANDOM_MOST = 5000, BAYES_MOST = 45 };
 
 static int by_size(const void *a, const void *b)
 {
