@@ -209,9 +209,10 @@ DEBS_LINT = clang-format clang-tidy cppcheck universal-ctags
 DEBS_PROFILE = gnuplot-nox llvm
 DEBS_FUZZ = clang
 DEBS_COVERAGE = gcovr
-DEBS_BROWSER = chromium
+DEBS_BROWSER = chromium $(if $(shell command -v npm),,nodejs npm)
 
-## deps: install what is missing with apt-get, sudo when not root (LINT=1, PROFILE=1, BROWSER=1: their tools too)
+## deps: install what is missing with apt-get, sudo when not root (LINT=1, PROFILE=1, BROWSER=1: their tools too;
+##       BROWSER: Chromium and node, without which the tests of the report and of MCP are skipped)
 deps:
 	$(Q)sh tests/deps.sh $(DEBS) $(if $(LINT),$(DEBS_LINT)) $(if $(PROFILE),$(DEBS_PROFILE)) \
 	    $(if $(BROWSER),$(DEBS_BROWSER))
