@@ -20,7 +20,6 @@ static const struct {
     {"diff", cmd_diff, "what changed in the kernel between two attempts or commits"},
     {"export", cmd_export, "rows of the ledger, or their cases, as TSV, CSV or JSON lines"},
     {"audit", cmd_audit, "prove the ledger against itself and against git"},
-    {"report", cmd_report, "the campaign as one HTML page"},
     {"search", cmd_search, "move the TUNABLEs of the kernel by grid, chance, model or evolution"},
     {"agent", cmd_agent, "let an agent change the kernel, again and again"},
     {"report", cmd_report, "the campaign as one HTML page; --serve keeps it live"},
