@@ -494,12 +494,13 @@ static int try_it(struct ratchet *r, struct round *d)
 
 static int note_try(struct ratchet *r, struct round *d)
 {
-    const char *focus = focus_of(d);
+    char base[REPO_HEX];
 
-    TRY(campaign_note(d->c, json_pack("{s:s, s:I, s:s, s:s, s:s?, s:I}", "event", "try", "round",
-                                      (json_int_t)d->number, "kernel", d->kernel, "hypothesis",
-                                      d->answer.hypothesis, "focus", focus, "rows",
-                                      (json_int_t)ledger_count(r->ledger))));
+    git_oid_tostr(base, sizeof base, &d->workspace.head);
+    TRY(campaign_note(d->c, json_pack("{s:s, s:I, s:s, s:s, s:s, s:s?, s:I}", "event", "try",
+                                      "round", (json_int_t)d->number, "kernel", d->kernel, "base",
+                                      base, "hypothesis", d->answer.hypothesis, "focus",
+                                      focus_of(d), "rows", (json_int_t)ledger_count(r->ledger))));
     ratchet__kill_point("agent:", "try");
     return 0;
 }

@@ -338,7 +338,7 @@ static long journal_bytes(struct yard *y)
 static void expect_counted_once(struct yard *y, int64_t n, const char *when)
 {
     struct strbuf journal = {0}, log = {0};
-    bool seen[512] = {false};
+    bool seen[512] = {false}, verdict[512] = {false};
     int64_t tried = 0;
     json_t *rows, *row;
     size_t i;
@@ -353,8 +353,9 @@ static void expect_counted_once(struct yard *y, int64_t n, const char *when)
         if (x) {
             cr_assert(!seen[x], "%s: experiment %lld counted twice", when, (long long)x);
             seen[x] = true;
+            verdict[x] = json_object_get(e, "outcome") != NULL;
+            tried += verdict[x];
         }
-        tried += x && json_object_get(e, "outcome");
         json_decref(e);
     }
     cr_assert_eq(tried, n, "%s: %lld rounds tried", when, (long long)tried);
@@ -362,8 +363,12 @@ static void expect_counted_once(struct yard *y, int64_t n, const char *when)
     rows = json_loads(strbuf_str(&log), 0, NULL);
     json_array_foreach(rows, i, row)
     {
-        cr_assert(seen[number(row, "experiment")], "%s: experiment %lld is lost", when,
-                  (long long)number(row, "experiment"));
+        int64_t x = number(row, "experiment");
+        const char *reason = json_string_value(json_object_get(row, "reason"));
+
+        cr_assert(seen[x], "%s: experiment %lld is lost", when, (long long)x);
+        cr_assert_neq(verdict[x], strncmp(reason, "interrupted", 11) == 0,
+                      "%s: experiment %lld: %s", when, (long long)x, reason);
     }
     cr_assert_eq(shell(y, NULL, "exec %s audit >/dev/null", y->ratchet), 0, "%s: %s", when,
                  strbuf_str(&y->said));
@@ -446,7 +451,7 @@ Test(agents, go_on_after_kill_9_at_random_moments, .timeout = 200)
     yard_deinit(&y);
 }
 
-/* Each row belongs to one of them, and a change made against what is HEAD no more is merged. */
+/* Each row belongs to one of them. */
 Test(agents, two_at_once_share_the_repository)
 {
     struct strbuf how = {0};
@@ -465,6 +470,37 @@ Test(agents, two_at_once_share_the_repository)
     expect_counted_once(&y, 8, "two at once");
     cr_assert_eq(shell(&y, NULL, "git diff --quiet HEAD"), 0, "the tree follows the wins");
     strbuf_deinit(&how);
+    yard_deinit(&y);
+}
+
+/* The lock is free while an agent thinks, and a change made against what is HEAD no more is merged. */
+Test(agents, one_who_thinks_keeps_nobody_from_winning_and_loses_nobodys_win)
+{
+    struct strbuf how = {0}, kernel = {0};
+    struct yard y;
+    pid_t pid;
+
+    yard_init(&y);
+    start_of(&y, "patient.sh", "--attempts 1", &how);
+    pid = start(&y, how.data);
+    while (shell(&y, NULL, "grep -qs '\"round\"' .git/pawl/agents/*/journal.jsonl"))
+        pause_ms(5);
+    while (shell(&y, NULL, "test -s .git/pawl/agents/*/round-0001.context.json"))
+        pause_ms(5);
+    pause_ms(
+        300); /* it looks at HEAD; should it look too late, it waits a minute and wins all the same */
+    cr_assert_eq(shell(&y, NULL,
+                       "sed -i 's/PREFETCH, 4096,/PREFETCH, 2048,/' kernel/tunables.inc &&"
+                       "%s try -m 'less ahead' >/dev/null",
+                       y.ratchet),
+                 0, "%s", strbuf_str(&y.said));
+    cr_assert_eq(wait_for(pid), 0, "the merged change should win too");
+    cr_assert_eq(shell(&y, &kernel, "git show HEAD:kernel/tunables.inc"), 0);
+    cr_assert(strstr(strbuf_str(&kernel), "PREFETCH, 2048,") &&
+                  strstr(kernel.data, "TILE_ROWS, 8,"),
+              "%s", kernel.data);
+    strbuf_deinit(&how);
+    strbuf_deinit(&kernel);
     yard_deinit(&y);
 }
 
