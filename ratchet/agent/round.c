@@ -9,7 +9,6 @@
 #include "ratchet/agent/standing.h"
 #include "ratchet/agent/workspace.h"
 #include "ratchet/git/repo.h"
-#include "ratchet/try/proposal.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
 
@@ -387,26 +386,10 @@ static int look(struct ratchet *r, struct round *d)
 
 /* The rows of one try: more than one when a crash ended it, or another win overtook it. */
 struct rows {
-    struct ratchet *r;
     struct campaign *c;
-    const char *kernel, *hypothesis;
+    const char *kernel, *base, *hypothesis;
     int64_t verdict; /* the row that says what came of it; 0: none yet */
 };
-
-/* Was this what row n tried? What is judged may be that, merged onto another HEAD. */
-static bool tried_by(struct rows *t, int64_t n)
-{
-    struct proposal p;
-    char digest[SHA256_HEX] = "";
-    git_tree *tree = NULL;
-
-    if (proposal_load(t->r, n, &p) == 1 && strcmp(p.hypothesis, t->hypothesis) == 0 &&
-        repo_tree_of(t->r->repo, &p.source, &tree) == 0)
-        repo_kernel_digest(t->r->repo, tree, digest);
-    git_tree_free(tree);
-    proposal_deinit(&p);
-    return strcmp(digest, t->kernel) == 0;
-}
 
 static bool counted(const json_t *list, int64_t n)
 {
@@ -423,45 +406,69 @@ static bool counted(const json_t *list, int64_t n)
 
 static int note_row(struct campaign *c, int64_t n)
 {
-    return n == 0 || counted(c->rows, n) ? 0
-                                         : campaign_note(c, json_pack("{s:s, s:I}", "event", "row",
-                                                                      "experiment", (json_int_t)n));
+    return counted(c->rows, n) ? 0
+                               : campaign_note(c, json_pack("{s:s, s:I}", "event", "row",
+                                                            "experiment", (json_int_t)n));
 }
 
+/* What is judged is what the agent left, or that merged onto another HEAD. */
 static int find_row(void *ctx, const struct ledger_row *row)
 {
     struct rows *t = ctx;
-    int64_t before = t->verdict;
 
-    if (!tried_by(t, row->experiment))
+    if (strcmp(row->hypothesis, t->hypothesis) != 0 ||
+        (strcmp(row->kernel, t->kernel) != 0 && strcmp(row->parent, t->base) == 0))
         return 0;
     if (standing_interrupted(row))
         return note_row(t->c, row->experiment);
     t->verdict = row->experiment;
-    return note_row(t->c, before);
+    return 0;
 }
 
-/* 1 = the ledger says what came of the try, and the round has ended; 0 = it does not yet. */
-static int settle(struct ratchet *r, struct round *d)
+/* The row that row n repeats, since another win had overtaken it; 0: none. */
+static int64_t again_of(struct ratchet *r, int64_t n)
+{
+    struct strbuf text = {0};
+    json_t *details =
+        ledger_details(r->ledger, n, &text) == 1 ? json_loads(text.data, 0, NULL) : NULL;
+    int64_t before = json_integer_value(json_object_get(details, "again_of"));
+
+    json_decref(details);
+    strbuf_deinit(&text);
+    return before;
+}
+
+/* The round ends with what row n says of it. */
+static int settle(struct ratchet *r, struct round *d, int64_t n)
+{
+    struct ledger_row row;
+    int rc;
+
+    for (int64_t before = again_of(r, n); before; before = again_of(r, before))
+        TRY(note_row(d->c, before));
+    rc = ledger_find(r->ledger, n, &row);
+    if (rc == 0)
+        rc = err_set(ERR_INTEGRITY, "the ledger has no row %lld", (long long)n);
+    TRY(rc);
+    rc = end_tried(d, &row);
+    ledger_row_deinit(&row);
+    return rc;
+}
+
+/* After a crash: 1 = the ledger says what came of the try, and the round has ended; 0 = not yet. */
+static int settle_found(struct ratchet *r, struct round *d)
 {
     const json_t *pending = d->c->pending;
-    struct rows t = {.r = r,
-                     .c = d->c,
+    struct rows t = {.c = d->c,
                      .kernel = json_string_value(json_object_get(pending, "kernel")),
+                     .base = json_string_value(json_object_get(pending, "base")),
                      .hypothesis = json_string_value(json_object_get(pending, "hypothesis"))};
-    struct ledger_row row;
     int rc;
 
     TRY(ledger_each(r->ledger, json_integer_value(json_object_get(pending, "rows")) + 1, 0,
                     find_row, &t));
-    if (t.verdict == 0)
-        return 0;
-    rc = ledger_find(r->ledger, t.verdict, &row);
-    if (rc <= 0)
-        return rc;
-    rc = end_tried(d, &row);
-    ledger_row_deinit(&row);
-    return rc < 0 ? rc : 1;
+    rc = t.verdict ? settle(r, d, t.verdict) : 0;
+    return rc < 0 ? rc : t.verdict != 0;
 }
 
 /* What the event `try` announced. */
@@ -481,12 +488,9 @@ static int try_it(struct ratchet *r, struct round *d)
     if (rc == ERR_CONFLICT || rc == ERR_USAGE) {
         rc = end(d, OUTCOME_REFUSED, "%s", err_message());
     } else if (rc == 0) {
-        ratchet_result_deinit(&result);
         ratchet__kill_point("agent:", "judged");
-        rc = settle(r, d);
-        if (rc == 0)
-            rc = err_set(ERR_INTEGRITY, "the ledger does not have the row of round %lld",
-                         (long long)d->number);
+        rc = settle(r, d, result.row.experiment);
+        ratchet_result_deinit(&result);
     }
     json_decref(pending);
     return rc;
@@ -551,7 +555,7 @@ static int finish_try(struct ratchet *r, struct round *d)
     int rc;
 
     TRY(ratchet_begin(r)); /* which finishes, or records as interrupted, what was under way */
-    rc = settle(r, d);
+    rc = settle_found(r, d);
     if (rc != 0)
         return rc;
     if (!still_there(d, json_string_value(json_object_get(d->c->pending, "kernel"))))
