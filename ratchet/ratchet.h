@@ -54,6 +54,9 @@ struct ratchet_judge {
     /* Fill *out with a verdict; negative when none could be reached (then nothing is filled in). */
     int (*trial)(void *ctx, const struct ratchet_request *q, struct judge_trial *out);
     void (*release)(struct judge_trial *t);
+    /* Compile q->candidate_dir against q->root and write the object file to `to`; 1 when the kernel
+     * is refused, with the end of what was said in *why. */
+    int (*object)(void *ctx, const struct ratchet_request *q, const char *to, struct strbuf *why);
     int (*calibration)(struct judge_calibration *out); /* as judge_calibration_load */
     void (*machine)(char out[256]);
     void (*compiler)(char out[128]);

@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-enum { SCRATCH_NUMBER = -1 }; /* of the scratch folder: no attempt has it */
-
 static int no_earlier(void *ctx, const char *code_key, const char *key, json_t **out)
 {
     (void)ctx;
@@ -67,6 +65,7 @@ int rematch(struct ratchet *r, const struct rematch_options *o, const git_oid *c
 {
     git_tree *sealed = NULL, *a = NULL, *b = NULL;
     struct staging folders = {0};
+    int64_t scratch = staging_number(r);
     int rc = sealed_tree(r, &sealed);
 
     if (rc == 0)
@@ -74,10 +73,10 @@ int rematch(struct ratchet *r, const struct rematch_options *o, const git_oid *c
     if (rc == 0)
         rc = repo_tree_of(r->repo, incumbent, &b);
     if (rc == 0)
-        rc = staging_make(r, SCRATCH_NUMBER, a, b, sealed, &folders);
+        rc = staging_make(r, scratch, a, b, sealed, &folders);
     if (rc == 0)
         rc = trial_run(r, o, &folders, out);
-    ratchet__work_remove(r, SCRATCH_NUMBER);
+    ratchet__work_remove(r, scratch);
     staging_deinit(&folders);
     git_tree_free(sealed);
     git_tree_free(a);

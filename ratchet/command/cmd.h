@@ -31,6 +31,12 @@ int cmd_honesty(const struct honesty_options *o, bool json);
 /* audit --replay. */
 int cmd_replay(int64_t n, uint32_t max_units, bool json);
 
+/* show --asm and diff --asm: compile both kernels and print what changed in the compiled functions
+ * (`stat`: their names and sizes alone), or with `json` not NULL make that JSON of it. */
+struct revision;
+int cmd_assembly(struct ratchet *r, const struct revision *a, const struct revision *b, bool stat,
+                 json_t **json);
+
 /* --- shared by them --- */
 
 /* A parsed option: flag (value NULL) or one with a value. `args` ends at name NULL. */

@@ -7,15 +7,18 @@
 #include <string.h>
 
 static const char usage[] =
-    "usage: ratchet diff A [B] [--stat] [--json]\n"
+    "usage: ratchet diff A [B] [--stat] [--asm] [--json]\n"
     "\n"
     "What changed in the kernel (its mutable files alone) from A to B, as a patch. A and B are\n"
     "numbers of experiments (34: what it tried), 34^ (what it was tried on), first (the first\n"
     "kernel), HEAD, or any commit. With A alone: from A to HEAD, for an experiment what it "
     "changed.\n"
     "\n"
-    "  --stat     files and lines alone\n"
-    "  --json     {a, b, files, added, removed, patch}\n"
+    "  --stat     files and lines alone; with --asm functions and instructions\n"
+    "  --asm      what changed in what the compiler made of it: compiles both, some 20 s each\n"
+    "             unless the judge has kept the object. Addresses and padding are left out; .L>\n"
+    "             is a jump ahead to some .L: in the function, .L< one back\n"
+    "  --json     {a, b, files, added, removed, patch}, with --asm also {assembly}\n"
     "Exit: 0, 2 usage (also: no such experiment), 3 its commits are not here.\n";
 
 static void print_stat(const struct history_diff *d)
@@ -31,6 +34,26 @@ static void print_stat(const struct history_diff *d)
     }
     printf("%zu file%s, %zu line%s added, %zu removed\n", d->n_files, d->n_files == 1 ? "" : "s",
            d->n_added, d->n_added == 1 ? "" : "s", d->n_removed);
+}
+
+static int print(struct ratchet *r, const struct history_diff *d, bool stat, bool assembly,
+                 bool json)
+{
+    json_t *o = NULL, *functions = NULL;
+
+    if (assembly)
+        TRY(cmd_assembly(r, &d->a, &d->b, stat, json ? &functions : NULL));
+    if (json) {
+        o = history_diff_json(d);
+        if (functions)
+            json_object_set_new(o, "assembly", functions);
+        cmd_json(o);
+    } else if (stat && !assembly) {
+        print_stat(d);
+    } else if (!assembly) {
+        fwrite(strbuf_str(&d->patch), 1, d->patch.len, stdout);
+    }
+    return 0;
 }
 
 /* "34" alone means what it changed; any other alone is compared with HEAD. */
@@ -49,12 +72,10 @@ static int diff_open(struct ratchet *r, const char *a, const char *b, struct his
 int cmd_diff(int argc, char **argv)
 {
     const char *a = NULL, *b = NULL;
-    bool stat = false, json = false;
-    const struct cmd_arg args[] = {{"", NULL, &a, NULL},
-                                   {"", NULL, &b, NULL},
-                                   {"--stat", NULL, NULL, &stat},
-                                   {"--json", NULL, NULL, &json},
-                                   {NULL, NULL, NULL, NULL}};
+    bool stat = false, json = false, assembly = false;
+    const struct cmd_arg args[] = {{"", NULL, &a, NULL},          {"", NULL, &b, NULL},
+                                   {"--stat", NULL, NULL, &stat}, {"--asm", NULL, NULL, &assembly},
+                                   {"--json", NULL, NULL, &json}, {NULL, NULL, NULL, NULL}};
     struct history_diff diff = {0};
     struct ratchet *r = NULL;
     int code = cmd_parse(argc, argv, args, usage), rc;
@@ -68,12 +89,8 @@ int cmd_diff(int argc, char **argv)
     rc = cmd_open(stderr, &r);
     if (rc == 0)
         rc = diff_open(r, a, b, &diff);
-    if (rc == 0 && json)
-        cmd_json(history_diff_json(&diff));
-    else if (rc == 0 && stat)
-        print_stat(&diff);
-    else if (rc == 0)
-        fwrite(strbuf_str(&diff.patch), 1, diff.patch.len, stdout);
+    if (rc == 0)
+        rc = print(r, &diff, stat, assembly, json);
     history_diff_deinit(&diff);
     ratchet_close(&r);
     return rc < 0 ? cmd_error(rc) : 0;

@@ -5,40 +5,85 @@
 #include "ratchet/try/controls.h"
 #include "ratchet/try/record.h"
 #include "reference/base/err.h"
+#include "reference/base/fileio.h"
 #include "reference/base/strbuf.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-static const char usage[] = "usage: ratchet show N [--json]\n"
-                            "\n"
-                            "Everything the ledger knows about experiment N: verdict, evidence, "
-                            "intervals, the cases, what was\n"
-                            "seen, what to look at next, and the change of the kernel. Exit: 0, 1 "
-                            "no such experiment, 2 usage,\n"
-                            "3 no ledger here.\n";
+static const char usage[] =
+    "usage: ratchet show N [--asm] [--json]\n"
+    "\n"
+    "Everything the ledger knows about experiment N: verdict, evidence, intervals, the cases, what "
+    "was\n"
+    "seen, what to look at next, the profile of its code where profiles/ has one, and the change "
+    "of\n"
+    "the kernel. --asm: what the compiler made of the change, too (compiles both sides, some 20 s "
+    "each\n"
+    "unless the judge has kept the object; `ratchet diff --help` says how to read it).\n"
+    "Exit: 0, 1 no such experiment, 2 usage, 3 no ledger here.\n";
 
-/* The change of the kernel as a patch. Where its commits are not here *why says so. */
-static int add_diff(struct ratchet *r, const struct ledger_row *row, struct strbuf *out,
-                    struct strbuf *why)
+/* What there is to show beside the row and its record. */
+struct shown {
+    struct ledger_row row;
+    json_t *details;          /* NULL: the ledger has none */
+    struct history_diff diff; /* empty where its commits are not here, or it changed nothing */
+    struct strbuf no_diff;    /* why there is none */
+    struct strbuf profile;    /* summary.md of its code */
+    char profile_path[64];
+};
+
+static int details_read(struct ratchet *r, struct shown *s)
+{
+    struct strbuf text = {0};
+    int rc = ledger_details(r->ledger, s->row.experiment, &text);
+
+    if (rc == 1)
+        s->details = json_loads(text.data, 0, NULL);
+    strbuf_deinit(&text);
+    return rc < 0 ? rc : 0;
+}
+
+static int diff_read(struct ratchet *r, struct shown *s)
 {
     char base[32], attempt[32];
-    struct history_diff diff;
     int rc;
 
-    if (strcmp(row->verdict, LEDGER_SEAL) == 0)
+    if (strcmp(s->row.verdict, LEDGER_SEAL) == 0)
         return 0;
-    snprintf(base, sizeof base, "%lld^", (long long)row->experiment);
-    snprintf(attempt, sizeof attempt, "%lld", (long long)row->experiment);
-    rc = history_diff(r, base, attempt, &diff);
-    if (rc == ERR_CONFLICT)
-        strbuf_addf(why, "%s", err_message());
-    else
-        strbuf_add(out, strbuf_str(&diff.patch), diff.patch.len);
-    history_diff_deinit(&diff);
-    return rc == ERR_CONFLICT ? 0 : rc;
+    snprintf(base, sizeof base, "%lld^", (long long)s->row.experiment);
+    snprintf(attempt, sizeof attempt, "%lld", (long long)s->row.experiment);
+    rc = history_diff(r, base, attempt, &s->diff);
+    if (rc != ERR_CONFLICT)
+        return rc;
+    strbuf_addf(&s->no_diff, "%s", err_message());
+    return 0;
 }
+
+/* Where `judge profile` was run on this code. */
+static void profile_read(struct ratchet *r, struct shown *s)
+{
+    struct strbuf path = {0};
+
+    snprintf(s->profile_path, sizeof s->profile_path, "profiles/%.12s/summary.md", s->row.code_key);
+    strbuf_addf(&path, "%s%s", r->root, s->profile_path);
+    if (s->row.code_key[0] && access(path.data, R_OK) == 0)
+        file_read(path.data, &s->profile);
+    strbuf_deinit(&path);
+}
+
+static void shown_deinit(struct shown *s)
+{
+    ledger_row_deinit(&s->row);
+    json_decref(s->details);
+    history_diff_deinit(&s->diff);
+    strbuf_deinit(&s->no_diff);
+    strbuf_deinit(&s->profile);
+}
+
+/* --- for people --- */
 
 /* What the compiler or the inspection of the object said of a kernel that was refused. */
 static void print_build_log(const json_t *details)
@@ -50,14 +95,14 @@ static void print_build_log(const json_t *details)
         printf("\n%s%s", log, log[strlen(log) - 1] == '\n' ? "" : "\n");
 }
 
-static void print_text(const struct ledger_row *row, const json_t *details,
-                       const struct strbuf *diff, const struct strbuf *no_diff)
+static void print_text(const struct shown *s)
 {
-    const char *next = json_string_value(json_object_get(details, "next"));
-    const json_t *held = json_object_get(details, "calibration");
+    const struct ledger_row *row = &s->row;
+    const char *next = json_string_value(json_object_get(s->details, "next"));
+    const json_t *held = json_object_get(s->details, "calibration");
     struct strbuf calibration = {0};
 
-    cmd_print_row(stdout, row, details);
+    cmd_print_row(stdout, row, s->details);
     if (next && *next)
         printf("  next       %s\n", next);
     if (strlen(row->hypothesis) > 100 || strchr(row->hypothesis, '\n'))
@@ -78,57 +123,87 @@ static void print_text(const struct ledger_row *row, const json_t *details,
     }
     printf("  row        %s\n", row->hash);
     if (isnan(row->estimate))
-        print_build_log(details);
-    if (no_diff->len)
-        printf("  no diff    %s\n", no_diff->data);
-    if (diff->len)
-        printf("\n%s", diff->data);
+        print_build_log(s->details);
+    if (s->profile.len)
+        printf("\n%s:\n%s", s->profile_path, s->profile.data);
+    if (s->no_diff.len)
+        printf("  no diff    %s\n", s->no_diff.data);
+    if (s->diff.patch.len)
+        printf("\n%s", s->diff.patch.data);
 }
 
-static void print_json(const struct ledger_row *row, const json_t *details,
-                       const struct strbuf *diff, const struct strbuf *no_diff)
-{
-    json_t *o = ledger_row_json(row);
+/* --- for programs --- */
 
-    json_object_set_new(o, "record", details ? json_deep_copy(details) : json_null());
-    record_set_text(o, "diff", strbuf_str(diff)); /* a kernel may hold bytes that are no UTF-8 */
-    if (no_diff->len)
-        record_set_text(o, "no_diff", no_diff->data);
-    cmd_json(o);
+static json_t *shown_json(const struct shown *s)
+{
+    json_t *o = ledger_row_json(&s->row);
+
+    json_object_set_new(o, "record", s->details ? json_incref(s->details) : json_null());
+    record_set_text(o, "diff", strbuf_str(&s->diff.patch)); /* a kernel may hold any bytes */
+    if (s->no_diff.len)
+        record_set_text(o, "no_diff", s->no_diff.data);
+    if (s->profile.len)
+        record_set_text(o, "profile", s->profile.data);
+    return o;
 }
 
-static int show(struct ratchet *r, int64_t n, bool json)
+/* --- both --- */
+
+/* The compiled change, where there are two kernels that build; otherwise why not. */
+static int assembly_show(struct ratchet *r, const struct shown *s, json_t *into)
 {
-    struct strbuf text = {0}, diff = {0}, no_diff = {0};
-    struct ledger_row row;
-    json_t *details = NULL;
-    int rc = ledger_find(r->ledger, n, &row);
+    json_t *functions = NULL;
+    int rc;
+
+    if (!s->diff.n_files)
+        return 0;
+    if (!into)
+        putchar('\n');
+    rc = cmd_assembly(r, &s->diff.a, &s->diff.b, false, into ? &functions : NULL);
+    if (functions)
+        json_object_set_new(into, "assembly", functions);
+    if (rc != ERR_CONFLICT)
+        return rc;
+    if (into)
+        record_set_text(into, "no_assembly", err_message());
+    else
+        printf("  no assembly  %s\n", err_message());
+    return 0;
+}
+
+static int show(struct ratchet *r, int64_t n, bool assembly, bool json)
+{
+    struct shown s = {0};
+    json_t *o = NULL;
+    int rc = ledger_find(r->ledger, n, &s.row);
 
     if (rc <= 0)
         return rc;
-    rc = ledger_details(r->ledger, n, &text);
-    if (rc == 1)
-        details = json_loads(text.data, 0, NULL);
-    if (rc >= 0)
-        rc = add_diff(r, &row, &diff, &no_diff);
-    if (rc >= 0 && json)
-        print_json(&row, details, &diff, &no_diff);
-    else if (rc >= 0)
-        print_text(&row, details, &diff, &no_diff);
-    json_decref(details);
-    ledger_row_deinit(&row);
-    strbuf_deinit(&text);
-    strbuf_deinit(&diff);
-    strbuf_deinit(&no_diff);
+    rc = details_read(r, &s);
+    if (rc == 0)
+        rc = diff_read(r, &s);
+    profile_read(r, &s);
+    if (rc == 0 && json)
+        o = shown_json(&s);
+    else if (rc == 0)
+        print_text(&s);
+    if (rc == 0 && assembly)
+        rc = assembly_show(r, &s, o);
+    if (rc == 0 && o)
+        cmd_json(json_incref(o));
+    json_decref(o);
+    shown_deinit(&s);
     return rc < 0 ? rc : 1;
 }
 
 int cmd_show(int argc, char **argv)
 {
     const char *number = NULL;
-    bool json = false;
-    const struct cmd_arg args[] = {
-        {"", NULL, &number, NULL}, {"--json", NULL, NULL, &json}, {NULL, NULL, NULL, NULL}};
+    bool json = false, assembly = false;
+    const struct cmd_arg args[] = {{"", NULL, &number, NULL},
+                                   {"--asm", NULL, NULL, &assembly},
+                                   {"--json", NULL, NULL, &json},
+                                   {NULL, NULL, NULL, NULL}};
     struct ratchet *r = NULL;
     int code = cmd_parse(argc, argv, args, usage), rc;
     char *end = NULL;
@@ -143,7 +218,7 @@ int cmd_show(int argc, char **argv)
     }
     rc = cmd_open(stderr, &r);
     if (rc == 0) {
-        rc = show(r, n, json);
+        rc = show(r, n, assembly, json);
         if (rc == 0)
             fprintf(stderr, "ratchet: there is no experiment %lld; the last is %lld\n",
                     (long long)n, (long long)ledger_count(r->ledger));

@@ -2,6 +2,7 @@
 MAIN_ratchet += \
     ratchet/command/cmd.c \
     ratchet/command/cmd_agent.c \
+    ratchet/command/cmd_assembly.c \
     ratchet/command/cmd_audit.c \
     ratchet/command/cmd_bisect.c \
     ratchet/command/cmd_blame.c \

@@ -150,6 +150,10 @@ static int graph_print(struct graph *g, const struct filter *f)
 {
     int64_t experiment;
 
+    if (ledger_count(g->r->ledger) == 0) {
+        puts("no experiment yet");
+        return 0;
+    }
     TRY(lineage_walk(g->r->repo, &g->l));
     TRY(lineage_first(g->r, &g->l, 0, &g->first, &experiment));
     TRY(filter_each(g->r->ledger, f, leaf_add, g));

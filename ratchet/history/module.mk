@@ -1,4 +1,6 @@
 SRC_ratchet += \
+    ratchet/history/listing.c \
+    ratchet/history/listing_diff.c \
     ratchet/history/bisect.c \
     ratchet/history/bisect_measure.c \
     ratchet/history/blame.c \

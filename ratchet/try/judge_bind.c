@@ -207,6 +207,30 @@ static int native_trial(void *ctx, const struct ratchet_request *q, struct judge
     return rc;
 }
 
+static int native_object(void *ctx, const struct ratchet_request *q, const char *to,
+                         struct strbuf *why)
+{
+    const struct judge_options o = {
+        .root = q->root, .work_dir = q->work_dir, .cache_dir = q->cache_dir};
+    struct judge_build *build = NULL;
+    struct strbuf object = {0};
+    int rc = judge_build_open(q->candidate_dir, &o, &build);
+
+    (void)ctx;
+    if (rc == 0 && !judge_build_ok(build)) {
+        strbuf_addf(why, "%s: %.400s", judge_verdict_name(judge_build_verdict(build)),
+                    judge_build_log(build));
+        rc = 1;
+    }
+    if (rc == 0)
+        rc = file_read(judge_build_object(build), &object);
+    if (rc == 0)
+        rc = file_write_atomic(to, object.data, object.len);
+    strbuf_deinit(&object);
+    judge_build_close(&build);
+    return rc;
+}
+
 /* First line of `$CC --version`, the compiler that judge_build_open runs. */
 static void native_compiler(char out[128])
 {
@@ -224,6 +248,7 @@ const struct ratchet_judge ratchet_judge_native = {
     .hash = judge_hash,
     .trial = native_trial,
     .release = judge_trial_deinit,
+    .object = native_object,
     .calibration = judge_calibration_load,
     .machine = judge_machine_fingerprint,
     .compiler = native_compiler,

@@ -4,6 +4,12 @@
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 int staging_make(struct ratchet *r, int64_t n, const git_tree *candidate, const git_tree *incumbent,
                  const git_tree *sealed, struct staging *out)
 {
@@ -48,6 +54,27 @@ void staging_deinit(struct staging *s)
     strbuf_deinit(&s->root);
     strbuf_deinit(&s->scratch);
     strbuf_deinit(&s->cache);
+}
+
+/* Folders of processes are named by their negative ids, those of attempts by their numbers. */
+int64_t staging_number(struct ratchet *r)
+{
+    struct strbuf folder = {0};
+    const struct dirent *e;
+    DIR *dir;
+
+    strbuf_addf(&folder, "%s/scratch", r->store);
+    dir = opendir(folder.data);
+    while (dir && (e = readdir(dir))) {
+        long number = strtol(e->d_name, NULL, 10);
+
+        if (number < 0 && kill((pid_t)-number, 0) && errno == ESRCH)
+            ratchet__work_remove(r, number);
+    }
+    if (dir)
+        closedir(dir);
+    strbuf_deinit(&folder);
+    return -(int64_t)getpid();
 }
 
 void staging_name(const struct staging *s, struct ratchet_request *q)

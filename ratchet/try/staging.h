@@ -21,6 +21,10 @@ int staging_make(struct ratchet *r, int64_t n, const git_tree *candidate, const 
                  const git_tree *sealed, struct staging *out);
 void staging_deinit(struct staging *s);
 
+/* Number of a scratch folder that no attempt and no other process has, for those who look back.
+ * Folders that such processes left behind when they were killed are removed. */
+int64_t staging_number(struct ratchet *r);
+
 /* Let the request name these folders; they are borrowed. */
 void staging_name(const struct staging *s, struct ratchet_request *q);
 
