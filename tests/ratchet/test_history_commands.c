@@ -155,6 +155,15 @@ Test(history_commands, graph_hangs_attempts_below_what_they_were_made_against)
     cr_expect(strstr(said.data, "*      1"), "the trunk stays whole");
 }
 
+Test(history_commands, graph_adds_up_what_the_wins_gained)
+{
+    /* in the whole workload, so the sum of the log ratios; 2 and 4 did not win */
+    must("ratchet export --format jsonl --verdict WIN | python3 -c \"import json, math, sys\n"
+         "print('%7.3f x' % math.exp(sum(json.loads(l)['estimate'] for l in sys.stdin)), end='')\" "
+         ">sum; ratchet log --graph | grep '^[*]      5' | grep -cF \"$(cat sum)\"");
+    cr_expect_str_eq(said.data, "1\n");
+}
+
 Test(history_commands, show_and_diff_say_what_changed)
 {
     expect("ratchet show 1", 0, "+TUNABLE(TILE_ROWS, 16");

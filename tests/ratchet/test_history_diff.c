@@ -32,11 +32,13 @@ static int diff(const char *a, const char *b, struct history_diff *out)
     return rc;
 }
 
+#define LINES "1;\n2;\n3;\n4;\n5;\n6;\n7;\n8;\n"
+
 /* Win 1, loss 2 on it, an ordinary commit, win 3. */
 static void history(void)
 {
-    fixture_experiment(&f, JUDGE_WIN, FIXTURE_FASTER);
-    fixture_experiment(&f, JUDGE_LOSS, "/* slower */\nint kernel_fn = 3;\n");
+    fixture_experiment(&f, JUDGE_WIN, LINES "/* faster */\nint kernel_fn = 2;\n" LINES);
+    fixture_experiment(&f, JUDGE_LOSS, LINES "/* slower */\nint kernel_fn = 3;\n" LINES);
     fixture_write(&f, "README.md", "nothing of the kernel\n");
     fixture_git(&f, "commit -qam ordinary", NULL);
     fixture_experiment(&f, JUDGE_WIN, "/* fastest */\nint kernel_fn = 4;\n");
@@ -85,13 +87,16 @@ Test(history_diff, a_renamed_file_is_one_file)
     fixture_write(&f, "kernel/part.inc", text);
     fixture_git(&f, "commit -qam longer", NULL);
     fixture_git(&f, "mv kernel/part.inc kernel/renamed.inc", NULL);
-    fixture_git(&f, "commit -qm rename", NULL);
+    fixture_write(&f, "kernel/renamed.inc",
+                  "/* one */\n/* two */\n/* three! */\n/* four */\n/* five */\n");
+    fixture_git(&f, "commit -qam rename", NULL);
     cr_assert_eq(diff("HEAD~1", "HEAD", &d), 0, "%s", err_message());
     cr_assert_eq(d.n_files, 1);
     cr_assert_eq(d.files[0].status, 'R');
     cr_assert_str_eq(d.files[0].old_path, "kernel/part.inc");
     cr_assert_str_eq(d.files[0].path, "kernel/renamed.inc");
-    cr_assert_eq(d.n_added + d.n_removed, 0);
+    cr_assert_eq(d.n_added, 1);
+    cr_assert_eq(d.n_removed, 1);
     history_diff_deinit(&d);
 }
 

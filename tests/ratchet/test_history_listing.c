@@ -157,7 +157,8 @@ Test(history_listing, is_made_from_the_commit_and_leaves_nothing_behind)
     cr_expect_str_eq(d.changes[0].name, "twice");
     cr_expect_eq(d.n_same, 1);
     cr_expect_eq(make(&f, "2", &broken), ERR_CONFLICT);
-    cr_expect(strstr(err_message(), "experiment 2 does not build") && strstr(err_message(), "undeclared"),
+    cr_expect(strstr(err_message(), "experiment 2 does not build") &&
+                  strstr(err_message(), "undeclared"),
               "%s", err_message());
     cr_expect(fixture_clean(&f));
     snprintf(left, sizeof left, ".git/pawl/scratch/%d", -(int)getpid());
