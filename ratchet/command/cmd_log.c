@@ -22,20 +22,42 @@ static const char usage[] =
     "workload (a gain on a focus counts by its share), score; below each commit the attempts that\n"
     "were made against it.\n"
     "Words that choose (all that are given must hold; letters in either case):\n" CMD_FILTER_USAGE
+    "With --case the column `faster` is about that case alone.\n"
     "Exit: 0, 2 usage, 3 no ledger here.\n";
+
+/* What stands in the column `faster`: the row's own estimate, or that of one case. */
+struct column {
+    struct ledger *l;
+    const char *case_name; /* NULL: the row's own */
+    char text[80];
+};
+
+static int case_column(void *ctx, const struct ledger_case *c)
+{
+    struct column *column = ctx;
+
+    if (strcmp(c->name, column->case_name) != 0)
+        return 0;
+    cmd_estimate(c->estimate, c->low, c->high, column->text, sizeof column->text);
+    return 1;
+}
 
 static int print_line(void *ctx, const struct ledger_row *row)
 {
+    struct column *column = ctx;
     struct strbuf line = {0};
-    char estimate[80], score[24] = "-";
+    char score[24] = "-";
 
-    (void)ctx;
-    cmd_estimate(row->estimate, row->low, row->high, estimate, sizeof estimate);
+    snprintf(column->text, sizeof column->text, "-");
+    if (column->case_name)
+        TRY(ledger_cases(column->l, row->experiment, case_column, column));
+    else
+        cmd_estimate(row->estimate, row->low, row->high, column->text, sizeof column->text);
     if (isfinite(row->score))
         snprintf(score, sizeof score, "%.4g", row->score);
     cmd_line(&line, row->hypothesis, 60);
     printf("%5lld  %.10s  %-16s %-28s %8s  %s\n", (long long)row->experiment, row->time,
-           row->verdict, estimate, score, strbuf_str(&line));
+           row->verdict, column->text, score, strbuf_str(&line));
     strbuf_deinit(&line);
     return 0;
 }
@@ -63,6 +85,7 @@ static bool chooses(const struct filter_text *text)
 
 static int print_text(struct ratchet *r, const struct filter *filter, bool all)
 {
+    struct column column = {.l = r->ledger, .case_name = filter->case_name};
     int rc;
 
     if (r->doubt[0])
@@ -72,7 +95,7 @@ static int print_text(struct ratchet *r, const struct filter *filter, bool all)
     else
         printf("%5s  %-10s  %-16s %-28s %8s  %s\n", "n", "date", "verdict",
                "faster (95 % interval)", "score", "hypothesis");
-    rc = filter_each(r->ledger, filter, print_line, NULL);
+    rc = filter_each(r->ledger, filter, print_line, &column);
     return rc == 0 && all ? print_campaign(r) : rc;
 }
 

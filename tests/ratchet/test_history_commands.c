@@ -131,6 +131,7 @@ Test(history_commands, log_chooses_rows)
     expect("ratchet log --since tomorrow", 2, "tomorrow");
     expect("ratchet log --op nonsense", 2, "nonsense");
     expect("ratchet log --json --graph", 2, "--graph");
+    expect("ratchet log --case attention-f16-prefill", 0, "-2.91 % (-3.11 .. -2.72)");
     must("ratchet log --verdict LOSS");
     cr_expect_eq(strstr(said.data, "probability"), NULL, "the bound is about all attempts");
 }
