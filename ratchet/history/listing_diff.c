@@ -8,11 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* `a` or `b` NULL: the function is not there. */
+/* A function that is not there. */
+static const struct listing_function nothing;
+
 static int change_add(const struct listing_function *a, const struct listing_function *b,
                       struct listing_diff *out)
 {
-    const char *name = b ? b->name : a->name;
+    const char *name = b->name ? b->name : a->name;
     struct listing_change *c;
     git_patch *patch = NULL;
     git_buf text = {0};
@@ -22,14 +24,14 @@ static int change_add(const struct listing_function *a, const struct listing_fun
     if (!out->changes)
         abort();
     c = &out->changes[out->n++];
-    *c = (struct listing_change){.name = name,
-                                 .status = !a   ? 'A'
-                                           : !b ? 'D'
-                                                : 'M',
-                                 .before = a ? a->n_instructions : 0,
-                                 .after = b ? b->n_instructions : 0};
-    if (git_patch_from_buffers(&patch, a ? a->text.data : NULL, a ? a->text.len : 0, name,
-                               b ? b->text.data : NULL, b ? b->text.len : 0, name, NULL) ||
+    *c = (struct listing_change){
+        .name = name, .status = 'M', .before = a->n_instructions, .after = b->n_instructions};
+    if (!a->name)
+        c->status = 'A';
+    else if (!b->name)
+        c->status = 'D';
+    if (git_patch_from_buffers(&patch, a->text.data, a->text.len, name, b->text.data, b->text.len,
+                               name, NULL) ||
         (patch && git_patch_to_buf(&text, patch)))
         rc = repo_fail("comparing %s", name);
     else if (patch)
@@ -56,7 +58,7 @@ int listing_compare(const struct listing *a, const struct listing *b, struct lis
         if (order == 0 && same(x, y))
             out->n_same++;
         else
-            TRY(change_add(order <= 0 ? x : NULL, order >= 0 ? y : NULL, out));
+            TRY(change_add(order <= 0 ? x : &nothing, order >= 0 ? y : &nothing, out));
         i += order <= 0;
         k += order >= 0;
     }

@@ -135,7 +135,7 @@ static int commit_line(struct graph *g, size_t i, struct strbuf *out)
 static int node_print(struct graph *g, size_t i)
 {
     struct strbuf line = {0}, cut = {0};
-    int rc = g->l.joints[i].win && i < g->first ? win_line(g, g->l.joints[i].win, &line)
+    int rc = i < g->first && g->l.joints[i].win ? win_line(g, g->l.joints[i].win, &line)
                                                 : commit_line(g, i, &line);
 
     cmd_line(&cut, strbuf_str(&line), 77);
