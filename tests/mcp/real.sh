@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # real.sh BIN_DIR: a client of the protocol's own SDK drives the real judge: one check that fails, one
-# experiment to a LOSS and one to a WIN, in a throw-away clone that starts one step behind (as the demo's).
+# experiment to a WIN and one to a LOSS, in a throw-away clone that starts one step behind (as the demo's).
 # Some minutes; the machine to itself.
 set -eu
 bin=$(cd "$1" && pwd)
