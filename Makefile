@@ -48,9 +48,13 @@ TEST_FOLDERS = $(notdir $(patsubst %/,%,$(dir $(wildcard tests/*/test_*.c))))
 TEST_SUITES = $(sort $(TEST_FOLDERS))
 TEST_BINS = $(TEST_SUITES:%=$(B)/bin/test-%)
 
-## all: build every program into build/bin
+## all: build every program into build/bin (PROBLEM=DIR: judge and ratchet of that folder's problem)
+ifndef PROBLEM
 all: check-deps $(BINS)
 	$(Q)ln -sfn $(notdir $(B))/bin build/bin
+else
+all: problem
+endif
 
 LIB_reference = $(call objs,$(SRC_reference) $(SRC_inference))
 LIB_ledger    = $(call objs,$(SRC_ledger))
@@ -60,11 +64,41 @@ LIB_engine    = $(call objs,$(SRC_engine))
 KERNEL_OBJ    = $(B)/kernel/kernel.o
 LIB_models    = $(call objs,$(addprefix tests/engine/,metadata.c random_blocks.c random_model.c arch_models.c arch_small.c arch_tables.c tiny_vocab.c))
 
-$(B)/bin/judge: $(call objs,$(MAIN_judge)) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
-$(B)/bin/judge-worker: $(call objs,$(MAIN_judge_worker)) $(LIB_reference)
-$(B)/bin/ratchet: $(call objs,$(MAIN_ratchet) $(JUDGE_ratchet)) $(LIB_ratchet) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
-$(B)/bin/engine: $(call objs,$(MAIN_engine)) $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
-$(PROGRAMS:%=$(B)/bin/%):
+OBJS_judge        = $(call objs,$(MAIN_judge)) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
+OBJS_judge-worker = $(call objs,$(MAIN_judge_worker)) $(LIB_reference)
+OBJS_ratchet      = $(call objs,$(MAIN_ratchet) $(JUDGE_ratchet)) $(LIB_ratchet) $(LIB_judge) $(LIB_ledger) \
+    $(LIB_reference)
+OBJS_engine       = $(call objs,$(MAIN_engine)) $(LIB_engine) $(KERNEL_OBJ) $(LIB_reference)
+
+# --- another problem, PROBLEM=DIR: the same objects but for reference/inference and the judge hash ---
+ifdef PROBLEM
+ifneq ($(words $(PROBLEM)) $(words $(realpath $(PROBLEM))),1 1)
+$(error PROBLEM=$(PROBLEM): no such folder, or blanks in its path)
+endif
+P := $(realpath $(PROBLEM))
+P_ID := $(notdir $(P))-$(shell printf %s '$(P)' | sha256sum | cut -c1-12)
+PB := $(B)/problems/$(P_ID)
+P_OBJS = $(patsubst $(P)/%.c,$(PB)/%.o,$(shell find $(P)/reference -name '*.c' 2>/dev/null | LC_ALL=C sort))
+P_PROGRAMS = $(addprefix $(PB)/bin/,judge judge-worker ratchet)
+$(foreach p,judge judge-worker ratchet,$(eval $(PB)/bin/$(p): $$(patsubst $(B)/judge/hash.o,$(PB)/judge/hash.o, \
+    $$(filter-out $$(call objs,$$(SRC_inference)),$$(OBJS_$(p)))) $$(P_OBJS)))
+problem: $(P_PROGRAMS) $(PB)/bin/judge-worker-sanitized
+	$(Q)mkdir -p build/problems
+	$(Q)ln -sfn ../$(notdir $(B))/problems/$(P_ID)/bin build/problems/$(P_ID)
+	@echo "  OK    build/problems/$(P_ID)"
+$(PB)/bin/judge-worker-sanitized: $(B)/bin/judge-worker-sanitized
+	$(Q)ln -sf $(CURDIR)/$< $@
+$(PB)/reference/%.o: $(P)/reference/%.c | problem-check
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CFLAGS_REFERENCE) -MMD -MP -c -o $@ $<
+$(PB)/judge/hash.c: | problem-check
+problem-check:
+	$(Q)sh ratchet/init/problem_check.sh $(P)
+endif
+
+$(foreach p,$(PROGRAMS),$(eval $(B)/bin/$(p): $(OBJS_$(p))))
+$(PROGRAMS:%=$(B)/bin/%) $(P_PROGRAMS):
 	@mkdir -p $(@D)
 	@echo "  LD    $(@F)"
 	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) $(LIBS)
@@ -192,13 +226,12 @@ $(B)/%.o: %.S
 	@echo "  AS    $<"
 	$(Q)$(CC) -I. -MMD -MP -c -o $@ $<
 
-# The judge hash: every sealed file as it is now (judge/hash.sh says how).
-SEALED := $(shell sh judge/hash.sh --list)
-$(B)/judge/hash.c: judge/hash.sh $(SEALED)
+# The judge hash: every sealed file as it is now (judge/hash.sh says how), here and in PROBLEM.
+HASHES = $(B)/judge/hash $(if $(PROBLEM),$(PB)/judge/hash)
+$(HASHES:%=%.c): always
 	@mkdir -p $(@D)
-	$(Q)printf '#include "judge/judge.h"\n\nconst char judge_hash[SHA256_HEX] = "%s";\n' \
-	    "$$(sh judge/hash.sh)" > $@
-$(B)/judge/hash.o: $(B)/judge/hash.c
+	$(Q)sh judge/hash.sh --source $(if $(filter $(B)/judge/%,$@),.,$(P)) $@
+$(HASHES:%=%.o): %.o: %.c
 	$(Q)$(CC) $(CFLAGS_JUDGE) -c -o $@ $<
 
 # --- set-up ----------------------------------------------------------------------------------------
@@ -257,4 +290,4 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
-.PHONY: all test test-programs controls deps deps-quiet check-deps demo asan lint format clean help zoo bench-peers fuzz fuzz-programs fuzz-run coverage coverage-run compare charts
+.PHONY: always problem problem-check all test test-programs controls deps deps-quiet check-deps demo asan lint format clean help zoo bench-peers fuzz fuzz-programs fuzz-run coverage coverage-run compare charts
