@@ -82,7 +82,7 @@ P_OBJS = $(patsubst $(P)/%.c,$(PB)/%.o,$(shell find $(P)/reference -name '*.c' 2
 P_PROGRAMS = $(addprefix $(PB)/bin/,judge judge-worker ratchet)
 $(foreach p,judge judge-worker ratchet,$(eval $(PB)/bin/$(p): $$(patsubst $(B)/judge/hash.o,$(PB)/judge/hash.o, \
     $$(filter-out $$(call objs,$$(SRC_inference)),$$(OBJS_$(p)))) $$(P_OBJS)))
-problem: $(P_PROGRAMS) $(PB)/bin/judge-worker-sanitized
+problem: check-deps $(P_PROGRAMS) $(PB)/bin/judge-worker-sanitized
 	$(Q)mkdir -p build/problems
 	$(Q)ln -sfn ../$(notdir $(B))/problems/$(P_ID)/bin build/problems/$(P_ID)
 	@echo "  OK    build/problems/$(P_ID)"
@@ -120,6 +120,7 @@ NEEDS_kernel    = $(KERNEL_OBJ) $(LIB_reference)
 NEEDS_reference = $(LIB_reference)
 NEEDS_ledger    = $(LIB_ledger) $(LIB_reference)
 NEEDS_judge     = $(LIB_judge) $(LIB_ledger) $(LIB_reference)
+NEEDS_problems  = $(LIB_ratchet) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 NEEDS_ratchet   = $(LIB_ratchet) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 NEEDS_agents    = $(call objs,tests/ratchet/ratchet_fixture.c) $(LIB_ratchet) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
 NEEDS_mcp       = $(LIB_ratchet) $(LIB_judge) $(LIB_ledger) $(LIB_reference)
@@ -139,7 +140,8 @@ $(foreach t,$(TEST_SUITES),$(eval $(call test_program,$(t))))
 ## test: build and run every test suite (T=folder runs one)
 test: deps-quiet
 	$(Q)$(MAKE) --no-print-directory CONFIG=$(CONFIG) all test-programs
-	$(Q)PAWL_SHARED=$(PAWL_SHARED) PAWL_BIN=$(B)/bin sh tests/run.sh $(B)/bin $(or $(T),$(TEST_SUITES))
+	$(Q)CONFIG=$(CONFIG) PAWL_SHARED=$(PAWL_SHARED) PAWL_BIN=$(B)/bin sh tests/run.sh $(B)/bin \
+	    $(or $(T),$(TEST_SUITES))
 
 # Every command of the ratchet with a judge that pretends (tests/pretend), for tests of whole campaigns.
 $(B)/bin/ratchet-pretend: $(call objs,$(MAIN_ratchet) $(wildcard tests/pretend/*.c)) $(LIB_ratchet) $(LIB_judge) \

@@ -79,6 +79,10 @@ struct problem {
 
 extern const struct problem problem_shipped;
 
+/* Is the table of cases sound: names that differ, known operators, weights that sum to 1? Error:
+ * ERR_USAGE naming the case. */
+int problem_verify(void);
+
 /* Value of parameter `key`, or `fallback`. */
 int64_t problem_param(const struct problem_case *c, const char *key, int64_t fallback);
 

@@ -229,6 +229,7 @@ static int cases_list(struct check *check)
     const char *only = check->o->only_case;
     size_t n_drawn = only ? 0 : N_DRAWN;
 
+    TRY(problem_verify());
     out->cases = calloc(problem_shipped.n_cases + n_drawn, sizeof *out->cases);
     out->drawn = calloc(n_drawn + 1, sizeof *out->drawn);
     if (!out->cases || !out->drawn)

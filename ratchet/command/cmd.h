@@ -17,6 +17,10 @@ int cmd_status(int argc, char **argv);
 int cmd_checkpoint(int argc, char **argv);
 int cmd_recover(int argc, char **argv);
 int cmd_mcp(int argc, char **argv);
+int cmd_init(int argc, char **argv);
+
+/* `ratchet --problem DIR ...`: argv[1] is DIR. */
+int cmd_problem(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_blame(int argc, char **argv);
 int cmd_bisect(int argc, char **argv);

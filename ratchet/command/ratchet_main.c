@@ -28,6 +28,8 @@ static const struct {
     {"checkpoint", cmd_checkpoint, "let the branch carry every attempt, without a win"},
     {"recover", cmd_recover, "finish what an interrupted command left"},
     {"mcp", cmd_mcp, "serve an agent over the Model Context Protocol"},
+    {"init", cmd_init, "make a git repository a ratchet of its own problem"},
+    {"--problem", cmd_problem, "DIR COMMAND...: a command with the judge of the problem in DIR"},
 };
 
 static void print_help(FILE *to)

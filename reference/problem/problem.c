@@ -6,6 +6,7 @@
 #include "reference/base/err.h"
 #include "reference/base/formats.h"
 
+#include <math.h>
 #include <string.h>
 
 static const struct problem_operator *operator_find(const struct problem_case *c)
@@ -15,6 +16,36 @@ static const struct problem_operator *operator_find(const struct problem_case *c
             return &problem_shipped.operators[i];
     err_set(ERR_USAGE, "case %s: unknown operation %s", c->name, c->op);
     return NULL;
+}
+
+static int case_verify(const struct problem_case *c)
+{
+    for (const struct problem_case *before = problem_shipped.cases; before < c; before++)
+        if (!strcmp(before->name, c->name))
+            return err_set(ERR_USAGE, "two cases are called %s: give each a name of its own",
+                           c->name);
+    if (!operator_find(c))
+        return err_code();
+    if (!(c->weight >= 0.0) || c->n_threads < 1)
+        return err_set(ERR_USAGE, "case %s: weight must be at least 0, n_threads at least 1",
+                       c->name);
+    if (!(c->patterns & 1u << PROBLEM_RANDOM) || c->patterns > PROBLEM_ALL)
+        return err_set(ERR_USAGE, "case %s: patterns must have PROBLEM_RANDOM and no unknown one",
+                       c->name);
+    return 0;
+}
+
+int problem_verify(void)
+{
+    double sum = 0.0;
+
+    for (size_t i = 0; i < problem_shipped.n_cases; i++) {
+        TRY(case_verify(&problem_shipped.cases[i]));
+        sum += problem_shipped.cases[i].weight;
+    }
+    if (fabs(sum - 1.0) > 1e-9)
+        return err_set(ERR_USAGE, "the weights of the cases sum to %g: they are shares of 1", sum);
+    return 0;
 }
 
 int64_t problem_param(const struct problem_case *c, const char *key, int64_t fallback)

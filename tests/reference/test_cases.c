@@ -20,6 +20,11 @@ Test(cases, names_are_unique)
     }
 }
 
+Test(cases, are_a_sound_table)
+{
+    cr_expect_eq(problem_verify(), 0, "%s", err_message());
+}
+
 Test(cases, weights_sum_to_one)
 {
     double sum = 0.0;
