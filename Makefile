@@ -272,6 +272,10 @@ charts:
 	$(Q)rm -rf build/plot
 	$(Q)$(MAKE) --no-print-directory all
 
+## problems: the whole loop for the problems of tests/problems: wrong, same, faster, slower; some minutes each (N="rope ...": some)
+problems: all
+	$(Q)sh tests/problems/loop.sh $(B)/bin $(N)
+
 ## asan: with address and undefined-behaviour sanitizers; `make asan test` runs the tests so
 asan: all
 
@@ -292,4 +296,4 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
-.PHONY: always problem problem-check all test test-programs controls deps deps-quiet check-deps demo asan lint format clean help zoo bench-peers fuzz fuzz-programs fuzz-run coverage coverage-run compare charts
+.PHONY: always problem problem-check problems all test test-programs controls deps deps-quiet check-deps demo asan lint format clean help zoo bench-peers fuzz fuzz-programs fuzz-run coverage coverage-run compare charts

@@ -141,7 +141,7 @@ static int plan_side(struct plan *p, const struct original *o, const char *folde
 
 /* --- what is there already --- */
 
-static int exists(const struct plan *p, const char *path)
+static bool exists(const struct plan *p, const char *path)
 {
     char full[PATH_MAX];
 
