@@ -91,7 +91,7 @@ $(PB)/bin/judge-worker-sanitized: $(B)/bin/judge-worker-sanitized
 $(PB)/reference/%.o: $(P)/reference/%.c | problem-check
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	$(Q)$(CC) $(CFLAGS_REFERENCE) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(filter-out -Wmissing-prototypes $(WERROR),$(CFLAGS_REFERENCE)) -MMD -MP -c -o $@ $<
 $(PB)/judge/hash.c: | problem-check
 problem-check:
 	$(Q)sh ratchet/init/problem_check.sh $(P)
