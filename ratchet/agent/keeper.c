@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { N_PIPES = 3, OUT = 0, ERR = 1, STATUS = 2, SWEEPS = 200, SWEEP_NS = 5000000 };
+enum { N_PIPES = 3, OUT = 0, ERR = 1, STATUS = 2, SWEEPS = 200, SWEEP_NS = 5000000, LONG_S = 3600 };
 
 static double seconds_now(void)
 {
@@ -262,7 +263,7 @@ static void listen_on(struct listener *l, double start)
 {
     for (;;) {
         struct pollfd p[N_PIPES];
-        double left = l->job->seconds > 0 ? start + l->job->seconds - seconds_now() : 3600;
+        double left = l->job->seconds > 0 ? start + l->job->seconds - seconds_now() : LONG_S;
 
         for (int i = 0; i < N_PIPES; i++)
             p[i] = (struct pollfd){.fd = l->fd[i], .events = POLLIN};
@@ -274,7 +275,7 @@ static void listen_on(struct listener *l, double start)
             l->out->end = KEEPER_TOO_MUCH;
             return;
         }
-        if (poll(p, N_PIPES, (int)(left * 1e3) + 1) <= 0)
+        if (poll(p, N_PIPES, (int)(1e3 * fmin(left, LONG_S)) + 1) <= 0)
             continue;
         for (int i = OUT; i <= ERR; i++)
             if (p[i].revents)

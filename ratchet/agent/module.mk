@@ -1,5 +1,6 @@
 SRC_ratchet += \
     ratchet/agent/allowance.c \
+    ratchet/agent/allowed.c \
     ratchet/agent/answer.c \
     ratchet/agent/campaign.c \
     ratchet/agent/context.c \
@@ -14,4 +15,5 @@ SRC_ratchet += \
     ratchet/agent/roof.c \
     ratchet/agent/round.c \
     ratchet/agent/standing.c \
+    ratchet/agent/try_rows.c \
     ratchet/agent/workspace.c

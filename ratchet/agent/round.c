@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/agent/round.h"
 
+#include "ratchet/agent/allowed.h"
 #include "ratchet/agent/answer.h"
 #include "ratchet/agent/context.h"
 #include "ratchet/agent/guard.h"
 #include "ratchet/agent/keeper.h"
 #include "ratchet/agent/landlock.h"
+#include "ratchet/agent/try_rows.h"
 #include "ratchet/agent/standing.h"
 #include "ratchet/agent/workspace.h"
 #include "ratchet/git/repo.h"
@@ -20,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WRITABLE_OURS = 3, WRITABLE_MAX = 32, DETAIL = 400, OUTPUT_MIB = 16 };
+enum { WRITABLE_OURS = 3, DETAIL = 400, OUTPUT_MIB = 16 };
 
 struct round {
     const struct round_setting *s;
@@ -226,8 +228,8 @@ static int run_agent(struct round *d)
     struct campaign *c = d->c;
     const char *allowed = campaign_text(c, "allow_write");
     char *list = strdup(allowed ? allowed : ""), *save = NULL;
-    const char *writable[WRITABLE_MAX] = {d->workspace.kernel.data, d->workspace.scratch.data,
-                                          d->workspace.cache.data};
+    const char *writable[WRITABLE_OURS + ALLOWED_MAX] = {
+        d->workspace.kernel.data, d->workspace.scratch.data, d->workspace.cache.data};
     const char *environment[N_VARIABLES + 1] = {NULL};
     struct strbuf env[N_VARIABLES] = {{0}};
     struct keeper_job job = {
@@ -243,7 +245,7 @@ static int run_agent(struct round *d)
     size_t n = WRITABLE_OURS;
     int rc;
 
-    for (char *p = strtok_r(list, ":", &save); p && n < WRITABLE_MAX;
+    for (char *p = strtok_r(list, ":", &save); p && n < WRITABLE_OURS + ALLOWED_MAX;
          p = strtok_r(NULL, ":", &save))
         writable[n++] = p;
     job.n_writable = d->confined ? n : 0;
@@ -384,68 +386,13 @@ static int look(struct ratchet *r, struct round *d)
 
 /* --- trying it --- */
 
-/* The rows of one try: more than one when a crash ended it, or another win overtook it. */
-struct rows {
-    struct campaign *c;
-    const char *kernel, *base, *hypothesis;
-    int64_t verdict; /* the row that says what came of it; 0: none yet */
-};
-
-static bool counted(const json_t *list, int64_t n)
-{
-    json_t *v;
-    size_t i;
-
-    json_array_foreach(list, i, v)
-    {
-        if (json_integer_value(v) == n)
-            return true;
-    }
-    return false;
-}
-
-static int note_row(struct campaign *c, int64_t n)
-{
-    return counted(c->rows, n) ? 0
-                               : campaign_note(c, json_pack("{s:s, s:I}", "event", "row",
-                                                            "experiment", (json_int_t)n));
-}
-
-/* What is judged is what the agent left, or that merged onto another HEAD. */
-static int find_row(void *ctx, const struct ledger_row *row)
-{
-    struct rows *t = ctx;
-
-    if (strcmp(row->hypothesis, t->hypothesis) != 0 ||
-        (strcmp(row->kernel, t->kernel) != 0 && strcmp(row->parent, t->base) == 0))
-        return 0;
-    if (standing_interrupted(row))
-        return note_row(t->c, row->experiment);
-    t->verdict = row->experiment;
-    return 0;
-}
-
-/* The row that row n repeats, since another win had overtaken it; 0: none. */
-static int64_t again_of(struct ratchet *r, int64_t n)
-{
-    struct strbuf text = {0};
-    json_t *details =
-        ledger_details(r->ledger, n, &text) == 1 ? json_loads(text.data, 0, NULL) : NULL;
-    int64_t before = json_integer_value(json_object_get(details, "again_of"));
-
-    json_decref(details);
-    strbuf_deinit(&text);
-    return before;
-}
-
 /* The round ends with what row n says of it. */
 static int settle(struct ratchet *r, struct round *d, int64_t n)
 {
     struct ledger_row row;
     int rc;
 
-    for (int64_t before = again_of(r, n); before; before = again_of(r, before))
-        TRY(note_row(d->c, before));
+    TRY(try_rows_repeated(r, d->c, n));
     rc = ledger_find(r->ledger, n, &row);
     if (rc == 0)
         rc = err_set(ERR_INTEGRITY, "the ledger has no row %lld", (long long)n);
@@ -453,22 +400,6 @@ static int settle(struct ratchet *r, struct round *d, int64_t n)
     rc = end_tried(d, &row);
     ledger_row_deinit(&row);
     return rc;
-}
-
-/* After a crash: 1 = the ledger says what came of the try, and the round has ended; 0 = not yet. */
-static int settle_found(struct ratchet *r, struct round *d)
-{
-    const json_t *pending = d->c->pending;
-    struct rows t = {.c = d->c,
-                     .kernel = json_string_value(json_object_get(pending, "kernel")),
-                     .base = json_string_value(json_object_get(pending, "base")),
-                     .hypothesis = json_string_value(json_object_get(pending, "hypothesis"))};
-    int rc;
-
-    TRY(ledger_each(r->ledger, json_integer_value(json_object_get(pending, "rows")) + 1, 0,
-                    find_row, &t));
-    rc = t.verdict ? settle(r, d, t.verdict) : 0;
-    return rc < 0 ? rc : t.verdict != 0;
 }
 
 /* What the event `try` announced. */
@@ -552,12 +483,12 @@ static bool still_there(const struct round *d, const char *kernel)
 
 static int finish_try(struct ratchet *r, struct round *d)
 {
-    int rc;
+    int64_t n;
 
     TRY(ratchet_begin(r)); /* which finishes, or records as interrupted, what was under way */
-    rc = settle_found(r, d);
-    if (rc != 0)
-        return rc;
+    TRY(try_rows_find(r, d->c, &n));
+    if (n)
+        return settle(r, d, n);
     if (!still_there(d, json_string_value(json_object_get(d->c->pending, "kernel"))))
         return end(d, OUTCOME_INTERRUPTED, "before it was judged, and its files are gone from %s",
                    d->workspace.tree.data);
@@ -585,47 +516,4 @@ int round_finish(const struct round_setting *s)
     }
     round_deinit(&d);
     return rc < 0 ? rc : 1;
-}
-
-/* --- the caller's own folders --- */
-
-static bool holds(const char *outer, const char *inner)
-{
-    size_t n = strlen(outer);
-
-    while (n && outer[n - 1] == '/')
-        n--;
-    return strncmp(outer, inner, n) == 0 && (inner[n] == '/' || inner[n] == '\0');
-}
-
-static int add_path(struct ratchet *r, const char *path, struct strbuf *out)
-{
-    const char *const ours[] = {r->root, git_repository_commondir(r->repo), r->store};
-    char full[PATH_MAX], own[PATH_MAX];
-
-    if (!realpath(path, full))
-        return err_set(ERR_USAGE, "--allow-write: %s does not exist; make it first", path);
-    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-        if (realpath(ours[i], own) && (holds(full, own) || holds(own, full)))
-            return err_set(ERR_USAGE,
-                           "--allow-write: %s and this repository are inside each other; name the "
-                           "folders that the agent needs, such as its own in your home",
-                           path);
-    if (strchr(full, ':'))
-        return err_set(ERR_USAGE, "--allow-write: a colon in %s", full);
-    strbuf_addf(out, "%s%s", out->len ? ":" : "", full);
-    return 0;
-}
-
-int round_writable(struct ratchet *r, const char *list, struct strbuf *out)
-{
-    char *copy = strdup(list), *save = NULL;
-    size_t n = WRITABLE_OURS;
-    int rc = 0;
-
-    for (char *p = strtok_r(copy, ":", &save); rc == 0 && p; p = strtok_r(NULL, ":", &save))
-        rc = ++n > WRITABLE_MAX ? err_set(ERR_USAGE, "--allow-write: too many folders")
-                                : add_path(r, p, out);
-    free(copy);
-    return rc;
 }

@@ -22,8 +22,4 @@ int round_run(const struct round_setting *s);
  * counted, what was about to be tried is tried. 1 = there was one, 0 = none. */
 int round_finish(const struct round_setting *s);
 
-/* Append the paths of `list` ("a:b") to *out in full. ERR_USAGE when one does not exist, holds the
- * repository or lies in it. */
-int round_writable(struct ratchet *r, const char *list, struct strbuf *out);
-
 #endif

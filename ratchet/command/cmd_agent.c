@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/command/cmd.h"
 
+#include "ratchet/agent/allowed.h"
 #include "ratchet/agent/context.h"
 #include "ratchet/agent/loop.h"
 #include "ratchet/agent/workspace.h"
@@ -100,7 +101,7 @@ static void set_text(json_t *out, const char *key, const char *text)
 static int set_options(struct ratchet *r, const struct agent_options *o, json_t *out)
 {
     struct strbuf writable = {0};
-    int rc = o->allow_write ? round_writable(r, o->allow_write, &writable) : 0;
+    int rc = o->allow_write ? allowed_read(r, o->allow_write, &writable) : 0;
 
     if (writable.len)
         set_text(out, "allow_write", writable.data);
