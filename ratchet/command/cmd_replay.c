@@ -33,7 +33,7 @@ static void print_sums(const char *name, const struct honesty_sum *claimed,
 
     sum_text(claimed, then);
     sum_text(measured, now);
-    printf("  %-28s %-30s %-30s\n", name, then, now);
+    printf("  %-28s %-30s %s\n", name, then, now);
 }
 
 static void print_drift(const struct replay *p)
@@ -56,7 +56,7 @@ static void replay_print(const struct ratchet_judge *judge, const struct replay 
     printf("%s%s; features %s; %u units\n  hypothesis %s\n", p->row.focus[0] ? "; focus " : "",
            p->row.focus, p->features, p->n_units, strbuf_str(&line));
     if (!isnan(p->claimed.mean)) {
-        printf("  %-28s %-30s %-30s\n", "", "faster then, 95 % interval", "faster now");
+        printf("  %-28s %-30s %s\n", "", "faster then, 95 % interval", "faster now");
         for (size_t i = 0; i < p->n_cases; i++)
             print_sums(p->cases[i].name, &p->cases[i].claimed, &p->cases[i].measured);
         print_sums("total", &p->claimed, &p->measured);
