@@ -23,8 +23,8 @@ static char *text_copy(const char *text, size_t n)
     if (n > ANSWER_BYTES)
         for (n = ANSWER_BYTES; n && ((unsigned char)text[n] & 0xc0) == 0x80;)
             n--;
-    for (size_t i = 0; i < n; i++)
-        strbuf_add(&copy, text[i] ? text + i : " ", 1);
+    for (size_t i = 0; i < n; i++) /* nothing that a terminal would obey */
+        strbuf_add(&copy, (unsigned char)text[i] < 0x20 && text[i] != '\n' ? " " : text + i, 1);
     if (copy.len)
         record_text(&clean, copy.data);
     strbuf_deinit(&copy);

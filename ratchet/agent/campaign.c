@@ -31,6 +31,18 @@ static const char *text_of(const json_t *o, const char *key)
     return text ? text : "";
 }
 
+/* As much of the text as there is room for, cut between characters. */
+static void keep_text(char *out, size_t bytes, const char *text)
+{
+    size_t n = strlen(text);
+
+    if (n >= bytes)
+        for (n = bytes - 1; n && ((unsigned char)text[n] & 0xc0) == 0x80;)
+            n--;
+    memcpy(out, text, n);
+    out[n] = '\0';
+}
+
 const char *campaign_text(const struct campaign *c, const char *key)
 {
     return json_string_value(json_object_get(c->options, key));
@@ -91,6 +103,7 @@ static void take_end(struct campaign *c, const json_t *event)
 {
     enum outcome o = outcome_of(event);
     bool unfit = strcmp(text_of(event, "verdict"), "UNFIT_MACHINE") == 0;
+    struct strbuf failure = {0};
 
     c->n_ended[o]++;
     if (o == OUTCOME_TRIED)
@@ -99,7 +112,9 @@ static void take_end(struct campaign *c, const json_t *event)
         c->n_failures = 0;
     } else if (o != OUTCOME_INTERRUPTED && o != OUTCOME_STOPPED) {
         c->n_failures++;
-        snprintf(c->failure, sizeof c->failure, "%s: %s", outcomes[o], text_of(event, "detail"));
+        strbuf_addf(&failure, "%s: %s", outcomes[o], text_of(event, "detail"));
+        keep_text(c->failure, sizeof c->failure, failure.data);
+        strbuf_deinit(&failure);
     }
     json_decref(c->previous);
     c->previous =
@@ -113,8 +128,8 @@ static void take_end(struct campaign *c, const json_t *event)
 static void take_plateau(struct campaign *c, const json_t *event)
 {
     c->level = (enum plateau_level)json_integer_value(json_object_get(event, "level"));
-    snprintf(c->focus, sizeof c->focus, "%s", text_of(event, "focus"));
-    snprintf(c->focus_reason, sizeof c->focus_reason, "%s", text_of(event, "reason"));
+    keep_text(c->focus, sizeof c->focus, text_of(event, "focus"));
+    keep_text(c->focus_reason, sizeof c->focus_reason, text_of(event, "reason"));
     c->evidence = false;
 }
 
@@ -135,7 +150,7 @@ static int take_event(void *ctx, const json_t *event)
     else if (strcmp(name, "plateau") == 0)
         take_plateau(c, event);
     else if (strcmp(name, "stop") == 0)
-        snprintf(c->stopped, sizeof c->stopped, "%s", text_of(event, "reason"));
+        keep_text(c->stopped, sizeof c->stopped, text_of(event, "reason"));
     if (strcmp(name, "round") == 0 || strcmp(name, "try") == 0) {
         json_decref(c->pending);
         c->pending = json_deep_copy(event);

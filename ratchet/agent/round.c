@@ -7,10 +7,11 @@
 #include "ratchet/agent/guard.h"
 #include "ratchet/agent/keeper.h"
 #include "ratchet/agent/landlock.h"
-#include "ratchet/agent/try_rows.h"
 #include "ratchet/agent/standing.h"
+#include "ratchet/agent/try_rows.h"
 #include "ratchet/agent/workspace.h"
 #include "ratchet/git/repo.h"
+#include "ratchet/try/record.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
 
@@ -82,13 +83,15 @@ static void say_end(const struct round *d, const json_t *event)
                 json_string_value(json_object_get(event, "outcome")), *detail ? ": " : "", detail);
 }
 
-/* A round that led to no experiment. */
+/* A round that led to no experiment. What it says may come from the agent: names of files, words. */
 static int end(struct round *d, enum outcome o, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 static int end(struct round *d, enum outcome o, const char *fmt, ...)
 {
+    json_t *event =
+        json_pack("{s:s, s:I, s:s, s:s?}", "event", "end", "round", (json_int_t)d->number,
+                  "outcome", outcome_name(o), "hypothesis", d->answer.hypothesis);
     char detail[DETAIL + 300];
-    json_t *event;
     va_list ap;
     size_t n;
 
@@ -98,11 +101,10 @@ static int end(struct round *d, enum outcome o, const char *fmt, ...)
     n = strlen(detail);
     if (d->notice[0])
         snprintf(detail + n, sizeof detail - n, "%s%s", n ? "; " : "", d->notice);
-    event = json_pack("{s:s, s:I, s:s, s:o, s:s?}", "event", "end", "round", (json_int_t)d->number,
-                      "outcome", outcome_name(o), "detail", json_string(detail), "hypothesis",
-                      d->answer.hypothesis);
-    if (!json_object_get(event, "detail"))
-        json_object_set_new(event, "detail", json_string("(no valid UTF-8)"));
+    for (char *p = detail; *p; p++)
+        if ((unsigned char)*p < 0x20)
+            *p = ' ';
+    record_set_text(event, "detail", detail);
     say_end(d, event);
     return campaign_note(d->c, event);
 }
@@ -293,7 +295,7 @@ static int look_at_run(struct round *d)
     const struct keeper_result *ran = &d->ran;
 
     if (ran->end == KEEPER_TIMED_OUT)
-        TRY(end(d, OUTCOME_TIMED_OUT, "no end after %.0f s; it and all it started were killed",
+        TRY(end(d, OUTCOME_TIMED_OUT, "no end after %.3g s; it and all it started were killed",
                 ran->seconds));
     else if (ran->end == KEEPER_TOO_MUCH)
         TRY(end(d, OUTCOME_TOO_MUCH_OUTPUT, "more than %.3g MiB; it was killed",

@@ -92,10 +92,11 @@ static int set_numbers(const struct agent_options *o, json_t *out)
     return 0;
 }
 
-static void set_text(json_t *out, const char *key, const char *text)
+static int set_text(json_t *out, const char *key, const char *text)
 {
-    if (text)
-        json_object_set_new(out, key, json_string(text));
+    if (text && json_object_set_new(out, key, json_string(text)))
+        return err_set(ERR_USAGE, "%s is no valid UTF-8", key);
+    return 0;
 }
 
 static int set_options(struct ratchet *r, const struct agent_options *o, json_t *out)
@@ -103,14 +104,14 @@ static int set_options(struct ratchet *r, const struct agent_options *o, json_t 
     struct strbuf writable = {0};
     int rc = o->allow_write ? allowed_read(r, o->allow_write, &writable) : 0;
 
-    if (writable.len)
-        set_text(out, "allow_write", writable.data);
+    if (rc == 0)
+        rc = set_text(out, "allow_write", writable.len ? writable.data : NULL);
     strbuf_deinit(&writable);
     TRY(rc);
-    set_text(out, "exec", o->exec);
-    set_text(out, "focus", o->focus);
-    set_text(out, "goal", o->goal);
-    set_text(out, "author", o->author);
+    TRY(set_text(out, "exec", o->exec));
+    TRY(set_text(out, "focus", o->focus));
+    TRY(set_text(out, "goal", o->goal));
+    TRY(set_text(out, "author", o->author));
     if (o->unconfined)
         json_object_set_new(out, "unconfined", json_true());
     return set_numbers(o, out);

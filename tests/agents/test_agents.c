@@ -257,6 +257,36 @@ Test(agents, a_silent_one_and_one_of_words_alone_are_told_apart)
     expect_outcome("silent.sh words", "--patience 2", "no-change", 0);
 }
 
+Test(agents, text_that_is_none_is_survived)
+{
+    struct strbuf out = {0};
+    struct yard y;
+    json_t *result;
+
+    yard_init(&y);
+    cr_assert_eq(shell(&y, &out,
+                       "exec %s agent --patience 2 --backoff 0 --json --exec '"
+                       "echo x >kernel/$(printf \"\\\\377\\\\033\").h; echo HYPOTHESIS: x'",
+                       y.ratchet),
+                 1, "%s", strbuf_str(&y.said));
+    result = json_loads(strbuf_str(&out), 0, NULL);
+    cr_assert_eq(ended(result, "outside-mutable"), 2, "%s", strbuf_str(&y.said));
+    cr_assert_null(strchr(y.said.data, 27), "an escape got through");
+    json_decref(result);
+    strbuf_clear(&out);
+    cr_assert_eq(shell(&y, &out,
+                       "exec %s agent --json --exec 'printf DONE:; for i in $(seq 700); do printf "
+                       "\"\\\\303\\\\251\"; done'",
+                       y.ratchet),
+                 1, "%s", strbuf_str(&y.said));
+    result = json_loads(strbuf_str(&out), 0, NULL);
+    cr_assert(result && strncmp(stopped(result), "the agent: \xc3\xa9", 13) == 0, "%s",
+              strbuf_str(&out));
+    json_decref(result);
+    strbuf_deinit(&out);
+    yard_deinit(&y);
+}
+
 /* --- the plateau --- */
 
 /* Levels as the journal has them, one letter each, equal ones once: "gwsw...". */
@@ -519,6 +549,7 @@ Test(agents, are_refused_with_one_clear_line_when_asked_for_nonsense)
         {"--exec true --allow-write /nowhere/at/all", "does not exist"},
         {"--exec true --allow-write /", "inside each other"},
         {"--exec true --allow-write .git", "inside each other"},
+        {"--exec \"$(printf '\\377')\"", "no valid UTF-8"},
     };
     struct yard y;
 
