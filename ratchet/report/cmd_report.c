@@ -34,6 +34,17 @@ static int page_serve(struct ratchet *r, const char *port)
     return report_serve(r, (uint16_t)n, stdout);
 }
 
+enum { MANY_ROWS = 200 };
+
+/* Some 15 ms a row: a long campaign takes a while. */
+static void patience(struct ratchet *r)
+{
+    int64_t n = ledger_count(r->ledger);
+
+    if (n > MANY_ROWS)
+        fprintf(stderr, "reading %lld rows ...\n", (long long)n);
+}
+
 static int page_write(const json_t *data, const char *path)
 {
     struct strbuf page = {0};
@@ -86,6 +97,8 @@ int cmd_report(int argc, char **argv)
         return RATCHET_EXIT_USAGE;
     }
     rc = cmd_open(stderr, &r);
+    if (rc == 0)
+        patience(r);
     if (rc == 0)
         rc = serve ? page_serve(r, port) : report_write(r, path, json);
     ratchet_close(&r);
