@@ -16,6 +16,7 @@ int cmd_search(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_checkpoint(int argc, char **argv);
 int cmd_recover(int argc, char **argv);
+int cmd_lessons(int argc, char **argv);
 int cmd_mcp(int argc, char **argv);
 int cmd_init(int argc, char **argv);
 

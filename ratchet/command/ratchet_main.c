@@ -27,6 +27,7 @@ static const struct {
     {"status", cmd_status, "HEAD, last experiment, pending work, changed files, judge, machine"},
     {"checkpoint", cmd_checkpoint, "let the branch carry every attempt, without a win"},
     {"recover", cmd_recover, "finish what an interrupted command left"},
+    {"lessons", cmd_lessons, "which idea fits which symptom, and what the attempts say of it"},
     {"mcp", cmd_mcp, "serve an agent over the Model Context Protocol"},
     {"init", cmd_init, "make a git repository a ratchet of its own problem"},
     {"--problem", cmd_problem, "DIR COMMAND...: a command with the judge of the problem in DIR"},

@@ -14,7 +14,8 @@
  *                              FAIL_BUILD when V is more than X
  *
  * The rest is arithmetic: the same times are SAME_CODE, more than 0.65 % faster in the weighted mean
- * is WIN, else LOSS. PAWL_PRETEND_MS=n lets every stage take n milliseconds, with progress. */
+ * is WIN, else LOSS. PAWL_PRETEND_MS=n lets every stage take n milliseconds, with progress;
+ * PAWL_PRETEND_LOG=file gets a line "start" and a line "stop" for each stage that would measure. */
 #include "ratchet/git/repo.h"
 #include "ratchet/ratchet.h"
 
@@ -129,6 +130,17 @@ static int demanded(const char *text)
 
 /* --- judging --- */
 
+static void log_mark(enum judge_stage which, const char *mark)
+{
+    const char *path = getenv("PAWL_PRETEND_LOG");
+    FILE *f = path && which >= JUDGE_MEASURED ? fopen(path, "ae") : NULL;
+
+    if (!f)
+        return;
+    fprintf(f, "%s\n", mark);
+    fclose(f);
+}
+
 static void stage(const struct ratchet_request *q, enum judge_stage which)
 {
     static const char *const said[] = {"built", "checked", "measured", "confirmed"};
@@ -136,10 +148,12 @@ static void stage(const struct ratchet_request *q, enum judge_stage which)
     const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
     struct judge_progress p = {.stage = which, .text = "pretending"};
 
+    log_mark(which, "start");
     for (long left = ms ? strtol(ms, NULL, 10) : 0; left > 0; left -= STEP_MS) {
         q->progress(q->progress_ctx, &p);
         nanosleep(&step, NULL);
     }
+    log_mark(which, "stop");
     p.done = true;
     p.text = said[which];
     q->progress(q->progress_ctx, &p);
