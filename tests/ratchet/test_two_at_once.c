@@ -225,6 +225,23 @@ Test(two_at_once, one_that_is_killed_at_work_stops_nobody)
     ends_as("$R audit", 0, "3 of them wins");
 }
 
+/* Both start from the same HEAD; whoever comes second is merged onto the win of the first. */
+Test(two_at_once, two_campaigns_of_agents_do_not_undo_each_other)
+{
+    static const char command[] =
+        "for i in 0 1; do $R agent --attempts 1 --author agent$i --exec \"sleep 1; echo '/* "
+        "PRETEND "
+        "time all 1.2 */' >kernel/part$i.inc; echo HYPOTHESIS: part $i\" >../said$i 2>&1 & done; "
+        "wait; cat ../said0 ../said1";
+
+    setenv("XDG_CACHE_HOME", dir, 1);
+    ends_as(command, 0, "");
+    ends_as("cat ../said0 ../said1; cat kernel/part[01].inc", 0,
+            "all 1.2 */\n/* PRETEND time all 1.2 */");
+    ends_as("$R audit", 0, "2 of them wins");
+    ends_as("git status --porcelain | wc -l", 0, "0");
+}
+
 Test(two_at_once, a_wait_is_bounded_and_says_for_whom)
 {
     char command[256];
