@@ -57,7 +57,7 @@ static void tier_markdown(const json_t *tier, int number, struct strbuf *out)
     const json_t *rows = json_object_get(tier, "rows");
 
     strbuf_addf(
-        out, "\n**%d. %s**: %s.\n\n| symptom | first thing to try | borne out? |\n|---|---|---|\n",
+        out, "\n### %d. %s\n%s.\n\n| symptom | first thing to try | borne out? |\n|---|---|---|\n",
         number, text_of(tier, "name"), text_of(tier, "what"));
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);

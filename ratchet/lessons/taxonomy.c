@@ -6,20 +6,20 @@
 #include <stdio.h>
 
 const struct taxonomy_words taxonomy_tiers[TAXONOMY_TIERS] = {
-    {"tiling and blocking", "how many results each loaded or decoded value serves: register tiles, "
+    {"Tiling and blocking", "How many results each loaded or decoded value serves: register tiles, "
                             "cache blocks, the parts "
                             "that threads take"},
-    {"algorithm and skipping",
-     "work that need not be done: masks where nothing is masked, passes over the same bytes, the "
+    {"Algorithm and skipping",
+     "Work that need not be done: masks where nothing is masked, passes over the same bytes, the "
      "search of what cannot matter"},
-    {"precision inside the contract's rounding points",
-     "exact integer products in the widest instruction there is, narrow sums where they cannot "
+    {"Precision inside the contract's rounding points",
+     "Exact integer products in the widest instruction there is, narrow sums where they cannot "
      "overflow, functions no better than the tolerance asks"},
-    {"layout and precomputation",
-     "what packing, quantising and storing can do once: the order of bytes, rows interleaved, sums "
+    {"Layout and precomputation",
+     "What packing, quantising and storing can do once: the order of bytes, rows interleaved, sums "
      "made ahead"},
-    {"compiler and machine hints",
-     "prefetch, the full width of the registers, fewer instructions for the same work"},
+    {"Compiler and machine hints",
+     "Prefetch, the full width of the registers, fewer instructions for the same work"},
 };
 
 const struct taxonomy_row taxonomy[] = {
