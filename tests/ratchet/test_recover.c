@@ -267,6 +267,47 @@ Test(recover, loses_nothing_when_killed_in_the_second_round)
     }
 }
 
+/* The files on disk are neither HEAD's nor the attempt's, which was merged from them. */
+Test(recover, knows_the_files_that_a_merged_attempt_was_made_from)
+{
+    static const char *const at[] = {"rolled_back", "restored", "confirmed", "applied", "moved"};
+
+    for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
+        struct ratchet_try_options o = {.hypothesis = "older", .base = "HEAD~1"};
+        struct ratchet_result res;
+        struct fixture f;
+        char text[512];
+        int status = 0;
+        pid_t pid;
+
+        fixture_init(&f);
+        f.verdict = i < 2 ? JUDGE_LOSS : JUDGE_WIN;
+        fixture_write(&f, "kernel/kernel.c", "int a;\n\n\n\nint b;\n");
+        fixture_git(&f, "commit -qam base", NULL);
+        fixture_write(&f, "kernel/kernel.c", "int a = 2;\n\n\n\nint b;\n");
+        fixture_git(&f, "commit -qam newer", NULL);
+        fixture_write(&f, "kernel/kernel.c", "int a;\n\n\n\nint b = 2;\n");
+        pid = fork();
+        if (pid == 0) {
+            struct ratchet *r = fixture_open(&f);
+
+            setenv("PAWL_KILL_AT", at[i], 1);
+            ratchet_try(r, &o, &res);
+            _exit(0);
+        }
+        cr_assert_eq(waitpid(pid, &status, 0), pid);
+        cr_assert(WIFSIGNALED(status), "%s", at[i]);
+        recover(&f);
+        cr_assert(fixture_file_is(&f, "kernel/kernel.c",
+                                  i < 2 ? "int a = 2;\n\n\n\nint b;\n"
+                                        : "int a = 2;\n\n\n\nint b = 2;\n"),
+                  "%s", at[i]);
+        cr_assert(fixture_clean(&f), "%s", at[i]);
+        cr_assert_eq(fixture_audit(&f, text), 0, "%s: %s", at[i], text);
+        fixture_deinit(&f);
+    }
+}
+
 Test(recover, finishes_a_checkpoint)
 {
     static const char *const at[] = {"before:applied", "applied", "moved", "before:done"};
