@@ -9,7 +9,8 @@
  *   proposed     the attempt commit A exists; next its ref refs/pawl/attempts/n, then the judge
  *   built, checked, measured   as the judge reports them
  *   confirmed    (win) row n is recorded; next the ratchet-log commit and the win commit W
- *   applied      (win) W is recorded; next the branch moves, then index and results.tsv follow
+ *   applied      (win) W is recorded; next the branch moves, then index and results.tsv follow; recorded
+ *                again with another W where an ordinary commit has come to the branch first
  *   rolled_back  (not a win) row n is recorded; next the ratchet-log commit, then the files go back
  *   done         nothing is left to do
  * Test hook: with PAWL_KILL_AT=<state> in the environment the process kills itself with SIGKILL

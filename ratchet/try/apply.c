@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HAPPENED = 1024, SUBJECT = 72 };
+enum { HAPPENED = 1024, SUBJECT = 72, PLANS_MOST = 8 };
 
 static const char *short_branch(const char *ref)
 {
@@ -203,13 +203,16 @@ static int win_parent(struct ratchet *r, const struct proposal *p, git_oid *from
 int apply_win(struct ratchet *r, const struct proposal *p, char *happened, char win[REPO_HEX])
 {
     struct move m = {.source = p->source, .branch = p->branch, .worktree = p->worktree};
-    int rc;
+    int rc = 0;
 
-    while ((rc = win_parent(r, p, &m.from)) == 1) {
-        TRY(plan_win(r, p, &m.from, &m.to));
-        rc = move_start(r, p->n, &m, happened, win);
-        if (rc != 0) /* 0: it moved once more, right now */
+    for (int i = 0; rc == 0 && i < PLANS_MOST; i++) { /* again when it moves right now */
+        rc = win_parent(r, p, &m.from);
+        if (rc == 0)
             break;
+        if (rc == 1)
+            rc = plan_win(r, p, &m.from, &m.to);
+        if (rc == 0)
+            rc = move_start(r, p->n, &m, happened, win);
     }
     if (rc == 0)
         return not_moved(r, p, happened);
