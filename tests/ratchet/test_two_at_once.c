@@ -7,6 +7,7 @@
 
 #include <criterion/criterion.h>
 #include <jansson.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +43,7 @@ static void write_file(const char *path, const char *text)
 
 static void setup(void)
 {
-    char command[256], *argv[] = {"sh", "-c", command, NULL};
+    char command[256], bin[PATH_MAX], *argv[] = {"sh", "-c", command, NULL};
     struct strbuf out = {0};
 
     snprintf(dir, sizeof dir, "%s/pawl-two-XXXXXX",
@@ -54,7 +55,9 @@ static void setup(void)
     setenv("GIT_CONFIG_NOSYSTEM", "1", 1);
     setenv("PAWL_PRETEND_LOG", log_path, 1);
     setenv("PAWL_PRETEND_MS", "60", 1);
-    cr_assert(getenv("PAWL_BIN"), "PAWL_BIN names the folder of the programs");
+    cr_assert(getenv("PAWL_BIN") && realpath(getenv("PAWL_BIN"), bin),
+              "PAWL_BIN names the folder of the programs");
+    setenv("PAWL_BIN", bin, 1);
     snprintf(command, sizeof command, "sh tests/pretend/repository.sh %s", repo);
     cr_assert_eq(process_run(argv, NULL, 60, &out), 0, "%s", strbuf_str(&out));
     for (int i = 0; i < AGENTS; i++) {
