@@ -13,7 +13,7 @@
  * machine, and does not travel with git.
  *
  * One connection belongs to one thread. Any number of processes may read; the writer holds the
- * repository's lock (ratchet/try/lease.h). The ledger knows verdicts only as words. */
+ * repository's lease (ratchet/try/lease.h). The ledger knows verdicts only as words. */
 #ifndef PAWL_LEDGER_H
 #define PAWL_LEDGER_H
 
