@@ -60,6 +60,10 @@ const struct taxonomy_row taxonomy[] = {
      "one",
      "the integer instruction with the higher peak, exact where the contract is",
      "(in|by|through|on|to) (one )?(vpdp[a-z]+|vpmadd[a-z]+|vnni|amx)|int8 tiles"},
+    {"narrow", TAXONOMY_PRECISION,
+     "hot spots in multiplications and sums of 32 bits after exact 8-bit products",
+     "sums of 16 bits wherever they fit, and a check made ahead for the blocks where they do not",
+     "(fit|fits|against|in) 16 bits|16-bit sums"},
     {"functions", TAXONOMY_PRECISION, "hot spots in exponentials, roots or divisions",
      "a table or a short polynomial, a quotient from an estimate with one step, inside the "
      "tolerance",
