@@ -12,8 +12,8 @@
 struct proposal {
     int64_t n;
     git_oid attempt, parent;
-    git_oid source; /* commit with the mutable files as the working tree has them: the attempt,
-                     * unless that was merged from them */
+    git_oid source; /* commit with the mutable files as they were found: the attempt, unless that
+                     * was merged from them */
     char branch[REPO_REF];
     char *worktree, *hypothesis, *author, *focus, *time, *kernel, *judge;
 };

@@ -298,7 +298,6 @@ static int store_source(struct ratchet *r, const git_oid *tree, const git_oid *b
 static int take_change(struct ratchet *r, const char *folder, struct scope *out)
 {
     git_tree *base = NULL;
-    git_oid source;
     int rc = scope_changes(r, folder, &out->base, &out->changes);
 
     if (rc == 0)
@@ -308,10 +307,8 @@ static int take_change(struct ratchet *r, const char *folder, struct scope *out)
     git_tree_free(base);
     if (rc < 0 || git_oid_equal(&out->base, &out->head) || out->changes.n == 0)
         return rc;
-    TRY(store_source(r, &out->tree, &out->base, &source));
-    if (!folder)
-        git_oid_cpy(&out->source, &source);
-    return merge_onto_head(r, &source, out);
+    TRY(store_source(r, &out->tree, &out->base, &out->source));
+    return merge_onto_head(r, &out->source, out);
 }
 
 int scope_check(struct ratchet *r, const char *folder, const char *base, struct scope *out)

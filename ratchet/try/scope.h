@@ -13,8 +13,8 @@ struct scope {
     git_oid head;          /* its commit: the attempt's parent */
     git_oid base;          /* commit that the change was made against; mostly head */
     git_oid tree;   /* HEAD's tree with the mutable files alone as they are on disk, or merged */
-    git_oid source; /* commit with the mutable files as the working tree has them; all zero: as the
-                     * attempt has them */
+    git_oid source; /* commit with the mutable files as they were found; all zero: as the attempt
+                     * has them */
     struct repo_changes changes; /* found on disk, against base; n = 0: nothing to try */
 };
 
