@@ -92,7 +92,7 @@ static void take_attempt(struct campaign *c, const json_t *event)
     c->spent.attempts++;
     c->experiment = json_integer_value(json_object_get(event, "experiment"));
     c->evidence = true;
-    if (strcmp(verdict, "WIN") != 0)
+    if (strcmp(verdict, "WIN") != 0 || json_is_true(json_object_get(event, "overtaken")))
         return;
     c->spent.wins++;
     c->spent.gain += json_number_value(json_object_get(event, "estimate"));

@@ -13,7 +13,7 @@
  *   row        experiment: a row of that try which is not its verdict, since a crash ended it or
  *              another win overtook it: the same change is tried again
  *   end        round, outcome, detail, hypothesis and, when tried, experiment, verdict, estimate,
- *              score
+ *              score, overtaken (a win, but the branch had moved on too often)
  *   plateau    level, focus, reason
  *   stop       reason
  * For ratchet/ only. */

@@ -115,7 +115,7 @@ static json_t *real(double x)
 }
 
 /* One that did. */
-static int end_tried(struct round *d, const struct ledger_row *row)
+static int end_tried(struct round *d, const struct ledger_row *row, bool overtaken)
 {
     char detail[DETAIL];
     json_t *event;
@@ -125,13 +125,15 @@ static int end_tried(struct round *d, const struct ledger_row *row)
     if (isfinite(row->estimate))
         n += snprintf(detail + n, sizeof detail - (size_t)n, ", %+.2f %% (%+.2f .. %+.2f)",
                       100 * expm1(row->estimate), 100 * expm1(row->low), 100 * expm1(row->high));
+    if (overtaken)
+        n += snprintf(detail + n, sizeof detail - (size_t)n, ", but other wins came first");
     if (d->notice[0])
         snprintf(detail + n, sizeof detail - (size_t)n, "; %s", d->notice);
-    event = json_pack("{s:s, s:I, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:O}", "event", "end", "round",
-                      (json_int_t)d->number, "outcome", outcome_name(OUTCOME_TRIED), "detail",
-                      detail, "experiment", (json_int_t)row->experiment, "verdict", row->verdict,
-                      "hypothesis", row->hypothesis, "estimate", real(row->estimate), "score",
-                      real(row->score), "rows", d->c->rows);
+    event = json_pack("{s:s, s:I, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:b, s:O}", "event", "end",
+                      "round", (json_int_t)d->number, "outcome", outcome_name(OUTCOME_TRIED),
+                      "detail", detail, "experiment", (json_int_t)row->experiment, "verdict",
+                      row->verdict, "hypothesis", row->hypothesis, "estimate", real(row->estimate),
+                      "score", real(row->score), "overtaken", overtaken, "rows", d->c->rows);
     say_end(d, event);
     return campaign_note(d->c, event);
 }
@@ -399,7 +401,7 @@ static int settle(struct ratchet *r, struct round *d, int64_t n)
     if (rc == 0)
         rc = err_set(ERR_INTEGRITY, "the ledger has no row %lld", (long long)n);
     TRY(rc);
-    rc = end_tried(d, &row);
+    rc = end_tried(d, &row, try_rows_overtaken(r, &row));
     ledger_row_deinit(&row);
     return rc;
 }

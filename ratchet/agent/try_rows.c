@@ -9,6 +9,7 @@
 
 /* What is looked for. */
 struct wanted {
+    struct ratchet *r;
     struct campaign *c;
     const char *kernel, *base, *hypothesis;
     int64_t verdict; /* the row that says what came of it; 0: none yet */
@@ -34,6 +35,16 @@ static int note_row(struct campaign *c, int64_t n)
                                                             "experiment", (json_int_t)n));
 }
 
+bool try_rows_overtaken(struct ratchet *r, const struct ledger_row *row)
+{
+    struct strbuf data = {0};
+    bool back = strcmp(row->verdict, r->judge->verdict_name(JUDGE_WIN)) == 0 &&
+                ledger_state_find(r->ledger, row->experiment, "rolled_back", &data) == 1;
+
+    strbuf_deinit(&data);
+    return back;
+}
+
 /* What is judged is what the agent left, or that merged onto another HEAD. */
 static int find_row(void *ctx, const struct ledger_row *row)
 {
@@ -42,7 +53,7 @@ static int find_row(void *ctx, const struct ledger_row *row)
     if (strcmp(row->hypothesis, t->hypothesis) != 0 ||
         (strcmp(row->kernel, t->kernel) != 0 && strcmp(row->parent, t->base) == 0))
         return 0;
-    if (standing_interrupted(row))
+    if (standing_interrupted(row) || try_rows_overtaken(t->r, row))
         return note_row(t->c, row->experiment);
     t->verdict = row->experiment;
     return 0;
@@ -71,7 +82,8 @@ int try_rows_repeated(struct ratchet *r, struct campaign *c, int64_t n)
 int try_rows_find(struct ratchet *r, struct campaign *c, int64_t *n)
 {
     const json_t *pending = c->pending;
-    struct wanted t = {.c = c,
+    struct wanted t = {.r = r,
+                       .c = c,
                        .kernel = json_string_value(json_object_get(pending, "kernel")),
                        .base = json_string_value(json_object_get(pending, "base")),
                        .hypothesis = json_string_value(json_object_get(pending, "hypothesis"))};

@@ -14,4 +14,7 @@ int try_rows_find(struct ratchet *r, struct campaign *c, int64_t *n);
 /* Note the rows that row n repeated, each of them a win that another one overtook. */
 int try_rows_repeated(struct ratchet *r, struct campaign *c, int64_t n);
 
+/* Did the row win for a branch that had moved on, so that nothing came of it? */
+bool try_rows_overtaken(struct ratchet *r, const struct ledger_row *row);
+
 #endif

@@ -157,6 +157,9 @@ Test(campaign, counts_failures_in_a_row_and_forgets_them_after_an_attempt)
     note(&c, "{\"event\":\"end\",\"outcome\":\"tried\",\"experiment\":11,\"verdict\":"
              "\"UNFIT_MACHINE\",\"detail\":\"\"}");
     cr_assert_eq(c.n_failures, 1, "a machine that cannot judge ends the campaign in the end");
+    note(&c, "{\"event\":\"end\",\"outcome\":\"tried\",\"experiment\":12,\"verdict\":\"WIN\","
+             "\"estimate\":0.5,\"overtaken\":true,\"detail\":\"\"}");
+    cr_assert_eq(c.spent.wins, 0, "nothing came of it");
     note(&c, "{\"event\":\"stop\",\"reason\":\"enough\"}");
     cr_assert_str_eq(c.stopped, "enough");
     campaign_close(&c);

@@ -194,10 +194,9 @@ Test(keeper, finds_by_their_mark_those_that_outlived_keeper_and_caller)
     snprintf(command, sizeof command, "setsid env " KEEPER_MARK "=%s %s >/dev/null 2>&1 &", mark,
              token);
     process_run((char *const[]){"sh", "-c", command, NULL}, NULL, 0, &out);
-    while (alive(token) == 0)
-        usleep(10000);
     cr_assert_eq(keeper_sweep("another"), 0);
-    cr_assert_geq(keeper_sweep(mark), 1);
+    while (keeper_sweep(mark) == 0) /* it has its mark once env has made way for sleep */
+        usleep(10000);
     while (alive(token) != 0)
         usleep(10000);
     strbuf_deinit(&out);
