@@ -18,6 +18,7 @@ struct search {
     struct ratchet *r;
     const struct bisect_options *o;
     const struct bisect *b;
+    bool *built; /* points that are known to build; they may be skipped for another reason */
     struct bisect_found *found;
 };
 
@@ -59,8 +60,8 @@ static struct rematch_options how_of(const struct search *s, bool build_only)
                                     .build_only = build_only};
 }
 
-/* Does a kernel build against today's contract? 1 or 0; a kernel that does not is skipped. Compiled
- * objects are kept, so asking costs little more than measuring would anyway. */
+/* Does a kernel build against today's contract? 1 or 0; a kernel that does not is skipped. The judge
+ * keeps its object, so what asking costs measuring saves. */
 static int builds(struct search *s, size_t point)
 {
     const struct rematch_options how = how_of(s, true);
@@ -71,12 +72,15 @@ static int builds(struct search *s, size_t point)
 
     if (skipped(s, point))
         return 0;
+    if (s->built[point])
+        return 1;
     TRY(rematch(s->r, &how, commit, commit, &t));
     refused = t.verdict != JUDGE_SAME_CODE && t.verdict != JUDGE_INCONCLUSIVE;
     snprintf(reason, sizeof reason, "%s: %.240s", s->r->judge->verdict_name(t.verdict), t.reason);
     s->r->judge->release(&t);
     if (refused)
         skip_add(s, point, reason);
+    s->built[point] = !refused;
     return !refused;
 }
 
@@ -108,18 +112,15 @@ static int trial_read(const struct judge_trial *t, const char *name, struct hone
     return 0;
 }
 
-/* Measure points[to], which builds, against points[from]: 1, or 0 when one of them cannot be
- * measured; the one of the two that is `doubtful` is skipped then. */
-static int pair_measure(struct search *s, size_t from, size_t to, size_t doubtful,
-                        struct bisect_pair *out)
+/* Measure points[to] against points[from], which both build: 1, or 0 when a gate of today's judge
+ * stops the newer one, whose results alone are checked; it is skipped then. */
+static int pair_measure(struct search *s, size_t from, size_t to, struct bisect_pair *out)
 {
     const struct rematch_options how = how_of(s, false);
     struct judge_trial t;
     char reason[300];
-    int rc = builds(s, doubtful);
+    int rc;
 
-    if (rc <= 0)
-        return rc;
     pair_say(s, from, to);
     TRY(rematch(s->r, &how, &s->b->points[to].commit, &s->b->points[from].commit, &t));
     *out = (struct bisect_pair){.from = from, .to = to};
@@ -127,7 +128,7 @@ static int pair_measure(struct search *s, size_t from, size_t to, size_t doubtfu
     snprintf(reason, sizeof reason, "%s: %.240s", s->r->judge->verdict_name(t.verdict), t.reason);
     s->r->judge->release(&t);
     if (rc == 0) {
-        skip_add(s, doubtful, reason);
+        skip_add(s, to, reason);
         return 0;
     }
     s->found->pairs = grown(s->found->pairs, s->found->n_pairs + 1, sizeof *s->found->pairs);
@@ -143,22 +144,27 @@ static bool clear(const struct honesty_sum *change, int sign)
     return sign * change->mean - 1.96 * sqrt(change->variance) > 0;
 }
 
-/* The whole range, from the first kernel that can be measured against its end. */
+/* The whole range: its last kernel against the first one that builds. */
 static int range_measure(struct search *s, struct bisect_pair *range)
 {
     size_t last = s->b->n - 1;
     int rc = builds(s, last);
 
+    for (size_t from = 0; rc == 1 && from < last; from++) {
+        int built = builds(s, from);
+
+        if (built == 1)
+            rc = pair_measure(s, from, last, range);
+        if (built < 0 || (built == 1 && rc == 1))
+            return built < 0 ? built : 0;
+    }
+    if (rc == 1)
+        return err_set(ERR_CONFLICT, "no kernel before the last one of the range builds: %s",
+                       last ? skipped(s, last - 1) : "there is one kernel only");
     if (rc == 0)
         return err_set(ERR_CONFLICT, "the last kernel of the range cannot be measured: %s",
                        skipped(s, last));
-    rc = rc < 0 ? rc : 0;
-    for (size_t from = 0; rc == 0 && from < last; from++)
-        rc = pair_measure(s, from, last, from, range);
-    if (rc == 0)
-        return err_set(ERR_CONFLICT, "no kernel of this range can be measured against its last%s%s",
-                       last ? "; the newest of them: " : "", last ? skipped(s, last - 1) : "");
-    return rc < 0 ? rc : 0;
+    return rc;
 }
 
 /* Measure a kernel inside the range against its beginning, nearest to the middle first: 1, or 0 when
@@ -175,7 +181,9 @@ static int middle_measure(struct search *s, const struct bisect_pair *range,
             int rc = 0;
 
             if (at[side] > range->from && at[side] < range->to)
-                rc = pair_measure(s, range->from, at[side], at[side], out);
+                rc = builds(s, at[side]);
+            if (rc == 1)
+                rc = pair_measure(s, range->from, at[side], out);
             if (rc != 0)
                 return rc;
         }
@@ -194,7 +202,7 @@ static int rest_measure(struct search *s, const struct bisect_pair *range,
                                            range->change.variance + first->change.variance}};
     if (out->to - out->from > 1 && clear(&out->change, sign))
         return 1;
-    return pair_measure(s, first->to, range->to, first->to, out);
+    return pair_measure(s, first->to, range->to, out);
 }
 
 static void cannot_tell(struct search *s, const char *why)
@@ -230,23 +238,35 @@ static int range_halve(struct search *s, int sign)
     return 1;
 }
 
+static int range_search(struct search *s)
+{
+    struct bisect_pair *range = &s->found->range;
+    int sign, rc = 1;
+
+    TRY(range_measure(s, range));
+    sign = range->change.mean < 0 ? -1 : 1;
+    if (!clear(&range->change, sign)) {
+        cannot_tell(s, "the two ends of the range are not clearly different");
+        return 0;
+    }
+    while (rc == 1 && range->to - range->from > 1)
+        rc = range_halve(s, sign);
+    s->found->found = rc == 1;
+    return rc < 0 ? rc : 0;
+}
+
 int bisect_measure(struct ratchet *r, const struct bisect_options *o, const struct bisect *b,
                    struct bisect_found *out)
 {
-    struct search s = {r, o, b, out};
-    int sign, rc = 1;
+    struct search s = {r, o, b, calloc(b->n, sizeof *s.built), out};
+    int rc;
 
     memset(out, 0, sizeof *out);
-    TRY(range_measure(&s, &out->range));
-    sign = out->range.change.mean < 0 ? -1 : 1;
-    if (!clear(&out->range.change, sign)) {
-        cannot_tell(&s, "the two ends of the range are not clearly different");
-        return 0;
-    }
-    while (rc == 1 && out->range.to - out->range.from > 1)
-        rc = range_halve(&s, sign);
-    out->found = rc == 1;
-    return rc < 0 ? rc : 0;
+    if (!s.built)
+        return err_set(ERR_NOMEM, "bisect: out of memory");
+    rc = range_search(&s);
+    free(s.built);
+    return rc;
 }
 
 void bisect_found_deinit(struct bisect_found *f)
