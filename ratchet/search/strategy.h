@@ -11,7 +11,7 @@
 
 struct strategy_view {
     const struct space *space;
-    const struct observed *observed; /* holds the start at least */
+    const struct observed *observed; /* the start is its first */
     uint64_t seed;
     size_t budget; /* points that the whole search may measure */
     double margin; /* a gain (log ratio) that is too small to win */

@@ -17,6 +17,7 @@
 enum {
     DESIGN_LEAST = 4,
     DESIGN_MOST = 10,
+    MOVED = 4,      /* axes that a point of the design moves, of many */
     DRAWN = 256,    /* candidates from the whole space */
     PARENTS = 5,    /* best points that others are made of by small steps */
     CHILDREN = 32,  /* of each */
@@ -31,11 +32,21 @@ static size_t design_size(const struct space *s)
     return n < DESIGN_LEAST ? DESIGN_LEAST : n > DESIGN_MOST ? DESIGN_MOST : n;
 }
 
-/* Point number `index` of the design: on every axis each n-th of the range has one point. */
+/* Whether a point of the design or of the draw moves this axis, or leaves it as the kernel has it: a
+ * kernel that was made by hand is good at most of its values, and a point that moves dozens of them
+ * is hardly ever faster, nor a kernel. */
+static bool moves(const struct space *s, struct rng *rng)
+{
+    return s->n <= MOVED || rng_below(rng, s->n) < MOVED;
+}
+
+/* Point number `index` of the design: on every axis each n-th of the range has at most one point. */
 static void design_point(const struct strategy_view *v, size_t index, struct point *out)
 {
     size_t n = design_size(v->space), order[DESIGN_MOST];
 
+    *out = v->observed->item[0].at; /* the start */
+    space_snap(v->space, out);
     for (size_t i = 0; i < v->space->n; i++) {
         struct rng rng;
 
@@ -46,7 +57,9 @@ static void design_point(const struct strategy_view *v, size_t index, struct poi
             order[k] = order[other];
             order[other] = k;
         }
-        out->v[i] = space_value(&v->space->axis[i], ((double)order[index] + 0.5) / (double)n);
+        rng_init(&rng, rng_seed_mix(v->seed, v->space->n + index * v->space->n + i));
+        if (moves(v->space, &rng))
+            out->v[i] = space_value(&v->space->axis[i], ((double)order[index] + 0.5) / (double)n);
     }
 }
 
