@@ -12,7 +12,8 @@
 
 static const char usage[] =
     "usage: ratchet try -m HYPOTHESIS [--focus OP] [--features SET] [--author NAME] [--from DIR]\n"
-    "                   [--base COMMIT] [--wait] [--wait-minutes N] [--dry-run | --check] [--json]\n"
+    "                   [--base COMMIT] [--wait] [--wait-minutes N] [--dry-run | --check] "
+    "[--json]\n"
     "                   [--progress]\n"
     "\n"
     "Judge the change of kernel/*.c and kernel/*.inc in this working tree against HEAD. A win is\n"

@@ -136,7 +136,7 @@ static int plan_side(struct plan *p, const struct original *o, const char *folde
         strbuf_add(content, o->text.data, o->text.len);
     }
     snprintf(path, sizeof path, "%s/%s", folder, file);
-    return plan_template(p, path, template, o ? strbuf_str(row) : NULL);
+    return plan_template(p, path, template, row ? strbuf_str(row) : NULL);
 }
 
 /* --- what is there already --- */

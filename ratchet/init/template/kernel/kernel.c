@@ -28,8 +28,8 @@ int kernel_fn(const struct kernel_call *call, const struct kernel_team *team)
     const struct kernel_tensor *x = &call->in[0], *y = &call->out[0];
 
     for (size_t r = team->rank; r < (size_t)x->ne[1]; r += team->size)
-        row((const float *)((const char *)x->data + r * x->nb[1]),
-            (float *)((char *)y->data + r * y->nb[1]), (size_t)x->ne[0]);
+        row((const void *)((const char *)x->data + r * x->nb[1]),
+            (void *)((char *)y->data + r * y->nb[1]), (size_t)x->ne[0]);
     return KERNEL_OK;
 }
 
