@@ -88,6 +88,7 @@ static int set_last(struct ratchet *r, size_t wanted, json_t *o)
 struct incumbent {
     const char *kernel, *win;
     char code_key[SHA256_HEX]; /* of HEAD's kernel, "" when no row has it */
+    char last_key[SHA256_HEX]; /* of the last win's */
     struct ledger_row row;     /* the win that made it */
     bool found;
 };
@@ -96,6 +97,8 @@ static int look_at(void *ctx, const struct ledger_row *row)
 {
     struct incumbent *in = ctx;
 
+    if (strcmp(row->verdict, in->win) == 0)
+        snprintf(in->last_key, sizeof in->last_key, "%s", row->code_key);
     if (strcmp(row->kernel, in->kernel) != 0)
         return 0;
     if (row->code_key[0])
@@ -221,8 +224,9 @@ static json_t *first_lines(const char *text)
 }
 
 /* Where `judge profile` writes by itself. */
-static void set_profile(struct ratchet *r, const char *code_key, json_t *o)
+static void set_profile(struct ratchet *r, const struct incumbent *in, json_t *o)
 {
+    const char *code_key = in->code_key[0] ? in->code_key : in->last_key;
     json_t *profile = json_object();
     struct strbuf text = {0};
     char path[PATH_MAX];
@@ -232,7 +236,10 @@ static void set_profile(struct ratchet *r, const char *code_key, json_t *o)
     if (*code_key && access(path, R_OK) == 0 && file_read(path, &text) == 0) {
         json_object_set_new(profile, "path", json_string(path + strlen(r->root)));
         json_object_set_new(profile, "lines", first_lines(strbuf_str(&text)));
-        json_object_set_new(profile, "reason", json_null());
+        json_object_set_new(profile, "reason",
+                            in->code_key[0] ? json_null()
+                                            : json_string("of the last win; the kernel was edited "
+                                                          "since by an ordinary commit"));
     } else {
         json_object_set_new(profile, "path", json_null());
         json_object_set_new(profile, "lines", json_array());
@@ -248,8 +255,8 @@ static void set_profile(struct ratchet *r, const char *code_key, json_t *o)
 static json_t *contract_json(const char *confinement)
 {
     return json_pack(
-        "{s:[s,s], s:s, s:s, s:[s,s,s,s], s:s?}", "mutable", "kernel/*.c", "kernel/*.inc",
-        "interface", "kernel/kernel.h", "guide", "AGENTS.md", "answer",
+        "{s:[s,s], s:s, s:s, s:s, s:[s,s,s,s], s:s?}", "mutable", "kernel/*.c", "kernel/*.inc",
+        "interface", "kernel/kernel.h", "guide", "AGENTS.md", "taxonomy", "AGENTS.md", "answer",
         "change one thing in the mutable files, in place, and nothing else",
         "then print, as the last line: HYPOTHESIS: what should get faster, and why",
         "or a JSON object on one line: {\"hypothesis\": text, \"focus\": operation or case}; with "
@@ -288,7 +295,7 @@ int context_make(struct ratchet *r, const struct context_options *o, json_t **ou
     if (rc == 0)
         rc = set_roofline(r, NULL, doc);
     if (rc == 0) {
-        set_profile(r, incumbent.code_key, doc);
+        set_profile(r, &incumbent, doc);
         rc = set_last(r, o->n_last ? o->n_last : LAST, doc);
     }
     if (rc == 0)

@@ -8,13 +8,14 @@
  *   schema     "pawl.context/1"
  *   goal       text
  *   focus      {name, reason}: the operation or case to work on now; or null
- *   contract   {mutable [patterns], interface, guide, answer [lines], confinement}
+ *   contract   {mutable [patterns], interface, guide, taxonomy (files), answer [lines], confinement}
  *   incumbent  {commit, kernel, experiment, score, latency_ms, utilisation}: the experiment whose
  *              change it is, null for a kernel that no win made
  *   roofline   {cases [{name, op, share, regime, ns, floor_ns, utilisation, to_roof, experiment,
  *              same_machine, same_judge}], reason}: share of inference time; to_roof = share x (1 -
  *              utilisation); largest first; reason says why a case has no numbers
- *   profile    {path, lines [], reason}: beginning of summary.md of the incumbent's profile
+ *   profile    {path, lines [], reason}: beginning of summary.md of the incumbent's profile, or the
+ *              last win's, as reason then says
  *   last       [attempt]: the newest first
  *   near       [attempt with similarity 0..1]: what was tried near this idea
  *   verdicts   {word: number of attempts}

@@ -144,15 +144,25 @@ Test(context, carries_what_the_caller_says_of_focus_budget_and_plateau)
 Test(context, puts_the_beginning_of_the_incumbents_profile_in)
 {
     struct fixture f;
-    json_t *doc;
+    json_t *doc, *profile;
 
     fixture_init(&f);
     f.evidence_key = "a key";
     fixture_experiment(&f, JUDGE_WIN, FIXTURE_FASTER);
     fixture_write(&f, "profiles/a code key/summary.md", "# Profile\n\nspills: none\n");
-    doc = json_object_get(make(&f, &(struct context_options){0}), "profile");
-    cr_assert_str_eq(text(doc, "path"), "profiles/a code key/summary.md");
-    cr_assert_str_eq(json_string_value(json_array_get(json_object_get(doc, "lines"), 1)),
+    doc = make(&f, &(struct context_options){0});
+    profile = json_object_get(doc, "profile");
+    cr_assert_str_eq(text(profile, "path"), "profiles/a code key/summary.md");
+    cr_assert_str_eq(json_string_value(json_array_get(json_object_get(profile, "lines"), 1)),
                      "spills: none");
+    cr_assert(json_is_null(json_object_get(profile, "reason")));
+    json_decref(doc);
+    fixture_write(&f, "kernel/kernel.c", "int kernel_fn = 2; /* renamed */\n");
+    fixture_git(&f, "commit -qam edited", NULL);
+    doc = make(&f, &(struct context_options){0});
+    profile = json_object_get(doc, "profile");
+    cr_assert_eq(json_array_size(json_object_get(profile, "lines")), 2);
+    cr_assert(strstr(text(profile, "reason"), "of the last win"));
+    json_decref(doc);
     fixture_deinit(&f);
 }
