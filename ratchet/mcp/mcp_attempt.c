@@ -3,6 +3,7 @@
 
 #include "ratchet/agent/context.h"
 #include "ratchet/command/cmd.h"
+#include "ratchet/lessons/taxonomy.h"
 #include "ratchet/mcp/mcp_tools.h"
 #include "ratchet/try/record.h"
 #include "reference/base/err.h"
@@ -72,7 +73,7 @@ static json_t *cases_json(const json_t *details)
 static void add_look(json_t *list, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void add_look(json_t *list, const char *fmt, ...)
 {
-    char text[512];
+    char text[1024];
     va_list ap;
 
     va_start(ap, fmt);
@@ -81,13 +82,22 @@ static void add_look(json_t *list, const char *fmt, ...)
     json_array_append_new(list, mcp_string(text));
 }
 
-/* The slowest case when it is slower, whatever the verdict: a gain elsewhere may hide it. */
+/* The lessons that its hypothesis belongs to; and the slowest case when it is slower, whatever the
+ * verdict: a gain elsewhere may hide it. */
 static json_t *look_at(const struct ledger_row *row, const json_t *cases)
 {
+    struct taxonomy_match lessons[TAXONOMY_MOST];
+    size_t n = taxonomy_classify(row->hypothesis, lessons);
     const json_t *worst = json_array_get(cases, 0);
     json_t *list = json_array();
 
     add_look(list, "resource pawl://taxonomy: what %s means, and what to do next", row->verdict);
+    for (size_t i = 0; i < n; i++) {
+        const struct taxonomy_row *t = &taxonomy[lessons[i].row];
+
+        add_look(list, "resource pawl://taxonomy, %s: what else was tried where \"%s\" (%s)",
+                 taxonomy_tiers[t->tier].name, t->symptom, t->first);
+    }
     if (number(worst, "high") < 0)
         add_look(
             list,

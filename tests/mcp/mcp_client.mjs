@@ -121,12 +121,13 @@ const scenarios = {
         assert.ok(progress.length >= 4 && progress.some((p) => p.message.startsWith("measure")));
         for (let i = 1; i < progress.length; i++) assert.ok(progress[i].progress > progress[i - 1].progress);
 
-        const worse = (await call(client, "propose", { hypothesis: "read far ahead", files: [
+        const worse = (await call(client, "propose", { hypothesis: "prefetch far ahead", files: [
             { file: "kernel/tunables.inc", text: kernel("tunables.inc").replace("1536, 64", "8192, 64") }] })).proposal;
         const lost = await call(client, "try", { proposal: worse, focus: "gemv" });
         assert.equal(lost.verdict, "LOSS");
         assert.equal(lost.applied, false);
         assert.equal(lost.focus, "gemv");
+        assert.ok(lost.look_at.some((l) => /taxonomy, .*prefetch/i.test(l)), "the lesson of its hypothesis");
         assert.ok(lost.cases[0].percent < 0 && lost.look_at.some((l) => l.includes(lost.cases[0].name)));
         assert.equal(git("rev-parse", "HEAD"), won.win_commit);
         assert.equal(git("status", "--porcelain"), "");
