@@ -2,9 +2,9 @@
  *
  * bisect.h: where along the line of kernels a case got slower, or faster. First what the ledger
  * says: every win measured the other cases too, also those that it was not about, and a small loss
- * that no veto saw adds up with others. Then, when asked, by measuring: pairs of kernels side by
- * side with the judge of today, the range halved while one half clearly holds the change. Kernels of
- * other times that today's contract does not take are passed over. Nothing is recorded. For
+ * that no veto saw adds up with others. Then, when asked, by measuring: the last kernel beside older
+ * ones with the judge of today, the range halved while one half clearly holds the change. Kernels of
+ * other times that do not build against today's contract are passed over. Nothing is recorded. For
  * ratchet/ only. */
 #ifndef PAWL_RATCHET_BISECT_H
 #define PAWL_RATCHET_BISECT_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Bisection by measuring. Each decision is taken on measured ratios: of the range, and of its first
- * half; what the second half holds is their difference until that is too vague, then it is measured
- * itself. */
+ * Bisection by measuring. The last kernel of the range is measured against older ones, never an old
+ * one against an older: the newer side of a trial must pass today's check, which knows more than old
+ * kernels do; the older side must only build. What lies between two kernels is the difference of
+ * what the last one is faster than each. */
 #include "ratchet/audit/rematch.h"
 #include "ratchet/history/bisect.h"
 #include "ratchet/try/record.h"
@@ -18,7 +19,8 @@ struct search {
     struct ratchet *r;
     const struct bisect_options *o;
     const struct bisect *b;
-    bool *built; /* points that are known to build; they may be skipped for another reason */
+    struct honesty_sum
+        *behind; /* by how much the last kernel is faster than point i, once measured */
     struct bisect_found *found;
 };
 
@@ -72,15 +74,12 @@ static int builds(struct search *s, size_t point)
 
     if (skipped(s, point))
         return 0;
-    if (s->built[point])
-        return 1;
     TRY(rematch(s->r, &how, commit, commit, &t));
     refused = t.verdict != JUDGE_SAME_CODE && t.verdict != JUDGE_INCONCLUSIVE;
     snprintf(reason, sizeof reason, "%s: %.240s", s->r->judge->verdict_name(t.verdict), t.reason);
     s->r->judge->release(&t);
     if (refused)
         skip_add(s, point, reason);
-    s->built[point] = !refused;
     return !refused;
 }
 
@@ -113,27 +112,42 @@ static int trial_read(const struct judge_trial *t, const char *name, struct hone
 }
 
 /* Measure points[to] against points[from], which both build: 1, or 0 when a gate of today's judge
- * stops the newer one, whose results alone are checked; it is skipped then. */
-static int pair_measure(struct search *s, size_t from, size_t to, struct bisect_pair *out)
+ * stops it, with the reason. */
+static int pair_measure(struct search *s, size_t from, size_t to, struct bisect_pair *out,
+                        char reason[300])
 {
     const struct rematch_options how = how_of(s, false);
     struct judge_trial t;
-    char reason[300];
     int rc;
 
     pair_say(s, from, to);
     TRY(rematch(s->r, &how, &s->b->points[to].commit, &s->b->points[from].commit, &t));
     *out = (struct bisect_pair){.from = from, .to = to};
     rc = trial_read(&t, s->o->case_name, &out->change);
-    snprintf(reason, sizeof reason, "%s: %.240s", s->r->judge->verdict_name(t.verdict), t.reason);
+    snprintf(reason, 300, "%s: %.240s", s->r->judge->verdict_name(t.verdict), t.reason);
     s->r->judge->release(&t);
-    if (rc == 0) {
-        skip_add(s, to, reason);
-        return 0;
+    if (rc == 1) {
+        s->found->pairs = grown(s->found->pairs, s->found->n_pairs + 1, sizeof *s->found->pairs);
+        s->found->pairs[s->found->n_pairs++] = *out;
     }
-    s->found->pairs = grown(s->found->pairs, s->found->n_pairs + 1, sizeof *s->found->pairs);
-    s->found->pairs[s->found->n_pairs++] = *out;
-    return 1;
+    return rc;
+}
+
+/* Measure the last kernel against a point: 1, or 0 when that is passed over. */
+static int point_measure(struct search *s, size_t point)
+{
+    struct bisect_pair pair;
+    char reason[300];
+    int rc = builds(s, point);
+
+    if (rc == 1) {
+        rc = pair_measure(s, point, s->b->n - 1, &pair, reason);
+        if (rc == 0)
+            skip_add(s, point, reason);
+    }
+    if (rc == 1)
+        s->behind[point] = pair.change;
+    return rc;
 }
 
 /* --- the search --- */
@@ -144,33 +158,44 @@ static bool clear(const struct honesty_sum *change, int sign)
     return sign * change->mean - 1.96 * sqrt(change->variance) > 0;
 }
 
-/* The whole range: its last kernel against the first one that builds. */
-static int range_measure(struct search *s, struct bisect_pair *range)
+/* The change from one measured point to another. */
+static struct bisect_pair between(const struct search *s, size_t from, size_t to)
 {
-    size_t last = s->b->n - 1;
-    int rc = builds(s, last);
+    const struct honesty_sum *a = &s->behind[from], *b = &s->behind[to];
 
-    for (size_t from = 0; rc == 1 && from < last; from++) {
-        int built = builds(s, from);
-
-        if (built == 1)
-            rc = pair_measure(s, from, last, range);
-        if (built < 0 || (built == 1 && rc == 1))
-            return built < 0 ? built : 0;
-    }
-    if (rc == 1)
-        return err_set(ERR_CONFLICT, "no kernel before the last one of the range builds: %s",
-                       last ? skipped(s, last - 1) : "there is one kernel only");
-    if (rc == 0)
-        return err_set(ERR_CONFLICT, "the last kernel of the range cannot be measured: %s",
-                       skipped(s, last));
-    return rc;
+    return (struct bisect_pair){from, to, {a->mean - b->mean, a->variance + b->variance}};
 }
 
-/* Measure a kernel inside the range against its beginning, nearest to the middle first: 1, or 0 when
- * none can be. */
-static int middle_measure(struct search *s, const struct bisect_pair *range,
-                          struct bisect_pair *out)
+static void cannot_tell(struct search *s, const char *why)
+{
+    snprintf(s->found->why, sizeof s->found->why, "%s", why);
+}
+
+/* The whole range: its last kernel against the first one that builds. What the judge finds wrong
+ * with such a pair is the last one's fault. */
+static int range_measure(struct search *s)
+{
+    size_t last = s->b->n - 1, from = 0;
+    int rc = builds(s, last), built = 0;
+
+    while (rc == 1 && from < last && (built = builds(s, from)) == 0)
+        from++;
+    if (rc < 0 || built < 0)
+        return rc < 0 ? rc : built;
+    if (rc == 1 && from == last)
+        return err_set(ERR_CONFLICT, "no kernel before the last one of the range builds: %s",
+                       last ? skipped(s, last - 1) : "there is one kernel only");
+    if (rc == 1)
+        rc = point_measure(s, from);
+    if (rc == 0)
+        return err_set(ERR_CONFLICT, "the last kernel of the range cannot be measured: %s",
+                       s->found->skips[s->found->n_skips - 1].reason);
+    s->found->range = between(s, from, last);
+    return rc < 0 ? rc : 0;
+}
+
+/* Measure a kernel inside the range, nearest to the middle first: 1, or 0 when none can be. */
+static int middle_measure(struct search *s, const struct bisect_pair *range, size_t *out)
 {
     size_t middle = (range->from + range->to) / 2;
 
@@ -180,10 +205,9 @@ static int middle_measure(struct search *s, const struct bisect_pair *range,
         for (int side = 0; side < (step ? 2 : 1); side++) {
             int rc = 0;
 
-            if (at[side] > range->from && at[side] < range->to)
-                rc = builds(s, at[side]);
-            if (rc == 1)
-                rc = pair_measure(s, range->from, at[side], out);
+            *out = at[side];
+            if (*out > range->from && *out < range->to)
+                rc = point_measure(s, *out);
             if (rc != 0)
                 return rc;
         }
@@ -191,51 +215,48 @@ static int middle_measure(struct search *s, const struct bisect_pair *range,
     return 0;
 }
 
-/* What is behind the middle: the difference of the two measurements where it is clear, but a single
- * step is measured itself. */
-static int rest_measure(struct search *s, const struct bisect_pair *range,
-                        const struct bisect_pair *first, int sign, struct bisect_pair *out)
-{
-    *out = (struct bisect_pair){.from = first->to,
-                                .to = range->to,
-                                .change = {range->change.mean - first->change.mean,
-                                           range->change.variance + first->change.variance}};
-    if (out->to - out->from > 1 && clear(&out->change, sign))
-        return 1;
-    return pair_measure(s, first->to, range->to, out);
-}
-
-static void cannot_tell(struct search *s, const char *why)
-{
-    snprintf(s->found->why, sizeof s->found->why, "%s", why);
-}
-
-/* Halve the range: 1, or 0 when it cannot be told (why is set). */
+/* Go on with the half that has the larger part of the change: 1, or 0 when that is not clear (why is
+ * set). */
 static int range_halve(struct search *s, int sign)
 {
     struct bisect_pair *range = &s->found->range, first, rest;
-    int rc = middle_measure(s, range, &first);
+    size_t middle;
+    int rc = middle_measure(s, range, &middle);
 
     if (rc == 0)
         cannot_tell(s, "no kernel in between can be measured");
     if (rc <= 0)
         return rc;
-    if (clear(&first.change, sign) && sign * first.change.mean >= sign * range->change.mean / 2) {
-        *range = first;
-        return 1;
-    }
-    rc = rest_measure(s, range, &first, sign, &rest);
-    if (rc < 0)
-        return rc;
-    if (rc == 1 && clear(&rest.change, sign) && sign * rest.change.mean >= sign * first.change.mean)
-        *range = rest;
-    else if (clear(&first.change, sign))
-        *range = first;
-    else {
+    first = between(s, range->from, middle);
+    rest = between(s, middle, range->to);
+    if (sign * rest.change.mean > sign * first.change.mean)
+        first = rest;
+    if (!clear(&first.change, sign)) {
         cannot_tell(s, "neither half clearly holds the change: it may be the sum of small ones");
         return 0;
     }
+    *range = first;
     return 1;
+}
+
+/* The step that was found, measured by itself where the newer kernel passes today's check. */
+static int step_confirm(struct search *s, int sign)
+{
+    struct bisect_pair *range = &s->found->range, pair;
+    char reason[300];
+    int rc;
+
+    s->found->found = true;
+    if (range->to == s->b->n - 1)
+        return 0; /* it was */
+    rc = pair_measure(s, range->from, range->to, &pair, reason);
+    if (rc == 1) {
+        *range = pair;
+        s->found->found = clear(&pair.change, sign);
+        if (!s->found->found)
+            cannot_tell(s, "measured by itself, the step that is left does not clearly show it");
+    }
+    return rc < 0 ? rc : 0;
 }
 
 static int range_search(struct search *s)
@@ -243,7 +264,7 @@ static int range_search(struct search *s)
     struct bisect_pair *range = &s->found->range;
     int sign, rc = 1;
 
-    TRY(range_measure(s, range));
+    TRY(range_measure(s));
     sign = range->change.mean < 0 ? -1 : 1;
     if (!clear(&range->change, sign)) {
         cannot_tell(s, "the two ends of the range are not clearly different");
@@ -251,21 +272,20 @@ static int range_search(struct search *s)
     }
     while (rc == 1 && range->to - range->from > 1)
         rc = range_halve(s, sign);
-    s->found->found = rc == 1;
-    return rc < 0 ? rc : 0;
+    return rc == 1 ? step_confirm(s, sign) : rc;
 }
 
 int bisect_measure(struct ratchet *r, const struct bisect_options *o, const struct bisect *b,
                    struct bisect_found *out)
 {
-    struct search s = {r, o, b, calloc(b->n, sizeof *s.built), out};
+    struct search s = {r, o, b, calloc(b->n, sizeof *s.behind), out};
     int rc;
 
     memset(out, 0, sizeof *out);
-    if (!s.built)
+    if (!s.behind)
         return err_set(ERR_NOMEM, "bisect: out of memory");
     rc = range_search(&s);
-    free(s.built);
+    free(s.behind);
     return rc;
 }
 
