@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -236,16 +237,19 @@ static int in_place(const struct plan *p, size_t i, bool renew)
         p->file[i].path);
 }
 
+/* By way of a file in the top folder: what a crash leaves of it must not lie where all is sealed. */
 static int write_file(const struct plan *p, size_t i)
 {
-    char path[PATH_MAX], *slash;
+    char path[PATH_MAX], part[PATH_MAX], *slash;
 
     snprintf(path, sizeof path, "%s/%s", p->s->folder, p->file[i].path);
+    snprintf(part, sizeof part, "%s/.ratchet-init", p->s->folder);
     slash = strrchr(path, '/');
     *slash = '\0';
     TRY(file_make_dirs(path));
     *slash = '/';
-    return file_write_atomic(path, strbuf_str(&p->file[i].content), p->file[i].content.len);
+    TRY(file_write_atomic(part, strbuf_str(&p->file[i].content), p->file[i].content.len));
+    return rename(part, path) ? err_set(ERR_IO, "%s: %s", path, strerror(errno)) : 0;
 }
 
 static int plan_carry_out(const struct plan *p, bool renew, json_t *made)
