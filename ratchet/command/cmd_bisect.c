@@ -25,10 +25,11 @@ static const char usage[] =
     "                  tried on), a commit (default: the first kernel)\n"
     "  --to REV        end at this one (default: HEAD)\n"
     "  --features SET  the path of these features alone: scalar, avx2, avx512 or amx\n"
-    "  --measure       measure pairs of kernels with today's judge instead (minutes each; the\n"
-    "                  machine to itself), halving the range while a half clearly holds the "
-    "change;\n"
-    "                  kernels that today's contract refuses are passed over. Records nothing\n"
+    "  --measure       measure the last kernel against older ones with today's judge instead\n"
+    "                  (minutes each; the machine to itself), halving the range while a half "
+    "clearly\n"
+    "                  holds the change; kernels that do not build against today's contract are\n"
+    "                  passed over. Records nothing\n"
     "  --units N       at most N units a stage of a measurement\n"
     "Exit: 0, 1 with --measure: cannot tell, 2 usage, 3 cannot be read or measured here.\n";
 
