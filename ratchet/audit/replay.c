@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/audit/replay.h"
 #include "ratchet/audit/rematch.h"
+#include "ratchet/git/repo.h"
 #include "ratchet/history/revision.h"
 #include "ratchet/try/record.h"
 
@@ -85,31 +86,75 @@ static void circumstances(struct ratchet *r, struct replay *out)
 
 /* --- the trial --- */
 
+/* What a trial says of its pair; NAN when a gate stopped it. */
+static struct honesty_sum trial_sum(const struct judge_trial *t)
+{
+    if (t->verdict == JUDGE_SAME_CODE)
+        return (struct honesty_sum){0, 0};
+    if (!t->n_cases)
+        return (struct honesty_sum){NAN, NAN};
+    return (struct honesty_sum){t->estimate, honesty_variance(t->low, t->high)};
+}
+
 static int trial_take(struct ratchet *r, const struct judge_trial *t, struct replay *out)
 {
-    const char *now = r->judge->verdict_name(t->verdict);
     struct claim_search search = {out, t};
-    bool win = strcmp(out->row.verdict, "WIN") == 0;
 
     out->verdict = t->verdict;
     out->n_units = t->n_confirm_units ? t->n_confirm_units : t->n_units;
     snprintf(out->reason, sizeof out->reason, "%s", t->reason);
-    out->measured = (struct honesty_sum){NAN, NAN};
-    if (t->n_cases)
-        out->measured = (struct honesty_sum){t->estimate, honesty_variance(t->low, t->high)};
-    else if (t->verdict == JUDGE_SAME_CODE)
-        out->measured = (struct honesty_sum){0, 0};
-    if (isnan(out->claimed.mean)) {
-        out->finding = strcmp(now, out->row.verdict) == 0 ? REPLAY_HOLDS : REPLAY_GONE;
+    out->measured = trial_sum(t);
+    return ledger_cases(r->ledger, out->row.experiment, case_pair, &search);
+}
+
+/* HEAD's kernel against another. */
+static int head_measure(struct ratchet *r, const struct rematch_options *how,
+                        const git_oid *against, struct honesty_sum *out)
+{
+    struct judge_trial t;
+    git_oid head;
+
+    if (git_reference_name_to_id(&head, r->repo, "HEAD"))
+        return repo_fail("reading HEAD");
+    TRY(rematch(r, how, &head, against, &t));
+    *out = trial_sum(&t);
+    r->judge->release(&t);
+    return 0;
+}
+
+static int through_head(struct ratchet *r, const struct rematch_options *how,
+                        const struct revision *attempt, const struct revision *base,
+                        struct replay *out)
+{
+    struct honesty_sum to_base, to_attempt;
+
+    ratchet__say(r, "today's check refuses it (%.200s); measuring HEAD's kernel against both sides",
+                 out->reason);
+    TRY(head_measure(r, how, &attempt->commit, &to_attempt));
+    if (isnan(to_attempt.mean)) /* it does not even build */
         return 0;
-    }
-    if (isnan(out->measured.mean))
+    TRY(head_measure(r, how, &base->commit, &to_base));
+    out->measured = (struct honesty_sum){to_base.mean - to_attempt.mean,
+                                         to_base.variance + to_attempt.variance};
+    out->through_head = true;
+    return 0;
+}
+
+static int finding_make(struct ratchet *r, struct replay *out)
+{
+    const char *now = r->judge->verdict_name(out->verdict);
+
+    if (isnan(out->claimed.mean))
+        out->finding = strcmp(now, out->row.verdict) == 0 ? REPLAY_HOLDS : REPLAY_GONE;
+    else if (isnan(out->measured.mean))
         return err_set(ERR_CONFLICT,
                        "experiment %lld cannot be measured by today's judge: %s: %.300s%s",
-                       (long long)out->row.experiment, now, t->reason,
+                       (long long)out->row.experiment, now, out->reason,
                        out->same_judge ? "" : " (it was judged by another one)");
-    out->finding = replay_judge(&out->claimed, &out->measured, win);
-    return ledger_cases(r->ledger, out->row.experiment, case_pair, &search);
+    else
+        out->finding =
+            replay_judge(&out->claimed, &out->measured, strcmp(out->row.verdict, "WIN") == 0);
+    return 0;
 }
 
 int replay_measure(struct ratchet *r, int64_t n, uint32_t max_units, struct replay *out)
@@ -131,6 +176,10 @@ int replay_measure(struct ratchet *r, int64_t n, uint32_t max_units, struct repl
         rc = trial_take(r, &t, out);
         r->judge->release(&t);
     }
+    if (rc == 0 && !isnan(out->claimed.mean) && isnan(out->measured.mean))
+        rc = through_head(r, &how, &attempt, &base, out);
+    if (rc == 0)
+        rc = finding_make(r, out);
     if (rc < 0)
         replay_deinit(out);
     return rc < 0 ? rc : 0;

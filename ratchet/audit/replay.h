@@ -30,6 +30,8 @@ struct replay {
     enum judge_verdict verdict; /* today's */
     char reason[512];
     uint32_t n_units;
+    bool through_head; /* today's check refuses its kernel: HEAD's was measured against both sides,
+                        * which need only build, and the difference is what counts */
     struct honesty_sum claimed, measured; /* NAN means: not measured */
     size_t n_cases;                       /* measured then and now */
     struct replay_case cases[HONESTY_MAX_CASES];
@@ -37,8 +39,8 @@ struct replay {
 };
 
 /* Measure (minutes; needs the machine to itself). Errors: ERR_USAGE (no such experiment, a SEAL),
- * ERR_CONFLICT (its commits are not here; a win that today's contract does not let be measured, with
- * the judge's reason); those of rematch. The caller deinits after 0. */
+ * ERR_CONFLICT (its commits are not here; kernels that today's contract does not let be measured,
+ * with the judge's reason); those of rematch. The caller deinits after 0. */
 int replay_measure(struct ratchet *r, int64_t n, uint32_t max_units, struct replay *out);
 void replay_deinit(struct replay *p);
 

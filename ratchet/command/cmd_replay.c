@@ -38,6 +38,10 @@ static void print_sums(const char *name, const struct honesty_sum *claimed,
 
 static void print_drift(const struct replay *p)
 {
+    if (p->through_head)
+        puts("  remark     today's check refuses its kernel: HEAD's was measured against both "
+             "sides, "
+             "and the\n             difference counts");
     if (!p->same_judge)
         puts("  remark     the judge has changed since: cases, inputs or rule may not be the same");
     if (!p->same_machine)
@@ -92,6 +96,7 @@ static json_t *replay_json(const struct ratchet_judge *judge, const struct repla
                   (int)p->n_units, "cases", cases, "same_judge", (int)p->same_judge, "same_machine",
                   (int)p->same_machine, "same_compiler", (int)p->same_compiler);
     record_set_text(o, "reason", p->reason);
+    json_object_set_new(o, "through_head", json_boolean(p->through_head));
     return o;
 }
 

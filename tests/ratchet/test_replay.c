@@ -5,9 +5,11 @@
 #include "tests/ratchet/ratchet_fixture.h"
 
 #include "reference/base/err.h"
+#include "reference/base/fileio.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct fixture f;
@@ -136,4 +138,47 @@ Test(replay, what_is_no_experiment_is_refused)
     cr_assert_eq(fixture_try(&f, "again", NULL), 0); /* row 3 is the SEAL, 4 the loss */
     cr_expect_eq(again(3), ERR_USAGE);
     cr_expect(strstr(err_message(), "judge"), "%s", err_message());
+}
+
+/* The attempt ("int b;") is refused as a candidate; HEAD is 12 % faster than what it was tried on
+ * ("int a;" was a loss: the first kernel) and 2 % faster than the attempt. */
+static int refusing_trial(void *ctx, const struct ratchet_request *q, struct judge_trial *t)
+{
+    static struct problem_case first = {.name = "first", .op = "gemv", .weight = 1};
+    struct strbuf candidate = {0}, incumbent = {0}, path = {0};
+
+    (void)ctx;
+    strbuf_addf(&path, "%s/kernel.c", q->candidate_dir);
+    cr_assert_eq(file_read(path.data, &candidate), 0);
+    strbuf_clear(&path);
+    strbuf_addf(&path, "%s/kernel.c", q->incumbent_dir);
+    cr_assert_eq(file_read(path.data, &incumbent), 0);
+    memset(t, 0, sizeof *t);
+    t->verdict = strstr(candidate.data, "int b;") ? JUDGE_FAIL_CONTRACT : JUDGE_WIN;
+    snprintf(t->reason, sizeof t->reason, "a newer contract");
+    if (t->verdict == JUDGE_WIN) {
+        t->estimate = strstr(incumbent.data, "int b;") ? 0.02 : 0.12;
+        t->low = t->estimate - 0.01;
+        t->high = t->estimate + 0.01;
+        t->n_cases = 1;
+        t->cases = calloc(1, sizeof *t->cases);
+        cr_assert(t->cases);
+        t->cases[0].c = &first;
+    }
+    strbuf_deinit(&candidate);
+    strbuf_deinit(&incumbent);
+    strbuf_deinit(&path);
+    return 0;
+}
+
+Test(replay, a_kernel_that_todays_check_refuses_is_measured_through_head)
+{
+    fixture_write(&f, "kernel/kernel.c", "int c;\n");
+    fixture_git(&f, "commit -qam newer", NULL);
+    f.judge.trial = refusing_trial;
+    cr_assert_eq(again(2), 0, "%s", err_message());
+    cr_expect(p.through_head);
+    cr_expect_eq(p.finding, REPLAY_HOLDS);
+    cr_expect_float_eq(p.measured.mean, 0.10, 1e-9);
+    cr_expect_float_eq(p.measured.variance, 2 * p.claimed.variance, 1e-6);
 }
