@@ -415,7 +415,7 @@ static void start_of(struct yard *y, const char *script, const char *options, st
 
 static void kill_at(const char *point)
 {
-    struct strbuf how = {0};
+    struct strbuf how = {0}, said = {0};
     struct yard y;
     int code;
 
@@ -426,9 +426,11 @@ static void kill_at(const char *point)
     unsetenv("PAWL_KILL_AT");
     cr_assert_eq(code, 128 + SIGKILL, "%s: exit %d", point, code);
     code = wait_for(start(&y, "--resume"));
-    cr_assert_leq(code, 1, "%s: resume: exit %d", point, code);
+    shell(&y, &said, "tail -n 5 ../log");
+    cr_assert_leq(code, 1, "%s: resume: exit %d: %s", point, code, strbuf_str(&said));
     expect_counted_once(&y, 2, point);
     strbuf_deinit(&how);
+    strbuf_deinit(&said);
     yard_deinit(&y);
 }
 
