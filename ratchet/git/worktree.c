@@ -244,7 +244,10 @@ int worktree_advance(const char *path, const char *branch, const git_oid *source
 static int restore_one(struct worktree *w, const struct repo_change *c, size_t *n_restored,
                        struct strbuf *left)
 {
-    bool in_line;
+    char full[PATH_MAX];
+    git_oid have;
+    enum standing what = disk_state(w, c->path, full, &have);
+    bool untouched = stands(what, &have, c->has_before, &c->before), in_line;
 
     TRY(disk_move(w, c->path, c->has_after, &c->after, c->has_before, &c->before, c->mode,
                   &in_line));
@@ -252,7 +255,7 @@ static int restore_one(struct worktree *w, const struct repo_change *c, size_t *
         left_add(left, c->path);
         return 0;
     }
-    ++*n_restored;
+    *n_restored += !untouched;
     if (index_stands(w, c->path, c->has_after, &c->after) ||
         index_stands(w, c->path, c->has_before, &c->before))
         return index_set(w, c->path, c->has_before, &c->before, c->mode);

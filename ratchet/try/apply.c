@@ -242,11 +242,16 @@ int apply_rollback(struct ratchet *r, const struct proposal *p, bool keep_files,
                  "%zu file%s restored to HEAD; left as they are, because they were "
                  "edited meanwhile: %s",
                  n_restored, n_restored == 1 ? "" : "s", left.data);
-    else
+    else if (n_restored)
         snprintf(happened, HAPPENED,
                  "kernel restored to HEAD (%zu file%s); the attempt is kept: git checkout "
                  "refs/pawl/attempts/%lld -- kernel",
                  n_restored, n_restored == 1 ? "" : "s", (long long)p->n);
+    else
+        snprintf(happened, HAPPENED,
+                 "the working tree is HEAD's, as before; the attempt is kept: git checkout "
+                 "refs/pawl/attempts/%lld -- kernel",
+                 (long long)p->n);
     strbuf_deinit(&left);
     return rc;
 }

@@ -376,6 +376,11 @@ Test(try, of_another_folder_leaves_edits_of_the_working_tree_alone)
     cr_assert_eq(try_folder(folder, &res), 0, "%s", err_message());
     ratchet_result_deinit(&res);
     cr_assert(fixture_file_is(&f, "kernel/kernel.c", "/* being edited */\n"));
+    fixture_git(&f, "checkout -q kernel/kernel.c", NULL);
+    cr_assert_eq(try_folder(folder, &res), 0, "%s", err_message());
+    cr_assert(strstr(res.what_happened, "as before"), "%s", res.what_happened);
+    ratchet_result_deinit(&res);
+    fixture_write(&f, "kernel/kernel.c", "/* being edited */\n");
     fixture_write(&f, "../elsewhere/kernel/kernel.c", "/* fastest */\n");
     f.verdict = JUDGE_WIN;
     cr_assert_eq(try_folder(folder, &res), 0, "%s", err_message());
