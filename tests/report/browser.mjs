@@ -30,7 +30,7 @@ async function check(name, url, options, body) {
   page.on('console', (m) => expected.some((e) => e.test(m.text())) || said.push(`${m.type()}: ${m.text()}`));
   page.on('pageerror', (e) => said.push(`error: ${e.message}`));
   page.on('request', (r) => asked.push(r.url().split('#')[0]));
-  page.setDefaultTimeout(20000);
+  page.setDefaultTimeout(60000);
   try {
     await page.goto(url);
     await body(page, expected);

@@ -206,7 +206,7 @@ Test(report_serve, the_page_follows_a_try_in_a_browser)
     pid_t server = serve_start(&fd, &port), child;
 
     snprintf(url, sizeof url, "http://127.0.0.1:%u/", port);
-    child = try_start("s/TILE_ROWS, 4/TILE_ROWS, 16/", "4000", "wider tiles");
+    child = try_start("s/TILE_ROWS, 4/TILE_ROWS, 16/", "6000", "wider tiles");
     browser_check(folder, url);
     cr_assert_eq(ended(child, 0), 0, "the try is a win");
     cr_assert_eq(ended(server, SIGINT), 0);
