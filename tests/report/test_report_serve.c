@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -53,6 +54,7 @@ static pid_t start(char *const argv[], int *out)
     child = fork();
     cr_assert(child >= 0);
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nothing running */
         if (chdir(folder) < 0)
             _exit(126);
         dup2(out ? fds[1] : open("/dev/null", O_WRONLY), STDOUT_FILENO);
