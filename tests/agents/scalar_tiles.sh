@@ -5,7 +5,7 @@
 #
 #   git clone . ../tuned && sh tests/agents/scalar_tiles.sh ../tuned && cd ../tuned
 #   .../ratchet agent --focus gemm --minutes 30 --plateau 0 --patience 8 \
-#       --exec 'TUNE="FEW_COLUMNS SWEEP_LEAST AMX_LEAST COLUMNS_KIB COLUMNS_LEAST" sh .../tests/agents/tuner.sh'
+#       --exec 'STEP=8 TUNE="AMX_LEAST COLUMNS_LEAST SWEEP_LEAST FEW_COLUMNS" sh .../tests/agents/tuner.sh'
 set -eu
 cd "$1"
 for t in FEW_COLUMNS=1 FEW_PREFETCH=0 SWEEP_COLUMNS=8 SWEEP_LEAST=128 COLUMN_BLOCK_KIB=16 \
