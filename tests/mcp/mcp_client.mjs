@@ -373,17 +373,16 @@ const scenarios = {
             timeout: 3600e3,
             onprogress: (p) => console.error(`  ${p.progress.toFixed(1)} s ${p.message}`),
         };
-        const proposals = {};
-        for (const name of ["wrong", "faster", "slower"]) {
+        const proposed = (name) => {
             const patch = readFileSync(`tests/demo/${name}.patch`, "utf8");
-            proposals[name] = await propose(client, patch.match(/^# *(.*)/)[1], patch);
-        }
-        const wrong = await call(client, "check", { proposal: proposals.wrong }, options);
+            return propose(client, patch.match(/^# *(.*)/)[1], patch);
+        };
+        const wrong = await call(client, "check", { proposal: await proposed("wrong") }, options);
         console.log(`wrong: ${wrong.verdict}: ${wrong.reason}`);
         assert.deepEqual([wrong.correct, wrong.verdict], [false, "FAIL_CORRECTNESS"]);
         let head = git("rev-parse", "HEAD");
-        for (const [name, verdict] of [["faster", "WIN"], ["slower", "LOSS"]]) {
-            const tried = await call(client, "try", { proposal: proposals[name] }, options);
+        for (const [name, verdict] of [["slower", "LOSS"], ["faster", "WIN"]]) {
+            const tried = await call(client, "try", { proposal: await proposed(name) }, options);
             console.log(`${name}: experiment ${tried.experiment}: ${tried.verdict}, ${tried.percent} % ` +
                 `(${tried.low} .. ${tried.high}), ${tried.seconds} s\n  ${tried.what_happened}`);
             assert.equal(tried.verdict, verdict);
