@@ -54,6 +54,7 @@ static int verify_cases(struct verifier *v, int64_t n, const json_t *cases)
     sqlite3_stmt *s = NULL;
     size_t i = 0;
     bool same = true;
+    int rc;
 
     TRY(ledger__prepare(
         v->l,
@@ -61,7 +62,7 @@ static int verify_cases(struct verifier *v, int64_t n, const json_t *cases)
         " floor_ns, utilisation, position FROM cases WHERE experiment = ? ORDER BY position",
         &s));
     sqlite3_bind_int64(s, 1, n);
-    for (; sqlite3_step(s) == SQLITE_ROW; i++) {
+    for (; (rc = ledger__step(v->l, s, "reading cases")) == 1; i++) {
         const json_t *c = json_array_get(cases, i);
 
         same = same && sqlite3_column_int64(s, 10) == (int64_t)i;
@@ -80,6 +81,7 @@ static int verify_cases(struct verifier *v, int64_t n, const json_t *cases)
         }
     }
     sqlite3_finalize(s);
+    TRY(rc);
     if (!same || i != json_array_size(cases))
         return fault_set(v->fault, n, "its cases differ from its detail record");
     return 0;
@@ -103,7 +105,8 @@ static int verify_control(struct verifier *v, int64_t n, const json_t *calibrati
         v->l, "SELECT experiment, kind, verdict, estimate FROM controls WHERE json = ?", &s);
     if (rc == 0) {
         sqlite3_bind_text(s, 1, text, -1, SQLITE_TRANSIENT);
-        if (sqlite3_step(s) == SQLITE_ROW) {
+        rc = ledger__step(v->l, s, "reading controls");
+        if (rc == 1) {
             first = sqlite3_column_int64(s, 0);
             same = first <= n && ledger__column_is(s, 1, "calibration") &&
                    ledger__column_is(s, 2, verdict ? verdict : "") &&
@@ -112,8 +115,8 @@ static int verify_control(struct verifier *v, int64_t n, const json_t *calibrati
         }
         v->n_controls += first == n;
         sqlite3_finalize(s);
-        if (!same)
-            rc = fault_set(v->fault, n, "table controls differs from its detail record");
+        if (rc >= 0)
+            rc = same ? 0 : fault_set(v->fault, n, "table controls differs from its detail record");
     }
     free(text);
     return rc;
@@ -154,18 +157,21 @@ static int verify_seal(struct verifier *v, const struct ledger_row *row)
     bool seal = strcmp(row->verdict, LEDGER_SEAL) == 0, same;
     const char *old = v->judge ? v->judge : "";
     sqlite3_stmt *s = NULL;
+    int rc;
 
     if (!seal && v->judge && strcmp(v->judge, row->judge) != 0)
         return fault_set(v->fault, row->experiment, "the judge hash changes without a SEAL row");
     TRY(ledger__prepare(v->l, "SELECT old_hash, new_hash, head FROM seals WHERE experiment = ?",
                         &s));
     sqlite3_bind_int64(s, 1, row->experiment);
-    if (sqlite3_step(s) == SQLITE_ROW)
+    rc = ledger__step(v->l, s, "reading seals");
+    if (rc == 1)
         same = seal && ledger__column_is(s, 0, old) && ledger__column_is(s, 1, row->judge) &&
                ledger__column_is(s, 2, row->attempt);
     else
         same = !seal;
     sqlite3_finalize(s);
+    TRY(rc);
     if (!same)
         return fault_set(v->fault, row->experiment, "table seals differs from the row");
     ledger_text_set(&v->judge, row->judge);
@@ -197,15 +203,16 @@ static int verify_row(void *ctx, const struct ledger_row *row)
 static int verify_controls(struct verifier *v)
 {
     sqlite3_stmt *s = NULL;
-    int64_t n = -1;
+    int64_t n = 0;
+    int rc;
 
     TRY(ledger__prepare(v->l, "SELECT count(*) FROM controls WHERE experiment < ?", &s));
     sqlite3_bind_int64(s, 1, v->next);
-    if (sqlite3_step(s) == SQLITE_ROW)
+    rc = ledger__step(v->l, s, "counting controls");
+    if (rc == 1)
         n = sqlite3_column_int64(s, 0);
     sqlite3_finalize(s);
-    if (n < 0)
-        return ledger__fail(v->l, "counting controls");
+    TRY(rc);
     return n == v->n_controls
                ? 0
                : fault_set(v->fault, 0, "table controls holds what no detail record carries");
@@ -216,14 +223,12 @@ static int verify_none(struct ledger *l, const char *sql, const char *what,
                        struct ledger_fault *fault)
 {
     sqlite3_stmt *s = NULL;
-    int rc = 0, step;
+    int rc;
 
     TRY(ledger__prepare(l, sql, &s));
-    step = sqlite3_step(s);
-    if (step == SQLITE_ROW)
+    rc = ledger__step(l, s, "reading the side tables");
+    if (rc == 1)
         rc = fault_set(fault, sqlite3_column_int64(s, 0), "%s", what);
-    else if (step != SQLITE_DONE)
-        rc = ledger__fail(l, "reading the side tables");
     sqlite3_finalize(s);
     return rc;
 }
@@ -250,7 +255,9 @@ static int verify_side_tables(struct ledger *l, struct ledger_fault *fault)
         return rc;
     rc = ledger__schema_guarded(l);
     if (rc == 0)
-        return fault_set(fault, 0, "a trigger that keeps a table append-only is gone or changed");
+        return fault_set(fault, 0,
+                         "a trigger that keeps a table append-only is gone or changed, or there is "
+                         "a trigger or view besides those");
     return rc < 0 ? rc : 0;
 }
 

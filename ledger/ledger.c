@@ -64,6 +64,13 @@ int ledger__prepare(struct ledger *l, const char *sql, sqlite3_stmt **out)
     return sqlite3_prepare_v2(l->db, sql, -1, out, NULL) == SQLITE_OK ? 0 : ledger__fail(l, sql);
 }
 
+int ledger__step(struct ledger *l, sqlite3_stmt *s, const char *doing)
+{
+    int step = sqlite3_step(s);
+
+    return step == SQLITE_ROW ? 1 : step == SQLITE_DONE ? 0 : ledger__fail(l, doing);
+}
+
 bool ledger__column_is(sqlite3_stmt *s, int at, const char *want)
 {
     const char *text =
@@ -129,14 +136,14 @@ void ledger_close(struct ledger **l)
 int ledger__last(struct ledger *l, int64_t *n, char hash[SHA256_HEX])
 {
     sqlite3_stmt *s = NULL;
-    int step;
+    int rc;
 
     *n = 0;
     memcpy(hash, ledger_genesis, SHA256_HEX);
     TRY(ledger__prepare(
         l, "SELECT experiment, hash FROM experiments ORDER BY experiment DESC LIMIT 1", &s));
-    step = sqlite3_step(s);
-    if (step == SQLITE_ROW) {
+    rc = ledger__step(l, s, "reading the last row");
+    if (rc == 1) {
         const char *text = (const char *)sqlite3_column_text(s, 1);
 
         *n = sqlite3_column_int64(s, 0);
@@ -144,7 +151,7 @@ int ledger__last(struct ledger *l, int64_t *n, char hash[SHA256_HEX])
             memcpy(hash, text, SHA256_HEX);
     }
     sqlite3_finalize(s);
-    return step == SQLITE_ROW || step == SQLITE_DONE ? 0 : ledger__fail(l, "reading the last row");
+    return rc < 0 ? rc : 0;
 }
 
 int64_t ledger_count(struct ledger *l)
@@ -180,10 +187,19 @@ static void bind_column(sqlite3_stmt *s, const struct ledger_row *row, size_t i)
 
 static int step_done(struct ledger *l, sqlite3_stmt *s, const char *doing)
 {
-    int rc = sqlite3_step(s) == SQLITE_DONE ? 0 : ledger__fail(l, doing);
+    int rc = ledger__step(l, s, doing);
 
     sqlite3_finalize(s);
     return rc;
+}
+
+/* The same where exactly one row must come of it: a trigger can drop rows without an error. */
+static int step_one(struct ledger *l, sqlite3_stmt *s, const char *doing)
+{
+    TRY(step_done(l, s, doing));
+    return sqlite3_changes(l->db) == 1
+               ? 0
+               : err_set(ERR_INTEGRITY, "ledger: %s: the table did not take it", doing);
 }
 
 static int insert_row(struct ledger *l, const struct ledger_row *row)
@@ -201,7 +217,7 @@ static int insert_row(struct ledger *l, const struct ledger_row *row)
     TRY(rc);
     for (size_t i = 0; i < LEDGER__N_COLUMNS; i++)
         bind_column(s, row, i);
-    return step_done(l, s, "appending the row");
+    return step_one(l, s, "appending the row");
 }
 
 static void bind_number(sqlite3_stmt *s, int at, const json_t *value)
@@ -234,7 +250,7 @@ static int insert_cases(struct ledger *l, int64_t n, const json_t *cases)
         }
         for (int i = 0; i < 7; i++)
             bind_number(s, 6 + i, json_object_get(c, reals[i]));
-        TRY(step_done(l, s, "appending a case"));
+        TRY(step_one(l, s, "appending a case"));
     }
     return 0;
 }
@@ -286,7 +302,7 @@ static int insert_details(struct ledger *l, int64_t n, const char *details)
     TRY(ledger__prepare(l, "INSERT INTO samples VALUES (?, ?)", &s));
     sqlite3_bind_int64(s, 1, n);
     sqlite3_bind_text(s, 2, details, -1, SQLITE_TRANSIENT);
-    return step_done(l, s, "appending details");
+    return step_one(l, s, "appending details");
 }
 
 static int insert_machine(struct ledger *l, const struct ledger_row *row)
@@ -313,7 +329,7 @@ static int insert_seal(struct ledger *l, const struct ledger_row *row)
     sqlite3_bind_int64(s, 1, row->experiment);
     sqlite3_bind_text(s, 2, row->judge, -1, SQLITE_TRANSIENT);
     sqlite3_bind_text(s, 3, row->attempt, -1, SQLITE_TRANSIENT);
-    return step_done(l, s, "appending the seal");
+    return step_one(l, s, "appending the seal");
 }
 
 char *ledger__control_text(const json_t *calibration)
@@ -332,6 +348,20 @@ int ledger__insert(struct ledger *l, const struct ledger_row *row, const char *d
     if (strcmp(row->verdict, LEDGER_SEAL) == 0)
         TRY(insert_seal(l, row));
     return 0;
+}
+
+/* What is appended must be what a results.tsv is read back from. */
+static int check_line(const struct ledger_row *row)
+{
+    struct strbuf line = {0};
+    struct ledger_row again;
+    int rc;
+
+    ledger_tsv_line(row, true, &line);
+    rc = ledger_tsv_parse(line.data, line.len, &again);
+    ledger_row_deinit(&again);
+    strbuf_deinit(&line);
+    return rc;
 }
 
 static int append_locked(struct ledger *l, struct ledger_row *row, const char *details,
@@ -354,6 +384,7 @@ static int append_locked(struct ledger *l, struct ledger_row *row, const char *d
     ledger_text_set(&row->details, hash);
     ledger_row_hash(row, hash);
     ledger_text_set(&row->hash, hash);
+    TRY(check_line(row));
     TRY(ledger__insert(l, row, details));
     return state ? ledger_state_add(l, state) : 0;
 }
@@ -415,7 +446,7 @@ static int read_row(sqlite3_stmt *s, struct ledger_row *row)
 int ledger_each(struct ledger *l, int64_t first, int64_t last, ledger_row_fn each, void *ctx)
 {
     sqlite3_stmt *s = NULL;
-    int rc = 0, step = SQLITE_DONE;
+    int rc;
 
     TRY(ledger__prepare(l,
                         "SELECT * FROM experiments WHERE experiment >= ?1"
@@ -423,16 +454,16 @@ int ledger_each(struct ledger *l, int64_t first, int64_t last, ledger_row_fn eac
                         &s));
     sqlite3_bind_int64(s, 1, first);
     sqlite3_bind_int64(s, 2, last);
-    while (rc == 0 && (step = sqlite3_step(s)) == SQLITE_ROW) {
+    while ((rc = ledger__step(l, s, "reading rows")) == 1) {
         struct ledger_row row;
 
         rc = read_row(s, &row);
         if (rc == 0)
             rc = each(ctx, &row);
         ledger_row_deinit(&row);
+        if (rc)
+            break;
     }
-    if (rc == 0 && step != SQLITE_DONE)
-        rc = ledger__fail(l, "reading rows");
     sqlite3_finalize(s);
     return rc;
 }
@@ -440,19 +471,17 @@ int ledger_each(struct ledger *l, int64_t first, int64_t last, ledger_row_fn eac
 int ledger_find(struct ledger *l, int64_t n, struct ledger_row *out)
 {
     sqlite3_stmt *s = NULL;
-    int rc = 0, step;
+    int rc;
 
     TRY(ledger__prepare(l, "SELECT * FROM experiments WHERE experiment = ?", &s));
     sqlite3_bind_int64(s, 1, n);
-    step = sqlite3_step(s);
-    if (step == SQLITE_ROW) {
+    rc = ledger__step(l, s, "reading a row");
+    if (rc == 1) {
         rc = read_row(s, out);
         if (rc < 0)
             ledger_row_deinit(out);
         else
             rc = 1;
-    } else if (step != SQLITE_DONE) {
-        rc = ledger__fail(l, "reading a row");
     }
     sqlite3_finalize(s);
     return rc;
@@ -460,14 +489,10 @@ int ledger_find(struct ledger *l, int64_t n, struct ledger_row *out)
 
 int ledger__read_text(struct ledger *l, sqlite3_stmt *s, const char *doing, struct strbuf *out)
 {
-    int rc = 0, step = sqlite3_step(s);
+    int rc = ledger__step(l, s, doing);
 
-    if (step == SQLITE_ROW) {
+    if (rc == 1)
         strbuf_add(out, sqlite3_column_text(s, 0), (size_t)sqlite3_column_bytes(s, 0));
-        rc = 1;
-    } else if (step != SQLITE_DONE) {
-        rc = ledger__fail(l, doing);
-    }
     sqlite3_finalize(s);
     return rc;
 }

@@ -12,8 +12,9 @@
  * outside: it is this copy's own diary of what to finish after a crash, names folders of this
  * machine, and does not travel with git.
  *
- * One connection belongs to one thread. Any number of processes may read; the writer holds the
- * repository's lease (ratchet/try/lease.h). The ledger knows verdicts only as words. */
+ * One connection belongs to one thread. Any number of processes may read; whoever adds rows or
+ * states holds the repository's lease (ratchet/try/lease.h). The ledger knows verdicts only as
+ * words. */
 #ifndef PAWL_LEDGER_H
 #define PAWL_LEDGER_H
 
@@ -82,7 +83,8 @@ json_t *ledger_row_json(const struct ledger_row *row);
 /* --- opening --- */
 
 /* Open the database file at `path`, creating it and its tables when missing; the folder must exist.
- * Errors: ERR_IO, ERR_FORMAT (not a ledger), ERR_UNSUPPORTED (made by a newer program). */
+ * A file of an older program is brought up to date. Errors: ERR_IO, ERR_FORMAT (not a ledger),
+ * ERR_UNSUPPORTED (made by a newer program). */
 int ledger_open(const char *path, struct ledger **out);
 void ledger_close(struct ledger **l);
 
@@ -101,7 +103,8 @@ struct ledger_state {
  * JSON object; its array "cases" (objects with name, op, regime, estimate, low, high, candidate_ns,
  * incumbent_ns, floor_ns, utilisation) fills table cases; its object "calibration" (verdict, mde and
  * whatever else it says) enters table controls with the first row that carries it. Errors:
- * ERR_CONFLICT (number taken), ERR_FORMAT (details are no JSON object), ERR_IO. */
+ * ERR_CONFLICT (number taken), ERR_FORMAT (details are no JSON object, a text is no UTF-8),
+ * ERR_INTEGRITY (the tables do not take what they are given), ERR_IO. */
 int ledger_append(struct ledger *l, struct ledger_row *row, const char *details,
                   const struct ledger_state *state);
 
@@ -153,7 +156,8 @@ void ledger_tsv_line(const struct ledger_row *row, bool with_hash, struct strbuf
 void ledger_tsv_text(const char *text, struct strbuf *out);
 
 /* Parse one line (no newline) into *out (initialised here; caller deinits, also after an error).
- * Error: ERR_FORMAT naming the column; also for a line that is not in its one canonical form. */
+ * Error: ERR_FORMAT naming the column; also for a line that is no UTF-8 or not in its one
+ * canonical form. */
 int ledger_tsv_parse(const char *line, size_t len, struct ledger_row *out);
 
 /* Append header and rows 1..last (0 = all): the bytes of results.tsv at that time. */
@@ -184,8 +188,8 @@ struct ledger_proof {
 
 /* Prove the database by itself: numbers without gaps, every hash, detail records, cases and controls
  * against their digest, seals where the judge hash changes, machines, and that the triggers which
- * refuse UPDATE and DELETE are there. States are not covered, see above. 0 when all holds, 1 with
- * *fault filled, negative when it could not be read. */
+ * refuse UPDATE and DELETE are there and no others. States are not covered, see above. 0 when all
+ * holds, 1 with *fault filled, negative when it could not be read. */
 int ledger_verify(struct ledger *l, struct ledger_proof *proof, struct ledger_fault *fault);
 
 /* Compare a results.tsv with the database: its lines must be the header and the rows 1..k for some

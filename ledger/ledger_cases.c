@@ -28,21 +28,21 @@ static void case_read(sqlite3_stmt *s, struct ledger_case *c)
 int ledger_cases(struct ledger *l, int64_t n, ledger_case_fn each, void *ctx)
 {
     sqlite3_stmt *s = NULL;
-    int rc = 0, step = SQLITE_DONE;
+    int rc;
 
     TRY(ledger__prepare(l,
                         "SELECT name, op, regime, estimate, low, high, candidate_ns, incumbent_ns,"
                         " floor_ns, utilisation FROM cases WHERE experiment = ? ORDER BY position",
                         &s));
     sqlite3_bind_int64(s, 1, n);
-    while (rc == 0 && (step = sqlite3_step(s)) == SQLITE_ROW) {
+    while ((rc = ledger__step(l, s, "reading cases")) == 1) {
         struct ledger_case c;
 
         case_read(s, &c);
         rc = each(ctx, &c);
+        if (rc)
+            break;
     }
-    if (rc == 0 && step != SQLITE_DONE)
-        rc = ledger__fail(l, "reading cases");
     sqlite3_finalize(s);
     return rc;
 }

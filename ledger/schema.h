@@ -32,11 +32,15 @@ struct ledger {
     sqlite3 *db;
 };
 
-/* Create what is missing, in one transaction. */
+/* Create what is missing, or bring an older file up to date, in one transaction. */
 int ledger__schema_create(sqlite3 *db);
 
-/* 1 when every trigger that keeps the tables append-only is there as it was made, 0 when not. */
+/* 1 when every trigger that keeps the tables append-only is there as it was made, and no other
+ * trigger and no view besides; 0 when not. */
 int ledger__schema_guarded(struct ledger *l);
+
+/* sqlite3_step: 1 = a result row, 0 = no more, negative = it failed while `doing` that. */
+int ledger__step(struct ledger *l, sqlite3_stmt *s, const char *doing);
 
 /* Append the text of the first result row to *out and finalize `s`: 1, or 0 when there is no row. */
 int ledger__read_text(struct ledger *l, sqlite3_stmt *s, const char *doing, struct strbuf *out);

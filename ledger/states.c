@@ -18,7 +18,7 @@ int ledger_state_add(struct ledger *l, const struct ledger_state *s)
     sqlite3_bind_int64(stmt, 1, s->attempt);
     sqlite3_bind_text(stmt, 2, s->name, -1, SQLITE_TRANSIENT);
     sqlite3_bind_text(stmt, 3, s->data ? s->data : "", -1, SQLITE_TRANSIENT);
-    rc = sqlite3_step(stmt) == SQLITE_DONE ? 0 : ledger__fail(l, "recording a state");
+    rc = ledger__step(l, stmt, "recording a state");
     sqlite3_finalize(stmt);
     return rc;
 }
@@ -37,20 +37,17 @@ int ledger_state_find(struct ledger *l, int64_t attempt, const char *name, struc
 int ledger_state_pending(struct ledger *l, int64_t *attempt, char name[32])
 {
     sqlite3_stmt *s = NULL;
-    int rc = 0, step;
+    int rc;
 
     TRY(ledger__prepare(l,
                         "SELECT attempt, name FROM (SELECT attempt, name, max(id) AS id FROM "
                         "states GROUP BY attempt)"
                         " WHERE name <> 'done' ORDER BY id LIMIT 1",
                         &s));
-    step = sqlite3_step(s);
-    if (step == SQLITE_ROW) {
+    rc = ledger__step(l, s, "reading states");
+    if (rc == 1) {
         *attempt = sqlite3_column_int64(s, 0);
         snprintf(name, 32, "%s", (const char *)sqlite3_column_text(s, 1));
-        rc = 1;
-    } else if (step != SQLITE_DONE) {
-        rc = ledger__fail(l, "reading states");
     }
     sqlite3_finalize(s);
     return rc;

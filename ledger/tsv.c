@@ -155,6 +155,15 @@ static int parse_columns(char *line, struct ledger_row *out)
     return 0;
 }
 
+static bool is_utf8(const char *text, size_t len)
+{
+    json_t *string = json_stringn(text, len);
+    bool valid = string != NULL;
+
+    json_decref(string);
+    return valid;
+}
+
 int ledger_tsv_parse(const char *line, size_t len, struct ledger_row *out)
 {
     struct strbuf copy = {0}, again = {0};
@@ -162,8 +171,10 @@ int ledger_tsv_parse(const char *line, size_t len, struct ledger_row *out)
 
     ledger_row_init(out);
     strbuf_add(&copy, line, len);
-    rc = memchr(line, '\0', len) ? err_set(ERR_FORMAT, "results.tsv: a line holds a NUL byte")
-                                 : parse_columns(copy.data, out);
+    if (memchr(line, '\0', len) || !is_utf8(line, len))
+        rc = err_set(ERR_FORMAT, "results.tsv: a line holds a NUL byte, or is no UTF-8");
+    else
+        rc = parse_columns(copy.data, out);
     if (rc == 0) {
         ledger_tsv_line(out, true, &again);
         if (again.len != len || memcmp(again.data, line, len) != 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ledger/ledger.h"
+#include "ledger/schema.h"
 
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
@@ -35,14 +36,19 @@ static void teardown(void)
 
 TestSuite(ledger, .init = setup, .fini = teardown);
 
-/* Text of random bytes, every control byte included, NUL excepted. */
+/* UTF-8 of random characters, every control byte included, NUL excepted. */
 static void random_text(struct rng *r, char **field)
 {
     char text[40];
-    size_t n = rng_below(r, sizeof text);
+    size_t n = 0;
 
-    for (size_t i = 0; i < n; i++)
-        text[i] = (char)(1 + rng_below(r, rng_below(r, 2) ? 255 : 40));
+    for (size_t left = rng_below(r, 20); left; left--) {
+        unsigned c = 1 + (unsigned)rng_below(r, rng_below(r, 2) ? 0x7fe : 40);
+
+        if (c >= 0x80)
+            text[n++] = (char)(0xc0 | c >> 6);
+        text[n++] = (char)(c < 0x80 ? c : 0x80 | (c & 0x3f));
+    }
     text[n] = '\0';
     ledger_text_set(field, text);
 }
@@ -165,6 +171,46 @@ Test(ledger, refuses_update_delete_and_replace_on_every_table)
                  tables[i]);
         cr_assert_eq(sql_rc(text), SQLITE_CONSTRAINT, "%s", text);
     }
+}
+
+/* Tables cases and machines have a rowid that is no column: no way around their keys. */
+static void no_way_through_rowid(void)
+{
+    cr_assert_eq(sql_rc("INSERT OR REPLACE INTO machines(rowid, fingerprint, experiment)"
+                        " VALUES (1, 'another', 1)"),
+                 SQLITE_CONSTRAINT);
+    cr_assert_eq(
+        sql_rc("INSERT OR REPLACE INTO cases(rowid, experiment, position, name, op, regime)"
+               " VALUES (1, 7, 7, '', '', '')"),
+        SQLITE_CONSTRAINT);
+}
+
+Test(ledger, refuses_replace_through_a_hidden_rowid_in_older_files_too)
+{
+    static const char older[] =
+        "DROP TRIGGER machines_no_replace; DROP TRIGGER cases_no_replace;"
+        "CREATE TRIGGER machines_no_replace BEFORE INSERT ON machines WHEN EXISTS (SELECT 1 FROM "
+        "machines WHERE fingerprint = NEW.fingerprint) BEGIN SELECT RAISE(ABORT, 'the ledger is "
+        "append-only'); END;"
+        "CREATE TRIGGER cases_no_replace BEFORE INSERT ON cases WHEN EXISTS (SELECT 1 FROM cases "
+        "WHERE experiment = NEW.experiment AND position = NEW.position) BEGIN SELECT RAISE(ABORT, "
+        "'the ledger is append-only'); END;"
+        "PRAGMA user_version = 1";
+    struct ledger_proof proof;
+    struct ledger_fault fault;
+    struct rng r;
+
+    rng_init(&r, 12);
+    append(&r);
+    no_way_through_rowid();
+    ledger_close(&l);
+    cr_assert_eq(sql_rc(older), SQLITE_OK);
+    cr_assert_eq(ledger_open(path, &l), 0, "%s", err_message());
+    no_way_through_rowid();
+    cr_assert_eq(ledger_verify(l, &proof, &fault), 0, "%s", fault.text);
+    append(&r);
+    cr_assert_eq(ledger_verify(l, &proof, &fault), 0, "%s", fault.text);
+    cr_assert_eq(proof.n_rows, 2);
 }
 
 Test(ledger, refuses_a_number_that_is_not_the_next)
@@ -405,6 +451,76 @@ Test(ledger, notices_a_trigger_that_is_gone_or_says_something_else)
                         " BEGIN SELECT 'as you like'; END"),
                  SQLITE_OK);
     cr_assert_eq(ledger_verify(l, &proof, &fault), 1);
+}
+
+/* A trigger of somebody else's can drop rows, and SQLite calls that a success. */
+Test(ledger, notices_a_trigger_or_a_view_too_many_and_a_row_that_was_dropped)
+{
+    struct ledger_proof proof;
+    struct ledger_fault fault;
+    struct ledger_row row;
+    struct rng r;
+
+    rng_init(&r, 13);
+    append(&r);
+    cr_assert_eq(sql_rc("CREATE TRIGGER mine BEFORE INSERT ON experiments WHEN NEW.verdict = 'LOSS'"
+                        " BEGIN SELECT RAISE(IGNORE); END"),
+                 SQLITE_OK);
+    cr_assert_eq(ledger_verify(l, &proof, &fault), 1);
+    cr_assert(strstr(fault.text, "trigger"), "%s", fault.text);
+    random_row(&r, &row);
+    cr_assert_eq(ledger_append(l, &row, details, NULL), ERR_INTEGRITY);
+    ledger_row_deinit(&row);
+    cr_assert_eq(ledger_count(l), 1);
+    cr_assert_eq(sql_rc("DROP TRIGGER mine; CREATE VIEW mine AS SELECT 1"), SQLITE_OK);
+    cr_assert_eq(ledger_verify(l, &proof, &fault), 1);
+    cr_assert_eq(sql_rc("DROP VIEW mine"), SQLITE_OK);
+    cr_assert_eq(ledger_verify(l, &proof, &fault), 0, "%s", fault.text);
+}
+
+static int interrupt_once(void *left)
+{
+    return (*(int *)left)-- == 0;
+}
+
+Test(ledger, takes_no_error_of_sqlite_for_the_end_of_what_there_is)
+{
+    struct ledger_proof proof;
+    struct ledger_fault fault;
+    int at = 0, left = -1, rc;
+
+    append_details("{\"calibration\":{\"verdict\":\"FIT\",\"mde\":0.02}}");
+    append_details(details);
+    do {
+        left = at++;
+        sqlite3_progress_handler(l->db, 1, interrupt_once, &left);
+        rc = ledger_verify(l, &proof, &fault);
+        cr_assert(left >= 0 || rc < 0, "interrupted at %d: %d %s", at, rc, fault.text);
+    } while (left < 0);
+    sqlite3_progress_handler(l->db, 0, NULL, NULL);
+    cr_assert_gt(at, 50);
+    cr_assert_eq(rc, 0, "%s", fault.text);
+}
+
+/* What JSON cannot hold would be lost wherever rows are shown. */
+Test(ledger, takes_no_text_that_is_no_utf8)
+{
+    struct ledger_row row, parsed;
+    struct strbuf line = {0};
+    struct rng r;
+
+    rng_init(&r, 14);
+    random_row(&r, &row);
+    ledger_text_set(&row.author, "M\xfcller");
+    ledger_tsv_line(&row, true, &line);
+    cr_assert_eq(ledger_tsv_parse(line.data, line.len, &parsed), ERR_FORMAT);
+    ledger_row_deinit(&parsed);
+    cr_assert_eq(ledger_append(l, &row, details, NULL), ERR_FORMAT);
+    cr_assert_eq(ledger_count(l), 0);
+    ledger_text_set(&row.author, "M\xc3\xbcller");
+    cr_assert_eq(ledger_append(l, &row, details, NULL), 0, "%s", err_message());
+    ledger_row_deinit(&row);
+    strbuf_deinit(&line);
 }
 
 /* Processes that open the same new file at once, append, and read what the others write. */
