@@ -12,10 +12,21 @@ void lineage_deinit(struct lineage *l)
     memset(l, 0, sizeof *l);
 }
 
-static int lineage_add(struct lineage *l, const git_commit *c)
+/* Row that a trailer of a join names; 0 when it is none. */
+static int64_t joined(const git_commit *c, const char *key)
 {
-    struct joint *j;
     char text[32];
+
+    return git_commit_parentcount(c) == 2 &&
+                   repo_trailer(git_commit_message(c), key, text, sizeof text)
+               ? strtoll(text, NULL, 10)
+               : 0;
+}
+
+static int lineage_add(void *ctx, const git_commit *c)
+{
+    struct lineage *l = ctx;
+    struct joint *j;
 
     if (l->n == l->room) {
         size_t room = l->room ? 2 * l->room : 256;
@@ -28,27 +39,30 @@ static int lineage_add(struct lineage *l, const git_commit *c)
     }
     j = &l->joints[l->n++];
     memset(j, 0, sizeof *j);
-    if (git_commit_parentcount(c) == 2 &&
-        repo_trailer(git_commit_message(c), "Experiment", text, sizeof text))
-        j->win = strtoll(text, NULL, 10);
+    j->win = joined(c, "Experiment");
+    j->checkpoint = j->win ? 0 : joined(c, "Checkpoint");
     git_oid_cpy(&j->commit, git_commit_id(c));
     return 0;
 }
 
-static int first_parents(git_repository *repo, struct lineage *l)
+int lineage_each(git_repository *repo, const git_oid *from, lineage_fn each, void *ctx, bool *cut)
 {
-    git_oid at;
-    bool more = git_reference_name_to_id(&at, repo, "HEAD") == 0;
+    git_oid at = *from;
+    bool more = true;
     int rc = 0;
 
+    *cut = false;
     while (rc == 0 && more) {
         git_commit *c = NULL;
 
         if (git_commit_lookup(&c, repo, &at)) {
-            l->cut = true;
-            break;
+            *cut = git_repository_is_shallow(repo) == 1;
+            return *cut ? 0
+                        : err_set(ERR_INTEGRITY,
+                                  "commit %.12s of this branch's history cannot be read (git fsck)",
+                                  git_oid_tostr_s(&at));
         }
-        rc = lineage_add(l, c);
+        rc = each(ctx, c);
         more = git_commit_parentcount(c) > 0;
         if (more)
             git_oid_cpy(&at, git_commit_parent_id(c, 0));
@@ -69,11 +83,19 @@ static int kernels_differ(git_repository *repo, git_tree *before, git_tree *afte
 
 int lineage_walk(git_repository *repo, struct lineage *out)
 {
+    git_oid head;
+
+    memset(out, 0, sizeof *out);
+    return git_reference_name_to_id(&head, repo, "HEAD") ? 0 : lineage_walk_from(repo, &head, out);
+}
+
+int lineage_walk_from(git_repository *repo, const git_oid *head, struct lineage *out)
+{
     git_tree *after = NULL, *before = NULL;
     int rc;
 
     memset(out, 0, sizeof *out);
-    rc = first_parents(repo, out);
+    rc = lineage_each(repo, head, lineage_add, out, &out->cut);
     if (rc == 0 && out->n)
         rc = repo_tree_of(repo, &out->joints[0].commit, &after);
     for (size_t i = 0; rc == 0 && i + 1 < out->n; i++) {

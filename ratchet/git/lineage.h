@@ -11,7 +11,8 @@
 
 struct joint {
     git_oid commit;
-    int64_t win; /* experiment that it joined as a win; 0: an ordinary commit */
+    int64_t win;        /* experiment that it joined as a win; 0: none */
+    int64_t checkpoint; /* row up to which it joined the attempts without a win; 0: none */
     bool kernel; /* its mutable files differ from the joint's before it; the oldest has none */
 };
 
@@ -21,8 +22,16 @@ struct lineage {
     bool cut; /* a shallow clone: it goes on where this repository ends */
 };
 
-/* Fill *out, which the caller deinits, also after an error. A branch without commits has n = 0. */
+/* Call `each` for commit `from` and its first parents, back to the root; stops at a non-zero
+ * return and returns it. The commit is borrowed. Error: ERR_INTEGRITY for a commit that is not there
+ * or unreadable; but in a shallow clone that is the end, and *cut. */
+typedef int (*lineage_fn)(void *ctx, const git_commit *c);
+int lineage_each(git_repository *repo, const git_oid *from, lineage_fn each, void *ctx, bool *cut);
+
+/* Fill *out, which the caller deinits, also after an error, with the line that ends at HEAD (n = 0 on
+ * a branch without commits), or at the commit `head`. */
 int lineage_walk(git_repository *repo, struct lineage *out);
+int lineage_walk_from(git_repository *repo, const git_oid *head, struct lineage *out);
 void lineage_deinit(struct lineage *l);
 
 /* Index of a commit, l->n when it is not on the line. */

@@ -170,6 +170,22 @@ int repo_ref_target(git_repository *repo, const char *name, git_oid *out)
     return rc ? repo_fail("%s", name) : 1;
 }
 
+int repo_refs_each(git_repository *repo, const char *glob, repo_ref_fn each, void *ctx)
+{
+    git_reference_iterator *it = NULL;
+    const char *name;
+    git_oid target;
+    int rc = 0;
+
+    if (git_reference_iterator_glob_new(&it, repo, glob))
+        return repo_fail("%s", glob);
+    while (rc == 0 && git_reference_next_name(&name, it) == 0)
+        if (repo_ref_target(repo, name, &target) == 1)
+            rc = each(ctx, name, &target);
+    git_reference_iterator_free(it);
+    return rc;
+}
+
 int repo_ref_swap(git_repository *repo, const char *name, const git_oid *from, const git_oid *to,
                   const char *why)
 {

@@ -58,6 +58,11 @@ void repo_user_name(git_repository *repo, struct strbuf *out);
 /* Commit a full ref name points at: 1, or 0 when there is no such ref. */
 int repo_ref_target(git_repository *repo, const char *name, git_oid *out);
 
+/* Call `each` for the refs that a glob selects and the commits they point at; stops at a non-zero
+ * return and returns it. */
+typedef int (*repo_ref_fn)(void *ctx, const char *name, const git_oid *target);
+int repo_refs_each(git_repository *repo, const char *glob, repo_ref_fn each, void *ctx);
+
 /* Point `name` at `to` if it still is at `from` (NULL: must not exist). 1 = done, 0 = somebody else
  * moved it. */
 int repo_ref_swap(git_repository *repo, const char *name, const git_oid *from, const git_oid *to,
@@ -75,7 +80,10 @@ bool repo_path_mutable(const char *path);
 /* In judge/, reference/ or kernel/. */
 bool repo_path_sealed_folder(const char *path);
 
-/* What judge/hash.sh computes, from a tree. */
+/* The next three read trees that others may have written by hand: ERR_INTEGRITY for an entry named
+ * ".", "..", ".git" or with a slash in it.
+ *
+ * What judge/hash.sh computes, from a tree. */
 int repo_judge_hash(git_repository *repo, const git_tree *tree, char hex[SHA256_HEX]);
 
 /* Digest of the mutable files of a tree, made the same way. */

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static bool starts(const char *text, const char *prefix)
 {
@@ -60,6 +61,7 @@ struct file {
 struct files {
     size_t n, cap;
     struct file *item;
+    int rc; /* of collecting */
 };
 
 static void files_deinit(struct files *f)
@@ -69,12 +71,25 @@ static void files_deinit(struct files *f)
     free(f->item);
 }
 
+/* git makes no such entry, but libgit2 reads what somebody wrote by hand: joined to a folder's path
+ * it would lead out of it, or into git's own files. */
+static bool leads_astray(const char *name)
+{
+    return strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+           strcasecmp(name, ".git") == 0;
+}
+
 static int collect(const char *root, const git_tree_entry *e, void *ctx)
 {
     struct files *f = ctx;
     struct strbuf path = {0};
     git_filemode_t mode = git_tree_entry_filemode(e);
 
+    if (leads_astray(git_tree_entry_name(e))) {
+        f->rc = err_set(ERR_INTEGRITY, "a tree has an entry '%s%s', which no git makes", root,
+                        git_tree_entry_name(e));
+        return -1;
+    }
     if (mode != GIT_FILEMODE_BLOB && mode != GIT_FILEMODE_BLOB_EXECUTABLE)
         return 0;
     strbuf_addf(&path, "%s%s", root, git_tree_entry_name(e));
@@ -95,12 +110,13 @@ static int by_path(const void *a, const void *b)
     return strcmp(((const struct file *)a)->path, ((const struct file *)b)->path);
 }
 
-/* All regular files of the tree, sorted by path in byte order. */
+/* All regular files of the tree, sorted by path in byte order. Error: ERR_INTEGRITY for a name that
+ * is no file's or folder's. */
 static int files_list(const git_tree *tree, struct files *out)
 {
     memset(out, 0, sizeof *out);
     if (git_tree_walk(tree, GIT_TREEWALK_PRE, collect, out))
-        return repo_fail("walking a tree");
+        return out->rc < 0 ? out->rc : repo_fail("walking a tree");
     if (out->n)
         qsort(out->item, out->n, sizeof *out->item, by_path);
     return 0;

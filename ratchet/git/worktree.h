@@ -18,7 +18,8 @@ int worktree_advance(const char *worktree, const char *branch, const git_oid *so
                      const git_oid *from, const git_oid *to, struct strbuf *left);
 
 /* Put each mutable file that differs between commits `head` and `attempt` back to `head`'s bytes,
- * on disk and in the index, where it still is the attempt's (*n_restored counts them). Files left are appended to *left. */
+ * on disk and in the index, where it still is the attempt's (*n_restored counts them). Files left
+ * are appended to *left. */
 int worktree_restore(const char *worktree, const char *branch, const git_oid *head,
                      const git_oid *attempt, size_t *n_restored, struct strbuf *left);
 
