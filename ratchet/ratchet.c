@@ -129,12 +129,35 @@ static int open_store(struct ratchet *r)
     return rc;
 }
 
+/* Rows are written under the lease alone. Where another ratchet has it, they wait. */
+static int import_leased(struct ratchet *r)
+{
+    const struct lease_request ask = {.purpose = "taking over the experiments that git carries"};
+    int lease = r->lock < 0 ? lease_take(r->store, &ask) : -1, rc;
+
+    r->behind = r->lock < 0 && lease < 0;
+    if (r->behind) {
+        ratchet__say(r, "experiments that came with git are not taken over yet: %s", err_message());
+        return 0;
+    }
+    rc = logbranch_import(r);
+    if (lease >= 0)
+        close(lease);
+    return rc;
+}
+
 /* What git carries and this ledger lacks. Failing is no error yet: reading goes on, writing will be
  * refused with the reason. */
 static void take_history(struct ratchet *r)
 {
-    int rc = logbranch_import(r);
+    int rc = logbranch_lags(r);
 
+    r->behind = false;
+    r->doubt[0] = '\0';
+    if (rc == 1)
+        rc = import_leased(r);
+    if (rc >= 0 && !r->behind)
+        rc = logbranch_covers_head(r);
     if (rc >= 0)
         return;
     if (git_repository_is_shallow(r->repo) == 1)
@@ -198,16 +221,20 @@ static int check_ledger(struct ratchet *r)
 {
     struct ledger_proof proof;
     struct ledger_fault fault;
+    char row[32] = "";
     int rc;
 
     if (r->doubt[0])
         return err_set(ERR_CONFLICT, "%s", r->doubt);
     rc = ledger_verify(r->ledger, &proof, &fault);
-    if (rc == 1)
-        rc = fault.experiment ? err_set(ERR_INTEGRITY,
-                                        "the ledger was changed: row %lld: %s (see ratchet audit)",
-                                        (long long)fault.experiment, fault.text)
-                              : err_set(ERR_INTEGRITY, "the ledger was changed: %s", fault.text);
+    if (rc == 1) {
+        if (fault.experiment)
+            snprintf(row, sizeof row, "row %lld: ", (long long)fault.experiment);
+        rc = err_set(ERR_INTEGRITY,
+                     "the ledger was changed: %s%s (see ratchet audit); to go on, move "
+                     "%s/ledger.db away: it is rebuilt from the branch ratchet-log",
+                     row, fault.text, r->store);
+    }
     return rc;
 }
 
@@ -220,6 +247,7 @@ int ratchet_begin(struct ratchet *r)
 
         TRY(fd);
         r->lock = fd;
+        take_history(r); /* what came while another was at work */
     }
     TRY(check_ledger(r));
     TRY(logbranch_sync(r));

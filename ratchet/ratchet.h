@@ -74,6 +74,7 @@ struct ratchet {
     char *root;       /* working tree, ends with '/' */
     char *store;      /* <common git folder>/pawl */
     char doubt[1024]; /* why the history carried by git could not be taken over; "" = it could */
+    bool behind;      /* git carries rows that wait here until another ratchet is done */
     int lock;         /* the lease of this repository, -1 = not held */
     FILE *say;        /* progress for people, NULL = silent */
     /* How ratchet_begin asks for the lease (ratchet/try/lease.h). */
@@ -83,16 +84,17 @@ struct ratchet {
 };
 
 /* Open the repository around `path` and its ledger; rows that git history carries and the ledger
- * lacks are taken over. Errors: ERR_UNSUPPORTED (bare), ERR_IO (no repository), those of
+ * lacks are taken over, unless another ratchet is at work: then `behind` is set, `say` is told, and
+ * reading goes on without them. Errors: ERR_UNSUPPORTED (bare), ERR_IO (no repository), those of
  * ledger_open. */
 int ratchet_open(const char *path, const struct ratchet_judge *judge, FILE *say,
                  struct ratchet **out);
 void ratchet_close(struct ratchet **r);
 
-/* Take the repository's lease, verify the chain, finish what an interrupted command left, and bring
- * ratchet-log up to the ledger. Every command that writes begins with it. Errors: ERR_CONFLICT when
- * another process is at work (with r->wait: still, when the minutes are over) or two histories part
- * ways, ERR_INTEGRITY when a row was changed. */
+/* Take the repository's lease, take over what git carries, verify the chain, finish what an
+ * interrupted command left, and bring ratchet-log up to the ledger. Every command that writes
+ * begins with it. Errors: ERR_CONFLICT when another process is at work (with r->wait: still, when
+ * the minutes are over) or two histories part ways, ERR_INTEGRITY when a row was changed. */
 int ratchet_begin(struct ratchet *r);
 
 /* Give the lease back, for others to take a turn; the next ratchet_begin asks for it again. */
@@ -144,7 +146,8 @@ struct ratchet_audit {
     json_t *proved, *unproved, *failed; /* arrays of strings; failed ones name "row N" */
     int64_t n_rows;
 };
-/* Errors: ERR_UNSUPPORTED in a shallow clone that lacks the experiments, those of reading. */
+/* Errors: ERR_UNSUPPORTED in a shallow clone that lacks the experiments, ERR_CONFLICT when `behind`,
+ * those of reading. */
 int ratchet_audit(struct ratchet *r, struct ratchet_audit *out);
 void ratchet_audit_deinit(struct ratchet_audit *a);
 

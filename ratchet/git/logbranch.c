@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/git/logbranch.h"
 
+#include "ratchet/git/lineage.h"
+
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
 
@@ -220,70 +222,95 @@ static int import_from(struct ratchet *r, const git_oid *tip)
     return rc;
 }
 
-struct best {
+/* Where the rows have come to, here and in what git carries. */
+struct outlook {
     git_repository *repo;
-    git_oid tip;
-    int64_t n;
+    int64_t ours;    /* rows of the ledger */
+    bool has_branch; /* there is a ratchet-log */
+    git_oid branch;  /* its tip */
+    int64_t local;   /* rows of it */
+    git_oid best;    /* of all that were looked at, the commit with the most rows */
+    int64_t n;       /* how many */
 };
 
-static void offer(struct best *b, const git_oid *tip)
+static void offer(struct outlook *o, const git_oid *tip)
 {
-    int64_t n = logbranch_row_of(b->repo, tip);
+    int64_t n = logbranch_row_of(o->repo, tip);
 
-    if (n > b->n) {
-        b->n = n;
-        git_oid_cpy(&b->tip, tip);
+    if (n > o->n) {
+        o->n = n;
+        git_oid_cpy(&o->best, tip);
     }
 }
 
-static void offer_remotes(struct best *b)
+static int offer_remote(void *ctx, const char *name, const git_oid *tip)
 {
-    git_reference_iterator *it = NULL;
-    const char *name;
-    git_oid tip;
-
-    if (git_reference_iterator_glob_new(&it, b->repo, "refs/remotes/*/ratchet-log"))
-        return;
-    while (git_reference_next_name(&name, it) == 0)
-        if (repo_ref_target(b->repo, name, &tip) == 1)
-            offer(b, &tip);
-    git_reference_iterator_free(it);
+    (void)name;
+    offer(ctx, tip);
+    return 0;
 }
 
 /* The newest join of HEAD's first-parent history: its second parent is a ratchet-log commit. */
-static void offer_joins(struct best *b)
+static int offer_join(void *ctx, const git_commit *c)
 {
-    git_commit *c = NULL;
-    git_oid at;
     char head[SHA256_HEX + 8];
-    bool more = git_reference_name_to_id(&at, b->repo, "HEAD") == 0;
 
-    while (more && git_commit_lookup(&c, b->repo, &at) == 0) {
-        more = git_commit_parentcount(c) > 0;
-        if (git_commit_parentcount(c) == 2 &&
-            repo_trailer(git_commit_message(c), "Ledger-Head", head, sizeof head)) {
-            offer(b, git_commit_parent_id(c, 1));
-            more = false;
-        }
-        if (more)
-            git_oid_cpy(&at, git_commit_parent_id(c, 0));
-        git_commit_free(c);
-        c = NULL;
-    }
+    if (git_commit_parentcount(c) != 2 ||
+        !repo_trailer(git_commit_message(c), "Ledger-Head", head, sizeof head))
+        return 0;
+    offer(ctx, git_commit_parent_id(c, 1));
+    return 1;
 }
 
-/* HEAD's results.tsv must not name more rows than the ledger has by now: beginning at row 1 again
- * beside them would lose them. */
-static int check_head_covered(struct ratchet *r)
+/* A try writes the row, then ratchet-log, then the branch: read the other way round, what one of
+ * them lacks was never written to it. */
+static int look(struct ratchet *r, struct outlook *o)
 {
-    int64_t ours = ledger_count(r->ledger), named = -1; /* the header is no row */
+    git_oid head;
+    bool has_head = git_reference_name_to_id(&head, r->repo, "HEAD") == 0, cut;
+    int rc = logbranch_tip(r->repo, &o->branch);
+
+    o->repo = r->repo;
+    o->ours = ledger_count(r->ledger);
+    if (rc < 0 || o->ours < 0)
+        return rc < 0 ? rc : (int)o->ours;
+    o->has_branch = rc == 1;
+    if (o->has_branch)
+        offer(o, &o->branch);
+    o->local = o->n;
+    if (o->ours == 0 && !o->has_branch) /* a fresh clone; later only this branch concerns us */
+        TRY(repo_refs_each(r->repo, LOGBRANCH_REMOTES, offer_remote, o));
+    if (has_head)
+        TRY(lineage_each(r->repo, &head, offer_join, o, &cut));
+    return 0;
+}
+
+static bool branch_lags(const struct outlook *o)
+{
+    return o->n > o->local && o->n >= o->ours && (!o->has_branch || o->local > 0);
+}
+
+int logbranch_lags(struct ratchet *r)
+{
+    struct outlook o = {0};
+
+    TRY(look(r, &o));
+    return o.n > o.ours || branch_lags(&o);
+}
+
+int logbranch_covers_head(struct ratchet *r)
+{
+    int64_t ours, named = -1; /* the header is no row */
     struct strbuf text = {0};
     git_tree *tree = NULL;
     git_oid head;
     int rc;
 
-    if (ours < 0 || git_reference_name_to_id(&head, r->repo, "HEAD"))
-        return ours < 0 ? (int)ours : 0;
+    if (git_reference_name_to_id(&head, r->repo, "HEAD"))
+        return 0;
+    ours = ledger_count(r->ledger);
+    if (ours < 0)
+        return (int)ours;
     rc = repo_tree_of(r->repo, &head, &tree);
     if (rc == 0)
         rc = repo_file_read(r->repo, tree, REPO_RESULTS, &text);
@@ -301,27 +328,16 @@ static int check_head_covered(struct ratchet *r)
 
 int logbranch_import(struct ratchet *r)
 {
-    struct best b = {.repo = r->repo};
-    int64_t ours = ledger_count(r->ledger), local = 0;
-    git_oid tip;
-    int rc = logbranch_tip(r->repo, &tip), taken = 0;
+    struct outlook o = {0};
+    int taken = 0;
 
-    if (rc < 0 || ours < 0)
-        return rc < 0 ? rc : (int)ours;
-    if (rc == 1) {
-        offer(&b, &tip);
-        local = b.n;
-    }
-    if (ours == 0 && rc == 0) /* a fresh clone; later only what this branch carries concerns us */
-        offer_remotes(&b);
-    offer_joins(&b);
-    if (b.n > ours) {
-        taken = import_from(r, &b.tip);
+    TRY(look(r, &o));
+    if (o.n > o.ours) {
+        taken = import_from(r, &o.best);
         TRY(taken);
     }
-    if (b.n > local && b.n >= ours && (rc == 0 || local > 0))
-        TRY(repo_ref_swap(r->repo, LOGBRANCH_REF, rc == 1 ? &tip : NULL, &b.tip,
+    if (branch_lags(&o))
+        TRY(repo_ref_swap(r->repo, LOGBRANCH_REF, o.has_branch ? &o.branch : NULL, &o.best,
                           "ratchet: history taken over"));
-    TRY(check_head_covered(r));
     return taken;
 }

@@ -5,6 +5,7 @@
 #include "ratchet/try/apply.h"
 #include "ratchet/git/logbranch.h"
 #include "ratchet/ratchet.h"
+#include "ratchet/try/record.h"
 
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
@@ -63,7 +64,7 @@ static int record_interrupted(struct ratchet *r, const struct proposal *p, const
     ledger_text_set(&row.focus, p->focus);
     ledger_text_set(&row.kernel, p->kernel);
     ledger_text_set(&row.judge, p->judge);
-    ledger_text_set(&row.machine, machine);
+    record_text(&row.machine, machine);
     ledger_text_set(&row.reason, reason.data);
     ledger_text_set(&row.parent, git_oid_tostr(hex, sizeof hex, &p->parent));
     ledger_text_set(&row.attempt, git_oid_tostr(hex, sizeof hex, &p->attempt));

@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct fixture f;
 
@@ -497,11 +498,19 @@ Test(audit, notices_an_attempt_that_changes_sealed_files)
     fails("row 6: its attempt changes something else than kernel files");
 }
 
-Test(audit, a_changed_row_stops_the_next_try)
+Test(audit, a_changed_row_stops_the_next_try_and_is_mended_from_ratchet_log)
 {
+    char path[PATH_MAX];
+
     sql("UPDATE experiments SET author = 'x' WHERE experiment = 2");
     fixture_write(&f, "kernel/kernel.c", "int more;\n");
     cr_assert_eq(fixture_try(&f, "make it faster", NULL), ERR_INTEGRITY);
     cr_assert(strstr(err_message(), "row 2"), "%s", err_message());
     cr_assert(fixture_file_is(&f, "kernel/kernel.c", "int more;\n"));
+    snprintf(path, sizeof path, "%s/.git/pawl/ledger.db", f.repo);
+    cr_assert(strstr(err_message(), path + strlen(f.repo)), "%s", err_message());
+    cr_assert_eq(unlink(path), 0); /* the remedy that it names */
+    cr_assert_eq(fixture_try(&f, "make it faster", NULL), 0, "%s", err_message());
+    passes();
+    cr_assert_eq(fixture_rows(&f), 6);
 }
