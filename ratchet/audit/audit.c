@@ -3,6 +3,7 @@
  * The audit: the ledger against itself, results.tsv against the ledger, and both against git. Each
  * finding is a line of text; what is false names its row. */
 #include "ratchet/audit/audit.h"
+#include "ratchet/try/lease.h"
 #include "ratchet/try/record.h"
 
 #include "reference/base/err.h"
@@ -101,7 +102,7 @@ static int audit_tsv_on_disk(struct auditor *a, bool tracked)
         rc = file_read(path.data, &text);
         if (rc == 0)
             rc = compare_tsv(a, "in the working tree", &text, &rows);
-        if (rc == 0 && rows >= 0 && rows < a->head_rows)
+        if (rc == 0 && rows >= 0 && rows < a->head_rows && !a->at_work)
             audit_add(a->out->failed, "row %lld: its line is missing (in the working tree)",
                       (long long)rows + 1);
         else if (rc == 0 && rows >= 0)
@@ -119,13 +120,12 @@ static int audit_tsv(struct auditor *a)
 {
     struct strbuf text = {0};
     git_tree *tree = NULL;
-    git_oid head;
     int64_t rows = -1;
     int rc = 0, tracked = 0;
 
-    if (git_reference_name_to_id(&head, a->r->repo, "HEAD"))
+    if (!a->has_head)
         return 0;
-    rc = repo_tree_of(a->r->repo, &head, &tree);
+    rc = repo_tree_of(a->r->repo, &a->head, &tree);
     if (rc == 0)
         tracked = rc = repo_file_read(a->r->repo, tree, REPO_RESULTS, &text);
     if (rc == 1) {
@@ -151,6 +151,17 @@ static int audit_tsv(struct auditor *a)
 
 /* --- everything --- */
 
+/* Once the rows are counted: see audit.h. */
+static void look_around(struct auditor *a)
+{
+    json_t *parties;
+
+    a->has_head = git_reference_name_to_id(&a->head, a->r->repo, "HEAD") == 0;
+    parties = lease_parties(a->r->store);
+    a->at_work = a->r->lock < 0 && json_array_size(parties) > 0;
+    json_decref(parties);
+}
+
 int ratchet_audit(struct ratchet *r, struct ratchet_audit *out)
 {
     struct auditor a = {.r = r, .out = out, .head_rows = -1};
@@ -161,8 +172,16 @@ int ratchet_audit(struct ratchet *r, struct ratchet_audit *out)
     out->unproved = json_array();
     out->failed = json_array();
     a.shallow = git_repository_is_shallow(r->repo) == 1;
-    rc = a.shallow && r->doubt[0] ? err_set(ERR_UNSUPPORTED, "%s", r->doubt) : audit_chain(&a);
+    if (a.shallow && r->doubt[0])
+        rc = err_set(ERR_UNSUPPORTED, "%s", r->doubt);
+    else if (r->behind)
+        rc = err_set(ERR_CONFLICT,
+                     "experiments that came with git are not taken over here, because "
+                     "another ratchet is at work (ratchet status); audit when it is done");
+    else
+        rc = audit_chain(&a);
     if (rc == 0) {
+        look_around(&a);
         audit_pending(&a);
         rc = audit_tsv(&a);
     }

@@ -12,6 +12,11 @@ struct auditor {
     struct ratchet *r;
     struct ratchet_audit *out;
     bool chain_ok, shallow;
+    /* A ratchet may be at work beside the audit: it writes a row, then ratchet-log, then the
+     * branch, then the working tree. So the rows are counted first (out->n_rows), HEAD is read once
+     * after that, then who is at work, then ratchet-log and the working tree. */
+    git_oid head;
+    bool has_head, at_work;
     int64_t head_rows; /* in HEAD's results.tsv; -1: there is none, or it is wrong */
 };
 
