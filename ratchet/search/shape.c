@@ -42,7 +42,7 @@ static int read_tree(struct ratchet *r, const git_tree *kernel, struct kernel_fi
     memset(out, 0, sizeof *out);
     for (size_t i = 0; i < git_tree_entrycount(kernel); i++) {
         if (out->n == REPO_MAX_CHANGES)
-            return err_set(ERR_RANGE, "more than %d kernel files", REPO_MAX_CHANGES);
+            return err_set(ERR_RANGE, "more than %d kernel files; join some", REPO_MAX_CHANGES);
         TRY(read_file(r, kernel, i, out));
     }
     return 0;
@@ -76,7 +76,10 @@ int kernel_files_point(const struct kernel_files *k, const struct space *s, stru
         const struct tunable *t = tunables_find(&k->tunables, s->axis[i].name);
 
         if (!t)
-            return err_set(ERR_CONFLICT, "the kernel has no TUNABLE %s any more", s->axis[i].name);
+            return err_set(ERR_CONFLICT,
+                           "HEAD's kernel has no TUNABLE %s any more; bring it back or begin "
+                           "another search",
+                           s->axis[i].name);
         out->v[i] = t->value;
     }
     return 0;

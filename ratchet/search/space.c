@@ -134,7 +134,7 @@ int space_select(const struct tunables *t, const char *over, const char *range, 
     for (size_t i = 0; i < out->n; i++)
         choose_scale(&out->axis[i]);
     if (out->n == 0)
-        return err_set(ERR_USAGE, "the kernel has no TUNABLE that can move");
+        return err_set(ERR_USAGE, "the kernel has no TUNABLE that can move: %s", tunables_remedy);
     return 0;
 }
 
@@ -154,15 +154,6 @@ void space_text(const struct space *s, struct strbuf *out)
 uint64_t space_values(const struct space_axis *a)
 {
     return (uint64_t)(a->high - a->low) / (uint64_t)a->step + 1;
-}
-
-double space_points(const struct space *s)
-{
-    double n = 1;
-
-    for (size_t i = 0; i < s->n; i++)
-        n *= (double)space_values(&s->axis[i]);
-    return n;
 }
 
 /* A place on the axis as the scale sees it. */

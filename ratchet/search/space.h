@@ -38,9 +38,8 @@ int space_select(const struct tunables *t, const char *over, const char *range, 
 /* "A=1..64,B=0..8192:64", all that is needed to make the same space again. Appends. */
 void space_text(const struct space *s, struct strbuf *out);
 
-/* Values on one axis; points of all, DBL_MAX's neighbourhood included. */
+/* How many values one axis has. */
 uint64_t space_values(const struct space_axis *a);
-double space_points(const struct space *s);
 
 /* Where a value lies on its axis, 0 at low and 1 at high; a value beyond the range lies beyond.
  * 0.5 where there is only one. */

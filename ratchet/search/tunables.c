@@ -11,6 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char tunables_remedy[] =
+    "give each number that a search may move a line TUNABLE(NAME, value, low, high); in "
+    "kernel/*.inc "
+    "or *.c, after #define TUNABLE(name, value, low, high) enum { name = (value) }";
+
 struct reader {
     const char *path, *text, *at;
 };
@@ -39,12 +44,8 @@ static const char *after_comment(const char *p)
 /* To the end of the line, or of the last one that a backslash joins to it. */
 static const char *after_line(const char *p)
 {
-    while (*p && *p != '\n') {
-        if (p[0] == '/' && p[1] == '*')
-            p = after_comment(p);
-        else
-            p += p[0] == '\\' && p[1] ? 2 : 1;
-    }
+    while (*p && *p != '\n')
+        p += p[0] == '\\' && p[1] ? 2 : 1;
     return p;
 }
 
@@ -55,6 +56,22 @@ static const char *after_quoted(const char *p)
     while (*p && *p != quote && *p != '\n')
         p += p[0] == '\\' && p[1] ? 2 : 1;
     return *p == quote ? p + 1 : p;
+}
+
+/* The same where comments and strings count: a comment may go on in the lines below. */
+static const char *after_directive(const char *p)
+{
+    while (*p && *p != '\n') {
+        if (p[0] == '/' && p[1] == '*')
+            p = after_comment(p);
+        else if (p[0] == '/' && p[1] == '/')
+            p = after_line(p);
+        else if (*p == '"' || *p == '\'')
+            p = after_quoted(p);
+        else
+            p += p[0] == '\\' && p[1] ? 2 : 1;
+    }
+    return p;
 }
 
 static const char *after_blanks(const char *p)
@@ -166,7 +183,7 @@ int tunables_parse(const char *path, const char *text, size_t file, struct tunab
             continue;
         }
         if (*p == '#' && line_start)
-            r.at = after_line(p);
+            r.at = after_directive(p);
         else if (*p == '"' || *p == '\'')
             r.at = after_quoted(p);
         else if (isalnum((unsigned char)*p) || *p == '_')

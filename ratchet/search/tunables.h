@@ -32,6 +32,9 @@ struct tunables {
 int tunables_parse(const char *path, const char *text, size_t file, struct tunables *out);
 void tunables_deinit(struct tunables *t);
 
+/* What is to be done about a kernel that has none. */
+extern const char tunables_remedy[];
+
 /* NULL when there is none of this name. */
 const struct tunable *tunables_find(const struct tunables *t, const char *name);
 

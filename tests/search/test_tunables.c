@@ -75,6 +75,26 @@ Test(tunables, writes_values_and_changes_nothing_else)
     strbuf_deinit(&want);
 }
 
+/* Only what C takes for the beginning of a comment begins one. */
+Test(tunables, comments_end_where_those_of_c_end)
+{
+    static const char *const sources[] = {
+        "// see kernel/*.inc\nTUNABLE(A, 1, 1, 2);",
+        "// see \\\nTUNABLE(NOT_ME, 1, 1, 2);\nTUNABLE(A, 1, 1, 2);",
+        "#define WHERE \"kernel/*.inc\"\nTUNABLE(A, 1, 1, 2);",
+        "#include \"a.inc\" // as kernel/*.inc\nTUNABLE(A, 1, 1, 2);",
+        "#define B 1 /* until\nTUNABLE(NOT_ME, 1, 1, 2); */\nTUNABLE(A, 1, 1, 2);",
+        "TUNABLE(A, // of kernel/*.inc\n1, 1, 2);",
+    };
+
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+        parse(sources[i]);
+        cr_assert_eq(t.n, 1, "%s", sources[i]);
+        cr_assert_str_eq(t.item[0].name, "A");
+        tunables_deinit(&t);
+    }
+}
+
 Test(tunables, refuses_what_it_does_not_understand)
 {
     static const struct {
@@ -204,4 +224,5 @@ Test(space, refuses_nonsense)
         cr_assert(strstr(err_message(), bad[i].words), "%s", err_message());
     }
     cr_assert_eq(select_from("TUNABLE(A, 3, 3, 3);", NULL, NULL, &s), ERR_USAGE);
+    cr_assert(strstr(err_message(), "TUNABLE(NAME, value, low, high)"), "%s", err_message());
 }
