@@ -21,6 +21,8 @@ struct gp {
     double *y, *noise; /* [n]; variance of all noise */
     double *chol;      /* [n, n]: K + noise = L L^T */
     double *alpha;     /* [n]: (K + noise)^-1 (y - mean) */
+    double *ones;      /* [n]: (K + noise)^-1 1 */
+    double precision;  /* of the mean: their sum */
     double mean, likelihood;
 };
 
@@ -77,21 +79,20 @@ static void solve(const struct gp *g, double *b)
 
 static int condition(struct gp *g)
 {
-    double *ones = doubles(g->n), sum = 0, weighted = 0, half_log_det = 0, fit = 0;
+    double weighted = 0, half_log_det = 0, fit = 0;
 
     fill_covariance(g);
-    if (LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'L', (lapack_int)g->n, g->chol, (lapack_int)g->n)) {
-        free(ones);
+    if (LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'L', (lapack_int)g->n, g->chol, (lapack_int)g->n))
         return err_set(ERR_RANGE, "gp: the covariance of %zu points is singular", g->n);
-    }
     for (size_t i = 0; i < g->n; i++)
-        ones[i] = 1;
-    solve(g, ones);
+        g->ones[i] = 1;
+    solve(g, g->ones);
+    g->precision = 0;
     for (size_t i = 0; i < g->n; i++) {
-        sum += ones[i];
-        weighted += ones[i] * g->y[i];
+        g->precision += g->ones[i];
+        weighted += g->ones[i] * g->y[i];
     }
-    g->mean = weighted / sum;
+    g->mean = weighted / g->precision;
     for (size_t i = 0; i < g->n; i++)
         g->alpha[i] = g->y[i] - g->mean;
     solve(g, g->alpha);
@@ -100,7 +101,6 @@ static int condition(struct gp *g)
         fit += (g->y[i] - g->mean) * g->alpha[i];
     }
     g->likelihood = -fit / 2 - half_log_det - (double)g->n / 2 * log(2 * M_PI);
-    free(ones);
     return 0;
 }
 
@@ -130,6 +130,7 @@ int gp_open(const struct gp_data *d, const struct gp_parameters *p, struct gp **
     g->y = doubles(d->n);
     g->noise = doubles(d->n);
     g->alpha = doubles(d->n);
+    g->ones = doubles(d->n);
     g->chol = doubles(d->n * d->n);
     for (size_t i = 0; i < d->n; i++) {
         scale_point(g, d->x + i * d->dims, g->x + i * d->dims);
@@ -153,9 +154,19 @@ void gp_close(struct gp **gp)
     free(g->y);
     free(g->noise);
     free(g->alpha);
+    free(g->ones);
     free(g->chol);
     free(g);
     *gp = NULL;
+}
+
+/* What the mean's own uncertainty adds to the variance where the covariances with the data are k: R&W
+ * (2.42) for a constant mean under a flat prior. */
+static double of_mean(const struct gp *g, const double *k)
+{
+    double left = 1 - cblas_ddot((int)g->n, k, 1, g->ones, 1);
+
+    return left * left / g->precision;
 }
 
 void gp_predict(const struct gp *g, const double *x, size_t m, double *mean, double *variance)
@@ -167,6 +178,8 @@ void gp_predict(const struct gp *g, const double *x, size_t m, double *mean, dou
         for (size_t i = 0; i < g->n; i++)
             k[i + j * g->n] = signal2 * matern(distance2(g->x + i * g->dims, at, g->dims));
         mean[j] = g->mean + cblas_ddot((int)g->n, k + j * g->n, 1, g->alpha, 1);
+        if (variance)
+            variance[j] = of_mean(g, k + j * g->n);
     }
     if (variance) {
         cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, (int)g->n,
@@ -174,7 +187,7 @@ void gp_predict(const struct gp *g, const double *x, size_t m, double *mean, dou
         for (size_t j = 0; j < m; j++) {
             const double *v = k + j * g->n;
 
-            variance[j] = fmax(0, signal2 - cblas_ddot((int)g->n, v, 1, v, 1));
+            variance[j] += fmax(0, signal2 - cblas_ddot((int)g->n, v, 1, v, 1));
         }
     }
     free(k);
@@ -220,12 +233,14 @@ void gp_gradient(const struct gp *g, double *gradient)
     free(inv);
 }
 
+/* R&W (5.12) with K^-1 - K^-1 1 1^T K^-1 / (1^T K^-1 1) in place of K^-1: so the mean too is fitted to
+ * the others alone, and alpha is this matrix times y as it is. */
 void gp_leave_one_out(const struct gp *g, double *mean, double *variance)
 {
     double *inv = inverse(g);
 
     for (size_t i = 0; i < g->n; i++) {
-        variance[i] = 1 / inv[i + i * g->n];
+        variance[i] = 1 / (inv[i + i * g->n] - g->ones[i] * g->ones[i] / g->precision);
         mean[i] = g->y[i] - g->alpha[i] * variance[i];
     }
     free(inv);

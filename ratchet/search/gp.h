@@ -32,8 +32,8 @@ struct gp; /* a posterior */
 int gp_open(const struct gp_data *d, const struct gp_parameters *p, struct gp **out);
 void gp_close(struct gp **g);
 
-/* Mean and variance (without noise) of the function at m points, x: [m, dims]. `variance` may be
- * NULL. */
+/* Mean and variance (without noise; that the mean is only estimated counts: R&W 2.42) of the function
+ * at m points, x: [m, dims]. `variance` may be NULL. */
 void gp_predict(const struct gp *g, const double *x, size_t m, double *mean, double *variance);
 
 /* ln p(y | x, parameters) at that mean. */
@@ -42,8 +42,8 @@ double gp_likelihood(const struct gp *g);
 /* Its derivative by each parameter: gradient[dims + 2], lengths, then signal, then noise. */
 void gp_gradient(const struct gp *g, double *gradient);
 
-/* What each y would have been predicted to be from all the others (R&W 5.4.2): mean[n] and
- * variance[n], noise included, without fitting anything again. */
+/* What each y would have been predicted to be from all the others with the same parameters (R&W
+ * 5.4.2): mean[n] and variance[n], noise included. n >= 2. */
 void gp_leave_one_out(const struct gp *g, double *mean, double *variance);
 
 /* The parameters that explain the data best: the maximum of likelihood x prior, searched by L-BFGS
