@@ -30,16 +30,19 @@ static const char usage[] =
     "  --seed N            another seed, other points (default 1)\n"
     "  --focus, --features, --author, --progress\n"
     "                      as of ratchet try\n"
-    "  --budget N          points that the whole search may judge, at most 100 (default 40): with\n"
-    "                      more a false win among them would be likelier than alpha\n"
+    "  --budget N          points that the whole search may judge, at most 100 (default 40, or "
+    "what\n"
+    "                      a search on record had): with more a false win among them would be\n"
+    "                      likelier than alpha\n"
     "  --minutes M         end this run after the point that is under way by then\n"
     "  --dry-run           print the points that do not depend on what is measured; judge none\n"
     "  --resume [ID]       go on with a search (the last one), after whatever ended it\n"
     "  --report [ID]       what it found and what the surface taught; judge nothing\n"
     "  --list              the TUNABLEs of HEAD's kernel\n"
     "\n"
-    "Exit: 0 a point won (or nothing was to be judged), 1 none did, 2 usage, 3 cannot judge "
-    "here.\n";
+    "Exit: 0 a point won in this run (or --report, --list, --dry-run), 1 none did, 2 usage, 3 "
+    "cannot\n"
+    "judge here.\n";
 
 struct options {
     const char *what, *over, *range, *focus, *features, *author, *seed, *budget, *minutes;
@@ -62,13 +65,12 @@ static int check(const struct options *o)
     return o->features ? cpu_features_named(o->features, &features) : 0;
 }
 
-static int read_limits(const struct options *o, struct search_limits *out)
+static int read_options(const struct options *o, struct search_options *out)
 {
     int64_t seed = 1;
-    char *end = NULL;
 
-    *out = (struct search_limits){
-        .budget = SEARCH_BUDGET, .author = o->author, .json_progress = o->progress};
+    *out = (struct search_options){
+        .over = o->over, .range = o->range, .focus = o->focus, .features = o->features};
     TRY(cmd_number("--seed", o->seed, &seed));
     TRY(cmd_number("--budget", o->budget, &out->budget));
     if (out->budget > search_budget_most)
@@ -77,6 +79,17 @@ static int read_limits(const struct options *o, struct search_limits *out)
                        " points, or a false win among them would be likelier than one experiment's "
                        "alpha; begin another search where this one ends",
                        out->budget, search_budget_most);
+    out->seed = (uint64_t)seed;
+    if (!o->resume && !o->report && !o->list)
+        out->strategy = strategy_find(o->what);
+    return 0;
+}
+
+static int read_limits(const struct options *o, struct search_limits *out)
+{
+    char *end = NULL;
+
+    *out = (struct search_limits){.author = o->author, .json_progress = o->progress};
     if (o->minutes) {
         out->minutes = strtod(o->minutes, &end);
         if (*end || !(out->minutes > 0))
@@ -109,6 +122,8 @@ static int list(struct ratchet *r, bool json)
             printf("%-24s %8" PRId64 "  %" PRId64 " .. %" PRId64 "  %s\n", t->name, t->value,
                    t->low, t->high, files.path[t->file]);
     }
+    if (rc == 0 && !files.tunables.n)
+        fprintf(stderr, "the kernel has no TUNABLE: %s\n", tunables_remedy);
     kernel_files_deinit(&files);
     if (json && rc == 0)
         cmd_json(json_incref(a));
@@ -118,15 +133,15 @@ static int list(struct ratchet *r, bool json)
 
 /* --- dry run --- */
 
-static int dry_run(struct search *s, int64_t budget, bool json)
+static int dry_run(struct search *s, bool json)
 {
-    struct strategy_view view = search_view(s, budget);
-    size_t n = s->n_judged, blind = s->strategy->blind(&view);
+    struct strategy_view view = search_view(s);
+    size_t n = s->n_judged, budget = view.budget, blind = s->strategy->blind(&view);
     json_t *points = json_array();
     struct point p;
     int rc = 0;
 
-    for (; n < (size_t)budget && blind > 0 && (rc = s->strategy->propose(&view, &p)) == 1; n++) {
+    for (; n < budget && blind > 0 && (rc = s->strategy->propose(&view, &p)) == 1; n++) {
         const struct observation one = {.at = p, .state = POINT_PENDING};
         struct strbuf text = {0};
 
@@ -141,8 +156,8 @@ static int dry_run(struct search *s, int64_t budget, bool json)
     }
     if (rc >= 0 && json)
         cmd_json(json_incref(points));
-    else if (rc >= 0 && n < (size_t)budget && blind == 0)
-        printf("the other %zu depend on what these measure\n", (size_t)budget - n);
+    else if (rc >= 0 && n < budget && blind == 0)
+        printf("the other %zu depend on what these measure\n", budget - n);
     json_decref(points);
     return rc < 0 ? rc : 0;
 }
@@ -162,44 +177,32 @@ static int finish(const struct search *s, const struct search_end *end, bool jso
     return 0;
 }
 
-static int open_search(struct ratchet *r, const struct options *o, struct search *out)
+static int run(struct search *s, const struct search_limits *limits, bool json, int *code)
 {
-    struct search_options wanted = {.over = o->over,
-                                    .range = o->range,
-                                    .focus = o->focus,
-                                    .features = o->features,
-                                    .seed = o->seed ? strtoull(o->seed, NULL, 10) : 1};
+    size_t n_wins = s->n_wins; /* of earlier runs */
+    struct search_end end;
 
-    if (o->resume || o->report)
-        return search_resume(r, o->what, out);
-    wanted.strategy = strategy_find(o->what);
-    return search_begin(r, &wanted, out);
+    fprintf(stderr, "search %s; if it is interrupted: ratchet search --resume %s\n", s->id, s->id);
+    TRY(search_run(s, limits, &end));
+    *code = end.unable           ? RATCHET_EXIT_UNABLE
+            : s->n_wins > n_wins ? RATCHET_EXIT_WIN
+                                 : RATCHET_EXIT_NO_WIN;
+    return finish(s, &end, json);
 }
 
-static int run(struct ratchet *r, const struct options *o, const struct search_limits *limits,
-               int *code)
+static int work(struct ratchet *r, const struct options *o, const struct search_options *wanted,
+                const struct search_limits *limits, int *code)
 {
     struct search s = {.r = r};
-    struct search_end end;
     int rc = o->dry_run || o->report ? 0 : search_settle(r);
 
     if (rc == 0)
-        rc = open_search(r, o, &s);
-    if (rc == 0 && o->dry_run) {
-        rc = dry_run(&s, limits->budget, o->json);
-    } else if (rc == 0 && o->report) {
-        rc = finish(&s, NULL, o->json);
-    } else if (rc == 0) {
-        fprintf(stderr, "search %s; if it is interrupted: ratchet search --resume %s\n", s.id,
-                s.id);
-        rc = search_run(&s, limits, &end);
-        if (rc == 0) {
-            rc = finish(&s, &end, o->json);
-            *code = end.unable ? RATCHET_EXIT_UNABLE
-                    : s.n_wins ? RATCHET_EXIT_WIN
-                               : RATCHET_EXIT_NO_WIN;
-        }
-    }
+        rc = wanted->strategy ? search_begin(r, wanted, &s)
+                              : search_resume(r, o->what, wanted->budget, &s);
+    if (rc == 0)
+        rc = o->dry_run  ? dry_run(&s, o->json)
+             : o->report ? finish(&s, NULL, o->json)
+                         : run(&s, limits, o->json, code);
     search_close(&s);
     return rc;
 }
@@ -225,6 +228,7 @@ int cmd_search(int argc, char **argv)
         {"--json", NULL, NULL, &o.json},
         {NULL, NULL, NULL, NULL},
     };
+    struct search_options wanted;
     struct search_limits limits;
     struct ratchet *r = NULL;
     int code = cmd_parse(argc, argv, args, usage), rc;
@@ -234,11 +238,13 @@ int cmd_search(int argc, char **argv)
     code = 0;
     rc = check(&o);
     if (rc == 0)
+        rc = read_options(&o, &wanted);
+    if (rc == 0)
         rc = read_limits(&o, &limits);
     if (rc == 0)
         rc = cmd_open(stderr, &r);
     if (rc == 0)
-        rc = o.list ? list(r, o.json) : run(r, &o, &limits, &code);
+        rc = o.list ? list(r, o.json) : work(r, &o, &wanted, &limits, &code);
     if (rc < 0)
         code = cmd_error(rc);
     ratchet_close(&r);

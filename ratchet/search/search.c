@@ -36,7 +36,7 @@ static void name_search(struct search *s)
 struct own_row {
     const char *id; /* that is looked for; "" = any */
     char found[SEARCH_ID];
-    char *hypothesis, *focus; /* of the newest; NULL = there is none */
+    char *hypothesis, *focus, *judge, *machine; /* of the newest; NULL = there is none */
 };
 
 static bool hypothesis_id(const char *hypothesis, char id[SEARCH_ID])
@@ -60,6 +60,8 @@ static int look_at_row(void *ctx, const struct ledger_row *row)
     memcpy(o->found, id, sizeof id);
     ledger_text_set(&o->hypothesis, row->hypothesis);
     ledger_text_set(&o->focus, row->focus);
+    ledger_text_set(&o->judge, row->judge);
+    ledger_text_set(&o->machine, row->machine);
     return 0;
 }
 
@@ -73,6 +75,8 @@ static void own_row_deinit(struct own_row *o)
 {
     free(o->hypothesis);
     free(o->focus);
+    free(o->judge);
+    free(o->machine);
 }
 
 /* --- begin and resume --- */
@@ -108,9 +112,13 @@ int search_begin(struct ratchet *r, const struct search_options *o, struct searc
 {
     char branch[REPO_REF];
 
-    *out = (struct search){.r = r, .strategy = o->strategy, .seed = o->seed};
+    *out = (struct search){.r = r,
+                           .strategy = o->strategy,
+                           .seed = o->seed,
+                           .budget = o->budget ? o->budget : SEARCH_BUDGET};
     ledger_text_set(&out->focus, text_or(o->focus, ""));
     ledger_text_set(&out->features, text_or(o->features, RECORD_FEATURES_ALL));
+    search_here(out);
     TRY(repo_head(r->repo, branch, &out->start));
     TRY(read_start(out, o->over, o->range));
     name_search(out);
@@ -137,11 +145,16 @@ static int parse_hypothesis(struct search *s, const char *text)
     char over[16384], range[16384], start[REPO_HEX], features[16], strategy[12];
     const char *body = strstr(text, "\n\nover ");
 
+    s->budget = SEARCH_BUDGET; /* of rows that say none */
     if (!body ||
-        sscanf(body, "\n\nover %16383s\nstart %40[0-9a-f], seed %" SCNu64 ", features %15s", range,
-               start, &s->seed, features) != 4 ||
-        git_oid_fromstr(&s->start, start))
-        return err_set(ERR_FORMAT, "the hypothesis of search %s does not say where it began",
+        sscanf(body,
+               "\n\nover %16383s\nstart %40[0-9a-f], seed %" SCNu64
+               ", features %15[^,\n], budget %4" SCNd64,
+               range, start, &s->seed, features, &s->budget) < 4 ||
+        s->budget < 1 || s->budget > search_budget_most || git_oid_fromstr(&s->start, start))
+        return err_set(ERR_FORMAT,
+                       "the last hypothesis of search %s does not say where it began, or within "
+                       "which budget; begin another",
                        s->id);
     ledger_text_set(&s->features, features);
     snprintf(strategy, sizeof strategy, "%.*s", (int)strcspn(s->id, "-"), s->id);
@@ -153,29 +166,48 @@ static int parse_hypothesis(struct search *s, const char *text)
     return read_start(s, over, range);
 }
 
-int search_resume(struct ratchet *r, const char *id, struct search *out)
+int search_resume(struct ratchet *r, const char *id, int64_t budget, struct search *out)
 {
     struct own_row row;
     int rc = find_own_row(r, id ? id : "", &row);
 
     *out = (struct search){.r = r};
     if (rc == 0 && !row.hypothesis)
-        rc = id ? err_set(ERR_USAGE, "the ledger has no row of a search %s", id)
+        rc = id ? err_set(ERR_USAGE,
+                          "the ledger has no row of a search %s; an ID is like bayes-1f2e3d4c "
+                          "(ratchet log --grep \"search \"), and without one the last search is "
+                          "meant",
+                          id)
                 : err_set(ERR_USAGE, "the ledger has no row of any search; begin one: "
                                      "ratchet search bayes");
     if (rc == 0) {
         memcpy(out->id, row.found, sizeof out->id);
         ledger_text_set(&out->focus, row.focus);
+        ledger_text_set(&out->judge, row.judge);
+        ledger_text_set(&out->machine, row.machine);
         rc = parse_hypothesis(out, row.hypothesis);
     }
+    if (budget)
+        out->budget = budget;
     own_row_deinit(&row);
     return rc < 0 ? rc : search_learn(out);
+}
+
+void search_here(struct search *s)
+{
+    char machine[256];
+
+    s->r->judge->machine(machine);
+    ledger_text_set(&s->judge, s->r->judge->hash);
+    ledger_text_set(&s->machine, machine);
 }
 
 void search_close(struct search *s)
 {
     free(s->focus);
     free(s->features);
+    free(s->judge);
+    free(s->machine);
     observed_deinit(&s->observed);
     shapes_deinit(&s->shapes);
 }
@@ -189,11 +221,11 @@ void search_hypothesis(const struct search *s, const struct point *p, const stru
     space_point_text(&s->space, p, from, out);
     strbuf_addf(out, "\n\nover ");
     space_text(&s->space, out);
-    strbuf_addf(out, "\nstart %s, seed %" PRIu64 ", features %s", git_oid_tostr_s(&s->start),
-                s->seed, s->features);
+    strbuf_addf(out, "\nstart %s, seed %" PRIu64 ", features %s, budget %" PRId64,
+                git_oid_tostr_s(&s->start), s->seed, s->features, s->budget);
 }
 
-struct strategy_view search_view(const struct search *s, int64_t budget)
+struct strategy_view search_view(const struct search *s)
 {
     struct judge_calibration c;
     int calibrated = controls_load(s->r->judge, &c);
@@ -201,6 +233,6 @@ struct strategy_view search_view(const struct search *s, int64_t budget)
     return (struct strategy_view){.space = &s->space,
                                   .observed = &s->observed,
                                   .seed = s->seed,
-                                  .budget = (size_t)budget,
+                                  .budget = (size_t)s->budget,
                                   .margin = controls_margin(calibrated == 1 ? &c : NULL)};
 }

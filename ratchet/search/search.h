@@ -7,11 +7,12 @@
  *   search bayes-1f2e3d4c #7: ROWS 16, PREFETCH 1024
  *
  *   over ROWS=1..64,PREFETCH=0..8192:64
- *   start <commit>, seed 1, features all
+ *   start <commit>, seed 1, features all, budget 40
  *
  * An experiment compares two kernels. Where both differ in nothing but searched TUNABLEs, it says how
  * far two points of one surface are apart, whoever asked: so times relative to the start are chained
- * from row to row, and what others measured on the same surface is known and not measured again. */
+ * from row to row, and what others measured on the same surface is known and not measured again. What
+ * another judge or another machine said is not mixed in. */
 #ifndef PAWL_RATCHET_SEARCH_H
 #define PAWL_RATCHET_SEARCH_H
 
@@ -29,6 +30,7 @@ struct search_options {
     const char *over, *range;     /* see space_select; NULL */
     const char *focus, *features; /* as of ratchet_try; NULL */
     uint64_t seed;
+    int64_t budget; /* 1 .. search_budget_most, 0 = SEARCH_BUDGET */
 };
 
 struct search {
@@ -40,6 +42,8 @@ struct search {
     git_oid start; /* commit */
     struct point start_at;
     char *focus, *features; /* "" = the workload; "all" */
+    int64_t budget;         /* points that it may judge, over all its runs */
+    char *judge, *machine;  /* whose rows tell its surface: its last row's, or those here */
 
     /* From the ledger, by search_learn. */
     struct observed observed;
@@ -58,9 +62,13 @@ int search_settle(struct ratchet *r);
  * ERR_CONFLICT when the ledger has this very search already. */
 int search_begin(struct ratchet *r, const struct search_options *o, struct search *out);
 
-/* Go on with the search `id` (NULL: the last one). ERR_USAGE when the ledger has none. */
-int search_resume(struct ratchet *r, const char *id, struct search *out);
+/* Go on with the search `id` (NULL: the last one); `budget` 0: with the one that its last row has.
+ * ERR_USAGE when the ledger has none. */
+int search_resume(struct ratchet *r, const char *id, int64_t budget, struct search *out);
 void search_close(struct search *s);
+
+/* From now on the rows count that this judge and this machine made. */
+void search_here(struct search *s);
 
 /* Read the ledger again: all that is known now. */
 int search_learn(struct search *s);
@@ -70,12 +78,11 @@ void search_hypothesis(const struct search *s, const struct point *p, const stru
                        struct strbuf *out);
 
 /* What a strategy sees. */
-struct strategy_view search_view(const struct search *s, int64_t budget);
+struct strategy_view search_view(const struct search *s);
 
 /* --- running --- */
 
 struct search_limits {
-    int64_t budget; /* points of the whole search, what it had before included */
     double minutes; /* of this run; 0 = none */
     const char *author;
     bool json_progress;

@@ -23,7 +23,6 @@ struct comparison {
 struct reading {
     struct search *s;
     char shape[SHA256_HEX]; /* HEAD's; "" = HEAD is none of this search's kernels */
-    char machine[256];
     struct comparison *item;
     size_t n;
 };
@@ -57,23 +56,23 @@ static bool is_own(const struct search *s, const char *hypothesis)
 static int same_features(struct search *s, const struct ledger_row *row)
 {
     struct strbuf text = {0};
-    int rc = ledger_details(s->r->ledger, row->experiment, &text), same = 0;
-    json_t *record = rc == 1 ? json_loads(text.data, 0, NULL) : NULL;
-    const char *features = json_string_value(json_object_get(record, "features"));
+    int rc = ledger_details_text(s->r->ledger, row->experiment, "$.features", &text);
 
-    same = features && strcmp(features, s->features) == 0;
-    json_decref(record);
+    if (rc == 1)
+        rc = strcmp(strbuf_str(&text), s->features) == 0;
     strbuf_deinit(&text);
-    return rc < 0 ? rc : same;
+    return rc;
 }
 
-/* 1 when somebody else's row tells about this surface: the same question, put here and now. */
-static int concerns(struct reading *g, const struct ledger_row *row, const struct shape *before,
-                    const struct shape *after)
+/* 1 when a row tells how far two points of one surface are apart: the same question, put by the same
+ * judge on the same machine. Somebody else's surface must be HEAD's; the search's own may be that of
+ * earlier code, since it went on from there. */
+static int concerns(struct reading *g, const struct ledger_row *row, bool own,
+                    const struct shape *before, const struct shape *after)
 {
-    if (strcmp(row->judge, g->s->r->judge->hash) != 0 || strcmp(row->machine, g->machine) != 0 ||
+    if (strcmp(row->judge, g->s->judge) != 0 || strcmp(row->machine, g->s->machine) != 0 ||
         strcmp(row->focus, g->s->focus) != 0 || strcmp(before->digest, after->digest) != 0 ||
-        strcmp(before->digest, g->shape) != 0)
+        (!own && strcmp(before->digest, g->shape) != 0))
         return 0;
     return same_features(g->s, row);
 }
@@ -100,7 +99,7 @@ static int look_at_row(void *ctx, const struct ledger_row *row)
     struct reading *g = ctx;
     struct comparison c = {.experiment = row->experiment, .own = is_own(g->s, row->hypothesis)};
     struct shape before, after;
-    int rc = 1;
+    int rc;
 
     if (!judged(row, &c))
         return 0;
@@ -109,8 +108,7 @@ static int look_at_row(void *ctx, const struct ledger_row *row)
     if (shapes_find(&g->s->shapes, g->s->r, &g->s->space, row->parent, &before) != 1 ||
         shapes_find(&g->s->shapes, g->s->r, &g->s->space, row->attempt, &after) != 1)
         return 0;
-    if (!c.own)
-        rc = concerns(g, row, &before, &after);
+    rc = concerns(g, row, c.own, &before, &after);
     c.before = before.at;
     c.after = after.at;
     if (rc == 1)
@@ -182,7 +180,6 @@ int search_learn(struct search *s)
     observed_put(&s->observed, &s->space, &start);
     s->n_judged = s->n_wins = s->n_taken = 0;
     s->seconds = 0;
-    s->r->judge->machine(g.machine);
     rc = head_shape(s, g.shape);
     if (rc == 0)
         rc = ledger_each(s->r->ledger, 1, 0, look_at_row, &g);

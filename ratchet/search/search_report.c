@@ -239,9 +239,9 @@ json_t *search_json(const struct search *s, const struct search_end *end)
     find(s, f);
     for (size_t i = 0; i < s->observed.n; i++)
         json_array_append_new(points, observation_json(s, &s->observed.item[i]));
-    o = json_pack("{s:s, s:s, s:I, s:s, s:s, s:s}", "id", s->id, "strategy", s->strategy->name,
-                  "seed", (json_int_t)s->seed, "start", git_oid_tostr_s(&s->start), "focus",
-                  s->focus, "features", s->features);
+    o = json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s}", "id", s->id, "strategy", s->strategy->name,
+                  "seed", (json_int_t)s->seed, "budget", (json_int_t)s->budget, "start",
+                  git_oid_tostr_s(&s->start), "focus", s->focus, "features", s->features);
     json_object_set_new(o, "ended", end ? json_string(end->why) : json_null());
     json_object_set_new(o, "judged", json_integer((json_int_t)s->n_judged));
     json_object_set_new(o, "wins", json_integer((json_int_t)s->n_wins));

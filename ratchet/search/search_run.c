@@ -106,7 +106,7 @@ static int try_point(struct search *s, const struct search_limits *limits, const
         git_oid_tostr(base, sizeof base, &head);
         search_hypothesis(s, p, &from, &hypothesis);
         space_point_text(&s->space, p, &from, &text);
-        ratchet__say(s->r, "point %zu of %" PRId64 ": %s", s->n_judged + 1, limits->budget,
+        ratchet__say(s->r, "point %zu of %" PRId64 ": %s", s->n_judged + 1, s->budget,
                      strbuf_str(&text));
         rc = judge_point(s, limits, base, folder.data, hypothesis.data, end);
         if (rc == ERR_CONFLICT && overtaken(s, &head)) {
@@ -136,8 +136,8 @@ static int check_head(struct search *s)
         return err_set(
             ERR_CONFLICT,
             "HEAD's kernel is at a point that this search can compare with none of its "
-            "own (somebody changed its TUNABLEs together with other code); begin another "
-            "search from here");
+            "own (somebody changed its TUNABLEs together with other code, or another judge or "
+            "machine measured them); begin another search from here");
     return 0;
 }
 
@@ -145,11 +145,11 @@ static int check_head(struct search *s)
 static int next_point(struct search *s, const struct search_limits *limits, double deadline,
                       struct point *out, struct search_end *end)
 {
-    const struct strategy_view view = search_view(s, limits->budget);
+    const struct strategy_view view = search_view(s);
     int rc;
 
-    if (s->n_judged >= (size_t)limits->budget)
-        stop(end, "its budget of %" PRId64 " points is spent", limits->budget);
+    if (s->n_judged >= (size_t)s->budget)
+        stop(end, "its budget of %" PRId64 " points is spent", s->budget);
     else if (now_minutes() >= deadline)
         stop(end, "its %g minutes are over", limits->minutes);
     if (end->why[0])
@@ -174,10 +174,12 @@ int search_settle(struct ratchet *r)
 int search_run(struct search *s, const struct search_limits *limits, struct search_end *end)
 {
     double deadline = limits->minutes > 0 ? now_minutes() + limits->minutes : INFINITY;
-    int fruitless = 0, rc = 0;
+    int fruitless = 0, rc;
     struct point p;
 
     *end = (struct search_end){.unable = false};
+    search_here(s);
+    rc = search_learn(s);
     while (rc == 0 && !end->why[0]) {
         size_t before = s->n_judged;
 

@@ -168,11 +168,11 @@ Test(search, goes_on_after_kill_9)
     make_repository("killed");
     for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
         strbuf_clear(&command);
-        strbuf_addf(&command, "PAWL_KILL_AT=%s $R search %s --budget 12", moments[i],
-                    i ? "--resume" : "bayes --seed 3");
+        strbuf_addf(&command, "PAWL_KILL_AT=%s $R search %s", moments[i],
+                    i ? "--resume" : "bayes --seed 3 --budget 12");
         cr_assert_eq(shell(command.data, &out), 137, "%s: %s", moments[i], strbuf_str(&out));
     }
-    cr_assert_eq(shell("$R search --resume --budget 12", &out), 0, "%s", strbuf_str(&out));
+    cr_assert_eq(shell("$R search --resume", &out) & ~1, 0, "%s", strbuf_str(&out));
     points_of(&got);
     cr_assert_str_eq(strbuf_str(&got), strbuf_str(&want));
     audit_passes();
@@ -180,6 +180,100 @@ Test(search, goes_on_after_kill_9)
     strbuf_deinit(&want);
     strbuf_deinit(&got);
     strbuf_deinit(&command);
+}
+
+/* The budget is a search's own until another one is given, and then that. */
+Test(search, resumes_with_its_budget)
+{
+    struct strbuf out = {0};
+    json_t *o;
+
+    cr_assert_eq(shell("PAWL_KILL_AT=proposed $R search bayes --budget 5", &out), 137, "%s",
+                 strbuf_str(&out));
+    o = json_of("$R search --resume --json 2>/dev/null || true", 0);
+    cr_assert_eq(number(o, "judged"), 5);
+    cr_assert_eq(number(o, "budget"), 5);
+    json_decref(o);
+    o = json_of("$R search --resume --budget 6 --json 2>/dev/null || true", 0);
+    cr_assert_eq(number(o, "judged"), 6);
+    json_decref(o);
+    o = json_of("$R search --report --json", 0);
+    cr_assert_eq(number(o, "budget"), 6);
+    json_decref(o);
+    strbuf_deinit(&out);
+}
+
+/* Exit 0 says that this run won, not one before it. */
+Test(search, exits_by_the_wins_of_its_run)
+{
+    struct strbuf out = {0};
+
+    cr_assert_eq(shell("$R search bayes --budget 8", &out), 0, "%s", strbuf_str(&out));
+    cr_assert_eq(shell("$R search --resume", &out), 1, "%s", strbuf_str(&out));
+    cr_assert(strstr(strbuf_str(&out), "its budget of 8 points is spent"), "%s", strbuf_str(&out));
+    strbuf_deinit(&out);
+}
+
+static size_t n_points(void)
+{
+    json_t *o = json_of("$R search --report --json", 0);
+    size_t n = json_array_size(json_object_get(o, "points"));
+
+    json_decref(o);
+    return n;
+}
+
+/* A change of code is no step from one point to another, whatever its hypothesis says. */
+Test(search, a_copied_hypothesis_adds_no_point)
+{
+    struct strbuf out = {0}, path = {0};
+    const char *said;
+    json_t *rows;
+
+    cr_assert_eq(shell("$R search random --over TILE_ROWS --range TILE_ROWS=1..3 --budget 2", &out),
+                 1, "%s", strbuf_str(&out));
+    cr_assert_eq(n_points(), 3);
+    rows = json_of("$R log --json", 0);
+    said = json_string_value(json_object_get(json_array_get(rows, 1), "hypothesis"));
+    strbuf_addf(&path, "%s/hypothesis", dir);
+    cr_assert_eq(file_write_atomic(path.data, said, strlen(said)), 0);
+    cr_assert_eq(shell("sed -i 's/ROWS, 4/ROWS, 5/; s/rows of/Rows of/' kernel/tunables.inc; "
+                       "$R try -m \"$(cat ../hypothesis)\"",
+                       &out),
+                 0, "%s", strbuf_str(&out));
+    cr_assert_eq(n_points(), 3);
+    json_decref(rows);
+    strbuf_deinit(&out);
+    strbuf_deinit(&path);
+}
+
+/* What the judge before said can be looked at, but is not mixed with what this one says. */
+Test(search, a_resumed_one_leaves_out_what_another_judge_said)
+{
+    struct strbuf out = {0};
+    json_t *o;
+
+    cr_assert_eq(shell("$R search random --over TILE_ROWS --range TILE_ROWS=1..3 --budget 2", &out),
+                 1, "%s", strbuf_str(&out));
+    cr_assert_eq(shell("echo 'int judge2;' >>judge/judge.c; git commit -qam judge", &out), 0);
+    cr_assert_eq(n_points(), 3);
+    o = json_of("$R search --resume --budget 3 --json", 1);
+    cr_assert_eq(number(o, "judged"), 3);
+    cr_assert_eq(json_array_size(json_object_get(o, "points")), 2);
+    json_decref(o);
+    strbuf_deinit(&out);
+}
+
+Test(search, says_what_a_kernel_without_tunables_lacks)
+{
+    static const char form[] = "TUNABLE(NAME, value, low, high)";
+    struct strbuf out = {0};
+
+    cr_assert_eq(shell(": >kernel/tunables.inc; git commit -qam none; $R search bayes", &out), 2);
+    cr_assert(strstr(strbuf_str(&out), form), "%s", strbuf_str(&out));
+    cr_assert_eq(shell("$R search --list", &out), 0);
+    cr_assert(strstr(strbuf_str(&out), form), "%s", strbuf_str(&out));
+    strbuf_deinit(&out);
 }
 
 Test(search, takes_from_the_ledger_what_was_measured)
@@ -271,6 +365,7 @@ Test(search, refuses_nonsense_in_one_line)
         {"$R search grid --budget 7", "the smallest grid", 2},
         {"$R search --resume", "no row of any search", 2},
         {"$R search --report bayes-00000000", "no row of a search bayes-00000000", 2},
+        {"$R search --report bayes", "an ID is like bayes-1f2e3d4c", 2},
         {"$R search bayes --resume --seed 4", "keeps its own", 2},
         {"sed -i 's/ROWS, 4/ROWS, 2 * 2/' kernel/tunables.inc; git commit -qam x; $R search bayes",
          "kernel/tunables.inc:1: not the four arguments", 3},
