@@ -170,9 +170,7 @@ static int finish(const struct search *s, const struct search_end *end, bool jso
 
     if (!json)
         return search_print(s, end);
-    o = search_json(s, end);
-    if (!o)
-        return err_set(ERR_NOMEM, "search: out of memory");
+    TRY(search_json(s, end, &o));
     cmd_json(o);
     return 0;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/search/effects.h"
 #include "ratchet/search/effects_rules.h"
-#include "ratchet/search/surface.h"
 
 #include "reference/base/err.h"
 #include "reference/base/rng.h"
@@ -16,6 +15,7 @@ enum {
     BASE = 256,      /* points that a mean over the other axes is taken of */
     PAIR_BASE = 64,  /* likewise for pairs */
     PAIR_LEVELS = 9, /* of each of the two */
+    FINE = 4096,     /* places on an axis that levels are weighed by */
     PAIR_AXES = 8    /* pairs are looked for among so many axes, those with most effect alone */
 };
 static const double CLEAR_PAIR = 0.03; /* share of the variance */
@@ -46,17 +46,56 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Of a function at 0, 1/(n-1) ... 1, by the trapezoidal rule: the ends count half. */
-static double variance_along(const double *x, size_t n)
+/* --- levels of an axis --- */
+
+/* Values of an axis in place of all, and which share of the unit cube each stands for. */
+struct levels {
+    size_t n;
+    int64_t value[EFFECT_LEVELS];
+    double u[EFFECT_LEVELS], weight[EFFECT_LEVELS]; /* the weights add up to 1 */
+};
+
+static size_t nearest_level(const struct levels *l, double u)
+{
+    size_t i = 0;
+
+    while (i + 1 < l->n && fabs(l->u[i + 1] - u) < fabs(l->u[i] - u))
+        i++;
+    return i;
+}
+
+static struct levels levels_of(const struct space_axis *a, size_t most)
+{
+    struct levels l = {.n = 0};
+
+    for (size_t k = 0; k < most; k++) {
+        int64_t value = space_value(a, (double)k / (double)(most - 1));
+
+        if (l.n && l.value[l.n - 1] == value)
+            continue;
+        l.value[l.n] = value;
+        l.u[l.n++] = space_unit(a, value);
+    }
+    for (size_t i = 0; i < FINE; i++) {
+        double u = space_unit(a, space_value(a, ((double)i + 0.5) / FINE));
+
+        l.weight[nearest_level(&l, u)] += 1.0 / FINE;
+    }
+    return l;
+}
+
+static double weighted_variance(const double *x, const double *weight, size_t n)
 {
     double mean = 0, sum = 0;
 
     for (size_t i = 0; i < n; i++)
-        mean += x[i] * (i == 0 || i == n - 1 ? 0.5 : 1) / (double)(n - 1);
+        mean += weight[i] * x[i];
     for (size_t i = 0; i < n; i++)
-        sum += (x[i] - mean) * (x[i] - mean) * (i == 0 || i == n - 1 ? 0.5 : 1);
-    return sum / (double)(n - 1);
+        sum += weight[i] * (x[i] - mean) * (x[i] - mean);
+    return sum;
 }
+
+/* --- effects --- */
 
 /* Draw the space: its spread from many points, of which the first are the base. */
 static void look_at_space(struct work *w, uint64_t seed)
@@ -69,8 +108,11 @@ static void look_at_space(struct work *w, uint64_t seed)
         abort();
     mean = x + SAMPLE * dims;
     rng_init(&rng, seed);
-    for (size_t i = 0; i < SAMPLE * dims; i++)
-        x[i] = rng_uniform(&rng);
+    for (size_t i = 0; i < SAMPLE * dims; i++) {
+        const struct space_axis *a = &w->space->axis[i % dims];
+
+        x[i] = space_unit(a, space_value(a, rng_uniform(&rng)));
+    }
     memcpy(w->base, x, BASE * dims * sizeof *x);
     gp_predict(w->gp, x, SAMPLE, mean, NULL);
     w->variance = variance_of(mean, SAMPLE);
@@ -101,41 +143,44 @@ static double mean_at(struct work *w, size_t n, size_t a, double ua, size_t b, d
 
 static void axis_effect(struct work *w, size_t axis)
 {
+    const struct levels l = levels_of(&w->space->axis[axis], EFFECT_LEVELS);
     struct effect *e = &w->out->axis[axis];
     size_t least = 0;
     double low;
 
-    for (size_t k = 0; k < EFFECT_LEVELS; k++) {
-        double u = (double)k / (EFFECT_LEVELS - 1);
-
-        e->level[k] = mean_at(w, BASE, axis, u, axis, u);
+    e->n = l.n;
+    for (size_t k = 0; k < l.n; k++) {
+        e->value[k] = l.value[k];
+        e->level[k] = mean_at(w, BASE, axis, l.u[k], axis, l.u[k]);
         if (e->level[k] < e->level[least])
             least = k;
     }
-    e->share = w->variance > 0 ? variance_along(e->level, EFFECT_LEVELS) / w->variance : 0;
+    e->share = w->variance > 0 ? weighted_variance(e->level, l.weight, l.n) / w->variance : 0;
     low = e->level[least];
-    for (size_t k = 0; k < EFFECT_LEVELS; k++)
+    for (size_t k = 0; k < l.n; k++)
         e->level[k] -= low;
-    e->best = space_value(&w->space->axis[axis], (double)least / (EFFECT_LEVELS - 1));
+    e->best = l.value[least];
 }
 
 /* What two axes do together and neither does alone. */
 static double pair_share(struct work *w, size_t a, size_t b)
 {
-    double both[PAIR_LEVELS * PAIR_LEVELS], of_a[PAIR_LEVELS] = {0}, of_b[PAIR_LEVELS] = {0};
-    double alone;
+    const struct levels la = levels_of(&w->space->axis[a], PAIR_LEVELS);
+    const struct levels lb = levels_of(&w->space->axis[b], PAIR_LEVELS);
+    double both[PAIR_LEVELS * PAIR_LEVELS], weight[PAIR_LEVELS * PAIR_LEVELS], alone;
+    double of_a[PAIR_LEVELS] = {0}, of_b[PAIR_LEVELS] = {0};
 
-    for (size_t i = 0; i < PAIR_LEVELS; i++)
-        for (size_t k = 0; k < PAIR_LEVELS; k++) {
-            double *m = &both[i * PAIR_LEVELS + k];
+    for (size_t i = 0; i < la.n; i++)
+        for (size_t k = 0; k < lb.n; k++) {
+            size_t at = i * lb.n + k;
 
-            *m = mean_at(w, PAIR_BASE, a, (double)i / (PAIR_LEVELS - 1), b,
-                         (double)k / (PAIR_LEVELS - 1));
-            of_a[i] += *m / PAIR_LEVELS;
-            of_b[k] += *m / PAIR_LEVELS;
+            both[at] = mean_at(w, PAIR_BASE, a, la.u[i], b, lb.u[k]);
+            weight[at] = la.weight[i] * lb.weight[k];
+            of_a[i] += lb.weight[k] * both[at];
+            of_b[k] += la.weight[i] * both[at];
         }
-    alone = variance_of(of_a, PAIR_LEVELS) + variance_of(of_b, PAIR_LEVELS);
-    return (variance_of(both, PAIR_LEVELS * PAIR_LEVELS) - alone) / w->variance;
+    alone = weighted_variance(of_a, la.weight, la.n) + weighted_variance(of_b, lb.weight, lb.n);
+    return (weighted_variance(both, weight, la.n * lb.n) - alone) / w->variance;
 }
 
 static void add_pair(struct effects *e, const struct effect_pair *pair)
@@ -202,32 +247,26 @@ static double explained(const struct observed *o, const struct gp *gp, size_t n)
     return total > 0 ? 1 - error / total : NAN;
 }
 
-int effects_learn(const struct space *s, const struct observed *o, uint64_t seed,
-                  struct effects *out)
+int effects_learn(const struct space *s, const struct observed *o, const struct surface *surface,
+                  uint64_t seed, struct effects *out)
 {
-    struct work *w = calloc(1, sizeof *w);
-    struct surface surface = {0};
-    int rc = 0;
+    struct work *w;
 
-    if (!w)
-        abort();
     memset(out, 0, sizeof *out);
     out->n = observed_count(o, POINT_MEASURED);
-    if (out->n < LEAST_POINTS)
-        rc = err_set(ERR_RANGE, "%zu measured points teach nothing about %zu TUNABLEs", out->n,
-                     s->n);
-    if (rc == 0)
-        rc = surface_learn(s, o, seed, &surface);
-    if (rc == 0) {
-        *w = (struct work){.space = s, .gp = surface.time, .out = out};
-        out->explained = explained(o, surface.time, out->n);
-        look_at_space(w, seed);
-        for (size_t i = 0; i < s->n; i++)
-            axis_effect(w, i);
-        pair_effects(w);
-        surface_close(&surface);
-    }
     effects_rules(s, o, out);
+    if (out->n < LEAST_POINTS)
+        return err_set(ERR_RANGE, "%zu measured points teach nothing about %zu TUNABLEs", out->n,
+                       s->n);
+    w = calloc(1, sizeof *w);
+    if (!w)
+        abort();
+    *w = (struct work){.space = s, .gp = surface->time, .out = out};
+    out->explained = explained(o, surface->time, out->n);
+    look_at_space(w, seed);
+    for (size_t i = 0; i < s->n; i++)
+        axis_effect(w, i);
+    pair_effects(w);
     free(w);
-    return rc;
+    return 0;
 }

@@ -3,18 +3,21 @@
  * effects.h: what the points of a search teach about the surface: how much of what the TUNABLEs
  * change is due to each alone and to pairs of them (variance-based sensitivity: Sobol 1993; Saltelli
  * et al., Global Sensitivity Analysis, 2008, ch. 4, on the mean of the Gaussian process), where each
- * would be best, and which values are no kernels. */
+ * would be best, and which values are no kernels. The space is the grid, each value as likely as a
+ * point drawn from the unit cube comes to it. */
 #ifndef PAWL_RATCHET_EFFECTS_H
 #define PAWL_RATCHET_EFFECTS_H
 
-#include "ratchet/search/observed.h"
+#include "ratchet/search/surface.h"
 
 enum { EFFECT_LEVELS = 17, EFFECT_PAIRS = 8, EFFECT_RULES = 8 };
 
 struct effect {
-    double share;                /* of the variance, by this TUNABLE alone */
-    double level[EFFECT_LEVELS]; /* mean ln time at u = 0, 1/16 ... 1, less the least of them */
-    int64_t best;                /* value at the least */
+    double share; /* of the variance, by this TUNABLE alone */
+    size_t n;     /* levels: all its values, or as many evenly spaced in the unit cube */
+    int64_t value[EFFECT_LEVELS]; /* ascending, both ends among them */
+    double level[EFFECT_LEVELS];  /* mean ln time there, less the least of them */
+    int64_t best;                 /* value at the least */
 };
 
 struct effect_pair {
@@ -42,8 +45,9 @@ struct effects {
     size_t n_rules;
 };
 
-/* Learn. ERR_RANGE when fewer than three points were measured. */
-int effects_learn(const struct space *s, const struct observed *o, uint64_t seed,
-                  struct effects *out);
+/* Learn from a surface and what it was learned from. ERR_RANGE when fewer than three points were
+ * measured; the rules are there then too. */
+int effects_learn(const struct space *s, const struct observed *o, const struct surface *surface,
+                  uint64_t seed, struct effects *out);
 
 #endif

@@ -39,16 +39,6 @@ void observed_deinit(struct observed *o)
     *o = (struct observed){0};
 }
 
-const struct observation *observed_best(const struct observed *o)
-{
-    const struct observation *best = NULL;
-
-    for (size_t i = 0; i < o->n; i++)
-        if (o->item[i].state == POINT_MEASURED && (!best || o->item[i].y < best->y))
-            best = &o->item[i];
-    return best;
-}
-
 size_t observed_count(const struct observed *o, enum point_state state)
 {
     size_t n = 0;

@@ -33,9 +33,6 @@ void observed_deinit(struct observed *o);
 const struct observation *observed_find(const struct observed *o, const struct space *s,
                                         const struct point *p);
 
-/* The measured point with the least y, NULL when nothing was measured. */
-const struct observation *observed_best(const struct observed *o);
-
 size_t observed_count(const struct observed *o, enum point_state state);
 
 #endif

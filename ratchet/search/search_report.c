@@ -14,15 +14,26 @@ static const double NORMAL_95 = 1.96; /* half the width of a 95 % interval in st
 static const double SLIGHT = 0.01;    /* share of the variance that is not worth a line */
 
 struct findings {
-    const struct observation *best;
+    struct observation best; /* as surface_best has it */
     struct effects effects;
     bool taught; /* effects are known */
 };
 
-static void find(const struct search *s, struct findings *f)
+/* The caller frees. */
+static int find(const struct search *s, struct findings **out)
 {
-    f->best = observed_best(&s->observed);
-    f->taught = effects_learn(&s->space, &s->observed, s->seed, &f->effects) == 0;
+    struct surface surface = {0};
+    struct findings *f;
+
+    TRY(surface_learn(&s->space, &s->observed, s->seed, &surface));
+    f = calloc(1, sizeof *f);
+    if (!f)
+        abort();
+    f->best = surface_best(&surface, &s->space, &s->observed);
+    f->taught = effects_learn(&s->space, &s->observed, &surface, s->seed, &f->effects) == 0;
+    surface_close(&surface);
+    *out = f;
+    return 0;
 }
 
 /* Percent that a log ratio adds to a time. */
@@ -41,15 +52,17 @@ static void print_points(const struct search *s)
            observed_count(&s->observed, POINT_INFEASIBLE), s->n_taken, s->seconds / 60);
 }
 
-static void print_point(const struct search *s, const char *label, const struct observation *one)
+/* `whose`: what y and se are of. */
+static void print_point(const struct search *s, const char *label, const struct observation *one,
+                        const char *whose)
 {
     struct strbuf text = {0};
 
     space_point_text(&s->space, &one->at, &s->start_at, &text);
     if (one->experiment)
-        printf("%-10s time %+.2f %% (%+.2f .. %+.2f, 95 %%), experiment %" PRId64 ": %s\n", label,
-               percent(one->y), percent(one->y - NORMAL_95 * one->se),
-               percent(one->y + NORMAL_95 * one->se), one->experiment, strbuf_str(&text));
+        printf("%-10s time %+.2f %% (%+.2f .. %+.2f, 95 %%) %s, experiment %" PRId64 ": %s\n",
+               label, percent(one->y), percent(one->y - NORMAL_95 * one->se),
+               percent(one->y + NORMAL_95 * one->se), whose, one->experiment, strbuf_str(&text));
     else
         printf("%-10s the start\n", label);
     strbuf_deinit(&text);
@@ -77,7 +90,7 @@ static void print_axes(const struct search *s, const struct effects *e)
         if (a->share < SLIGHT)
             continue;
         snprintf(low, sizeof low, "%+.1f %%", percent(a->level[0]));
-        snprintf(high, sizeof high, "%+.1f %%", percent(a->level[EFFECT_LEVELS - 1]));
+        snprintf(high, sizeof high, "%+.1f %%", percent(a->level[a->n - 1]));
         printf("  %-24s %6.0f %% %12" PRId64 " %14s %14s\n", s->space.axis[i].name, 100 * a->share,
                a->best, low, high);
     }
@@ -143,18 +156,16 @@ static void print_taught(const struct search *s, const struct findings *f)
 int search_print(const struct search *s, const struct search_end *end)
 {
     const struct observation *now = observed_find(&s->observed, &s->space, &s->head_at);
-    struct findings *f = calloc(1, sizeof *f);
+    struct findings *f;
 
-    if (!f)
-        return err_set(ERR_NOMEM, "search: out of memory");
-    find(s, f);
+    TRY(find(s, &f));
     printf("search     %s over %zu TUNABLEs%s%s%s%s\n", s->id, s->space.n,
            s->focus[0] ? ", all weight on " : "", s->focus, end ? ": " : "", end ? end->why : "");
     print_points(s);
     printf("start      %.12s\n", git_oid_tostr_s(&s->start));
     if (now)
-        print_point(s, "HEAD", now);
-    print_point(s, "best", f->best);
+        print_point(s, "HEAD", now, "as measured");
+    print_point(s, "best", &f->best, "as all points together foretell it");
     print_bound(s);
     print_taught(s, f);
     free(f);
@@ -185,16 +196,14 @@ static json_t *observation_json(const struct search *s, const struct observation
     return o;
 }
 
-static json_t *axis_json(const struct space_axis *a, const struct effect *e)
+static json_t *axis_json(const char *name, const struct effect *e)
 {
-    json_t *o = json_pack("{s:s, s:f, s:I}", "name", a->name, "share", e->share, "best_near",
+    json_t *o = json_pack("{s:s, s:f, s:I}", "name", name, "share", e->share, "best_near",
                           (json_int_t)e->best);
     json_t *levels = json_array();
 
-    for (size_t k = 0; k < EFFECT_LEVELS; k++)
-        json_array_append_new(
-            levels, json_pack("[I, f]", (json_int_t)space_value(a, (double)k / (EFFECT_LEVELS - 1)),
-                              e->level[k]));
+    for (size_t k = 0; k < e->n; k++)
+        json_array_append_new(levels, json_pack("[I, f]", (json_int_t)e->value[k], e->level[k]));
     json_object_set_new(o, "log_time", levels);
     return o;
 }
@@ -204,7 +213,7 @@ static json_t *taught_json(const struct search *s, const struct effects *e)
     json_t *axes = json_array(), *pairs = json_array();
 
     for (size_t i = 0; i < s->space.n; i++)
-        json_array_append_new(axes, axis_json(&s->space.axis[i], &e->axis[i]));
+        json_array_append_new(axes, axis_json(s->space.axis[i].name, &e->axis[i]));
     for (size_t i = 0; i < e->n_pairs; i++)
         json_array_append_new(
             pairs, json_pack("{s:[s, s], s:f}", "names", s->space.axis[e->pair[i].a].name,
@@ -229,14 +238,13 @@ static json_t *rules_json(const struct search *s, const struct effects *e)
     return rules;
 }
 
-json_t *search_json(const struct search *s, const struct search_end *end)
+int search_json(const struct search *s, const struct search_end *end, json_t **out)
 {
-    struct findings *f = calloc(1, sizeof *f);
-    json_t *o, *points = json_array();
+    json_t *o, *points;
+    struct findings *f;
 
-    if (!f)
-        return NULL;
-    find(s, f);
+    TRY(find(s, &f));
+    points = json_array();
     for (size_t i = 0; i < s->observed.n; i++)
         json_array_append_new(points, observation_json(s, &s->observed.item[i]));
     o = json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s}", "id", s->id, "strategy", s->strategy->name,
@@ -248,11 +256,12 @@ json_t *search_json(const struct search *s, const struct search_end *end)
     json_object_set_new(o, "known_before", json_integer((json_int_t)s->n_taken));
     json_object_set_new(o, "seconds", json_real(s->seconds));
     json_object_set_new(o, "false_win_bound", json_real(controls_false_wins((int64_t)s->n_judged)));
-    json_object_set_new(o, "best", observation_json(s, f->best));
+    json_object_set_new(o, "best", observation_json(s, &f->best));
     json_object_set_new(o, "head", point_json(s, &s->head_at));
     json_object_set_new(o, "points", points);
     json_object_set_new(o, "taught", f->taught ? taught_json(s, &f->effects) : json_null());
     json_object_set_new(o, "no_kernel", rules_json(s, &f->effects));
     free(f);
-    return o;
+    *out = o;
+    return 0;
 }

@@ -141,21 +141,6 @@ static void candidates_judge(struct candidates *c, size_t first)
     free(u);
 }
 
-/* The measured points, as their posterior means: noise makes the least measurement too good. */
-static double least_mean(const struct strategy_view *v, const struct surface *s)
-{
-    double u[SPACE_MOST], mean, best = INFINITY;
-
-    for (size_t i = 0; i < v->observed->n; i++) {
-        if (v->observed->item[i].state != POINT_MEASURED)
-            continue;
-        space_to_unit(v->space, &v->observed->item[i].at, u);
-        gp_predict(s->time, u, 1, &mean, NULL);
-        best = fmin(best, mean);
-    }
-    return best;
-}
-
 static void add_drawn(struct candidates *c, struct rng *rng)
 {
     struct point p;
@@ -240,9 +225,10 @@ static void climb(struct candidates *c, size_t at)
     size_t kept = c->n;
 
     for (int step = 0; step < CLIMB_MOST; step++) {
+        const struct point here = c->at[at]; /* adding may move the candidates */
         size_t best;
 
-        add_neighbours(c, &c->at[at]);
+        add_neighbours(c, &here);
         if (c->n == kept)
             return;
         candidates_judge(c, kept);
@@ -278,7 +264,7 @@ static int propose_best(const struct strategy_view *v, struct rng *rng, struct p
 
     if (surface_learn(v->space, v->observed, rng_next(rng), &surface) < 0)
         return 0;
-    c.goal = least_mean(v, &surface) - v->margin;
+    c.goal = surface_best(&surface, v->space, v->observed).y - v->margin;
     add_drawn(&c, rng);
     add_around_best(&c, rng);
     if (c.n) {

@@ -51,14 +51,13 @@ static void table_deinit(struct table *t)
 }
 
 static int learn(const struct space *s, const struct observed *o, bool labels, uint64_t seed,
-                 struct gp **out, size_t *n)
+                 struct gp **out)
 {
     struct gp_parameters p;
     struct table t;
     int rc;
 
     table_fill(s, o, labels, &t);
-    *n = t.d.n;
     rc = t.d.n ? gp_fit(&t.d, labels ? SHORTEST_LABEL : SHORTEST_TIME, seed, &p)
                : err_set(ERR_RANGE, "no point was measured yet");
     if (rc == 0)
@@ -70,12 +69,10 @@ static int learn(const struct space *s, const struct observed *o, bool labels, u
 int surface_learn(const struct space *s, const struct observed *o, uint64_t seed,
                   struct surface *out)
 {
-    int rc = learn(s, o, false, seed, &out->time, &out->n_measured);
+    int rc = learn(s, o, false, seed, &out->time);
 
     if (rc == 0 && observed_count(o, POINT_INFEASIBLE))
-        rc = learn(s, o, true, seed, &out->feasible, &out->n_points);
-    else
-        out->n_points = out->n_measured;
+        rc = learn(s, o, true, seed, &out->feasible);
     if (rc < 0)
         surface_close(out);
     return rc;
@@ -85,6 +82,26 @@ void surface_close(struct surface *s)
 {
     gp_close(&s->time);
     gp_close(&s->feasible);
+}
+
+struct observation surface_best(const struct surface *surface, const struct space *s,
+                                const struct observed *o)
+{
+    struct observation best = {.y = INFINITY};
+    double u[SPACE_MOST], mean, variance;
+
+    for (size_t i = 0; i < o->n; i++) {
+        if (o->item[i].state != POINT_MEASURED)
+            continue;
+        space_to_unit(s, &o->item[i].at, u);
+        gp_predict(surface->time, u, 1, &mean, &variance);
+        if (mean < best.y) {
+            best = o->item[i];
+            best.y = mean;
+            best.se = sqrt(variance);
+        }
+    }
+    return best;
 }
 
 /* That the label is above one half. */

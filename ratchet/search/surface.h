@@ -9,9 +9,8 @@
 #include "ratchet/search/observed.h"
 
 struct surface {
-    size_t n_measured, n_points; /* n_points: the infeasible ones too */
-    struct gp *time;             /* ln time relative to the start; of what was measured */
-    struct gp *feasible;         /* 1 where the kernel is one, 0 where not; NULL: always was */
+    struct gp *time;     /* ln time relative to the start; of what was measured */
+    struct gp *feasible; /* 1 where the kernel is one, 0 where not; NULL: always was */
 };
 
 /* Learn. The same knowledge and seed give the same surface. Zero-initialised, closed by the caller.
@@ -19,6 +18,11 @@ struct surface {
 int surface_learn(const struct space *s, const struct observed *o, uint64_t seed,
                   struct surface *out);
 void surface_close(struct surface *s);
+
+/* The measured point with the least mean of the process, with y and se as the process has them: the
+ * least measurement is also the luckiest. `o` is what the surface was learned from. */
+struct observation surface_best(const struct surface *surface, const struct space *s,
+                                const struct observed *o);
 
 /* How likely points u [m, dims] are to be kernels. */
 void surface_feasible(const struct surface *s, const double *u, size_t m, double *probability);
