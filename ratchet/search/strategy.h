@@ -18,7 +18,7 @@ struct strategy_view {
 };
 
 struct strategy {
-    const char *name, *what;
+    const char *name;
     /* 1 and a point of the space that is not among the observed, or 0 when there is no other one to
      * offer. Errors: ERR_USAGE when it cannot work on this space with this budget. */
     int (*propose)(const struct strategy_view *v, struct point *out);

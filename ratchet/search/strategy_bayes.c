@@ -32,9 +32,9 @@ static size_t design_size(const struct space *s)
     return n < DESIGN_LEAST ? DESIGN_LEAST : n > DESIGN_MOST ? DESIGN_MOST : n;
 }
 
-/* Whether a point of the design or of the draw moves this axis, or leaves it as the kernel has it: a
- * kernel that was made by hand is good at most of its values, and a point that moves dozens of them
- * is hardly ever faster, nor a kernel. */
+/* Whether a point of the design moves this axis, or leaves it as the kernel has it: a kernel that was
+ * made by hand is good at most of its values, and a point that moves dozens of them is hardly ever
+ * faster, nor a kernel. */
 static bool moves(const struct space *s, struct rng *rng)
 {
     return s->n <= MOVED || rng_below(rng, s->n) < MOVED;
@@ -293,7 +293,4 @@ static int propose(const struct strategy_view *v, struct point *out)
     return strategy_draw(v, &rng, out);
 }
 
-const struct strategy strategy_bayes = {.name = "bayes",
-                                        .what = "where a Gaussian process expects most improvement",
-                                        .propose = propose,
-                                        .blind = blind};
+const struct strategy strategy_bayes = {.name = "bayes", .propose = propose, .blind = blind};

@@ -34,7 +34,8 @@ static size_t parents_of(const struct observed *o, size_t n, const struct observ
     return found;
 }
 
-/* One axis is moved for sure, each of the others with the chance of one in their number. */
+/* One axis is moved for sure, each of the others with the chance of one in their number: by a step of
+ * its own at least, away from an end. */
 static void mutate(const struct space *s, struct rng *rng, struct point *p)
 {
     size_t sure = rng_below(rng, s->n);
@@ -48,10 +49,8 @@ static void mutate(const struct space *s, struct rng *rng, struct point *p)
             continue;
         step = MUTATION * rng_normal(rng);
         p->v[i] = space_value(a, space_unit(a, was) + step);
-        if (p->v[i] == was && was + a->step <= a->high && step > 0)
-            p->v[i] += a->step;
-        else if (p->v[i] == was && was - a->step >= a->low)
-            p->v[i] -= a->step;
+        if (p->v[i] == was && a->low < a->high)
+            p->v[i] += was == a->low || (step > 0 && was < a->high) ? a->step : -a->step;
     }
 }
 
@@ -81,7 +80,5 @@ static size_t blind(const struct strategy_view *v)
     return v->observed->n < LAMBDA ? LAMBDA - v->observed->n : 0;
 }
 
-const struct strategy strategy_evolution = {.name = "evolution",
-                                            .what = "children of the best points so far, (4 + 8)",
-                                            .propose = propose,
-                                            .blind = blind};
+const struct strategy strategy_evolution = {
+    .name = "evolution", .propose = propose, .blind = blind};

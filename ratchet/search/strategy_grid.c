@@ -83,7 +83,4 @@ static size_t blind(const struct strategy_view *v)
     return SIZE_MAX;
 }
 
-const struct strategy strategy_grid = {.name = "grid",
-                                       .what = "every combination of a few levels",
-                                       .propose = propose,
-                                       .blind = blind};
+const struct strategy strategy_grid = {.name = "grid", .propose = propose, .blind = blind};

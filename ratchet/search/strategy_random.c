@@ -18,5 +18,4 @@ static size_t blind(const struct strategy_view *v)
     return SIZE_MAX;
 }
 
-const struct strategy strategy_random = {
-    .name = "random", .what = "points drawn uniformly", .propose = propose, .blind = blind};
+const struct strategy strategy_random = {.name = "random", .propose = propose, .blind = blind};
