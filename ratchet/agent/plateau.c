@@ -53,12 +53,12 @@ void plateau_decide(const struct plateau_op *ops, size_t n, size_t current,
 
     *out = (struct plateau){.focus = current < n ? current : best};
     if (most < stop_below) {
-        out->level = before == PLATEAU_WARN ? PLATEAU_STOP : PLATEAU_WARN;
+        out->level = before == PLATEAU_WARN_STOP ? PLATEAU_STOP : PLATEAU_WARN_STOP;
         reason(out, &ops[best], &ops[best],
                out->level == PLATEAU_STOP ? "nothing promises more, as the last look said already"
                                           : "nothing promises more: the end, unless that changes");
     } else if (current < n && most >= PLATEAU_BETTER * plateau_expected(&ops[current])) {
-        out->level = before == PLATEAU_WARN ? PLATEAU_SWITCH : PLATEAU_WARN;
+        out->level = before == PLATEAU_WARN_SWITCH ? PLATEAU_SWITCH : PLATEAU_WARN_SWITCH;
         reason(out, &ops[current], &ops[best],
                out->level == PLATEAU_SWITCH ? "going there" : "going there, unless that changes");
         if (out->level == PLATEAU_SWITCH)
@@ -68,7 +68,7 @@ void plateau_decide(const struct plateau_op *ops, size_t n, size_t current,
 
 const char *plateau_level_name(enum plateau_level level)
 {
-    static const char *const names[] = {"go", "warn", "switch", "stop"};
+    static const char *const names[] = {"go", "warn", "switch", "stop", "warn"};
 
     return names[level];
 }

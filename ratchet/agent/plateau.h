@@ -8,7 +8,7 @@
  * with the hit rate as the mean of Beta(1 + wins, 3 + misses): before any evidence one attempt in
  * four wins, as in this project's own ledger, and twenty misses in a row leave one in 24. Each step
  * is taken on evidence and said with its reason: first a warning, then, when the next look says the
- * same, another operation, or the end. Pure. For ratchet/ only. */
+ * same, what it warned of: another operation, or the end. Pure. For ratchet/ only. */
 #ifndef PAWL_RATCHET_PLATEAU_H
 #define PAWL_RATCHET_PLATEAU_H
 
@@ -32,7 +32,14 @@ struct plateau_op {
     uint32_t wins, misses; /* of the last PLATEAU_RECENT attempts at it */
 };
 
-enum plateau_level { PLATEAU_GO = 0, PLATEAU_WARN, PLATEAU_SWITCH, PLATEAU_STOP };
+/* Journals keep the numbers. */
+enum plateau_level {
+    PLATEAU_GO = 0,
+    PLATEAU_WARN_SWITCH = 1,
+    PLATEAU_SWITCH = 2,
+    PLATEAU_STOP = 3,
+    PLATEAU_WARN_STOP = 4,
+};
 
 struct plateau {
     enum plateau_level level;
@@ -49,7 +56,7 @@ double plateau_expected(const struct plateau_op *op);
 void plateau_decide(const struct plateau_op *ops, size_t n, size_t current,
                     enum plateau_level before, double stop_below, struct plateau *out);
 
-/* "go", "warn", "switch", "stop". */
+/* "go", "warn" (of either), "switch", "stop". */
 const char *plateau_level_name(enum plateau_level level);
 
 /* {level, reason, operations [{name, share, distance, wins, misses, expected_percent}]}. The caller
