@@ -38,7 +38,19 @@ static const char *after_markup(const char *line, const char *end)
     return line;
 }
 
-/* End of the paragraph that begins at p. */
+/* "Done:" is what people say of one piece of work. */
+static const char HYPOTHESIS[] = "HYPOTHESIS:", DONE[] = "DONE:";
+
+static bool at_word(const char *line, const char *end, const char *word)
+{
+    size_t n = strlen(word);
+
+    if ((size_t)(end - line) < n)
+        return false;
+    return word == DONE ? strncmp(line, word, n) == 0 : strncasecmp(line, word, n) == 0;
+}
+
+/* End of the paragraph that begins at p, or of its lines before a DONE. */
 static const char *paragraph_end(const char *p, const char *end)
 {
     while (p < end) {
@@ -48,7 +60,7 @@ static const char *paragraph_end(const char *p, const char *end)
             return end;
         for (next = newline + 1; next < end && (*next == ' ' || *next == '\t' || *next == '\r');)
             next++;
-        if (next == end || *next == '\n')
+        if (next == end || *next == '\n' || at_word(after_markup(next, end), end, DONE))
             return newline;
         p = newline + 1;
     }
@@ -57,12 +69,10 @@ static const char *paragraph_end(const char *p, const char *end)
 
 static bool take_word(const char *line, const char *end, const char *word, char **out)
 {
-    size_t n = strlen(word);
-
     line = after_markup(line, end);
-    if (*out || (size_t)(end - line) < n || strncasecmp(line, word, n) != 0)
+    if (*out || !at_word(line, end, word))
         return false;
-    line = after_markup(line + n, end); /* "**HYPOTHESIS:** text" */
+    line = after_markup(line + strlen(word), end); /* "**HYPOTHESIS:** text" */
     *out = text_copy(line, (size_t)(paragraph_end(line, end) - line));
     return true;
 }
@@ -92,15 +102,15 @@ void answer_read(const char *text, size_t bytes, struct answer *out)
     const char *end = text + bytes, *line = end;
 
     *out = (struct answer){0};
-    while (line > text && !out->hypothesis && !out->done) {
+    while (line > text && !out->hypothesis) {
         const char *stop = line[-1] == '\n' ? line - 1 : line;
 
         for (line = stop; line > text && line[-1] != '\n';)
             line--;
         if (line < stop && *line == '{')
             take_object(line, (size_t)(stop - line), out);
-        else if (!take_word(line, end, "HYPOTHESIS:", &out->hypothesis))
-            take_word(line, end, "DONE:", &out->done);
+        else if (!take_word(line, end, HYPOTHESIS, &out->hypothesis))
+            take_word(line, end, DONE, &out->done);
     }
 }
 

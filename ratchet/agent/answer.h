@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * answer.h: what an agent says on its stdout. Looked for from the end: a line "HYPOTHESIS: text",
- * which goes on to the next empty line, or "DONE: why", or one line that is a JSON object with
- * "hypothesis", "focus", "done". Quotes, stars and hashes of Markdown before a word are passed over.
- * For ratchet/ only. */
+ * answer.h: what an agent says on its stdout. Looked for from the end, to the last hypothesis: a line
+ * "HYPOTHESIS: text", which goes on to the next empty line, or "DONE: why" in capitals, or one line
+ * that is a JSON object with "hypothesis", "focus", "done". Quotes, stars and hashes of Markdown before
+ * a word are passed over. For ratchet/ only. */
 #ifndef PAWL_RATCHET_ANSWER_H
 #define PAWL_RATCHET_ANSWER_H
 

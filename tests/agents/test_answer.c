@@ -44,10 +44,28 @@ Test(answer, takes_a_json_object_on_one_line)
     answer_deinit(&a);
 }
 
+Test(answer, tries_a_change_before_it_is_done_and_takes_no_work_that_is_done_for_it)
+{
+    struct answer a = read_text("HYPOTHESIS: two rows at a time\n\nDone: it compiles.\n");
+
+    cr_assert_str_eq(a.hypothesis, "two rows at a time");
+    cr_assert_null(a.done);
+    answer_deinit(&a);
+    a = read_text("HYPOTHESIS: two rows at a time\nbecause of the loads\nDONE: no further idea\n");
+    cr_assert_str_eq(a.hypothesis, "two rows at a time\nbecause of the loads");
+    cr_assert_str_eq(a.done, "no further idea");
+    answer_deinit(&a);
+}
+
 Test(answer, of_other_text_is_nothing)
 {
-    static const char *const texts[] = {
-        "", "\n\n\n", "my hypothesis: none", "{\"x\"", "{\"hypothesis\": 3}", "HYPOTHESIS:   \n"};
+    static const char *const texts[] = {"",
+                                        "\n\n\n",
+                                        "my hypothesis: none",
+                                        "{\"x\"",
+                                        "{\"hypothesis\": 3}",
+                                        "HYPOTHESIS:   \n",
+                                        "Done: the change.\n"};
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct answer a = read_text(texts[i]);
