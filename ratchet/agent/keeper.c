@@ -16,11 +16,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { N_PIPES = 3, OUT = 0, ERR = 1, STATUS = 2, SWEEPS = 200, SWEEP_NS = 5000000, LONG_S = 3600 };
+enum { PATIENCE_S = 15 }; /* with a keeper that was told to end */
+
+static const rlim_t FILE_BYTES = (rlim_t)4 << 30;
 
 static double seconds_now(void)
 {
@@ -41,6 +45,7 @@ static void say_and_exit(const char *what)
 /* What the keeper's child does; never returns. stdout and stderr are the pipes already. */
 static void command_exec(const struct keeper_job *job, pid_t keeper)
 {
+    const struct rlimit largest = {FILE_BYTES, FILE_BYTES};
     int in = open(job->input, O_RDONLY);
     sigset_t none;
 
@@ -54,6 +59,8 @@ static void command_exec(const struct keeper_job *job, pid_t keeper)
         say_and_exit(job->input);
     if (in > 2)
         close(in);
+    if (setrlimit(RLIMIT_FSIZE, &largest))
+        say_and_exit("limit of file sizes");
     if (chdir(job->folder))
         say_and_exit(job->folder);
     for (size_t i = 0; job->environment[i]; i++)
@@ -114,9 +121,9 @@ static bool is_child(pid_t pid, const void *parent)
     return parent_of(pid) == *(const pid_t *)parent;
 }
 
-/* A killed process leaves its own children to us: until there are none. What a process in an
- * uninterruptible wait does after a second is left to init. */
-static void kill_descendants(void)
+/* A killed process leaves its own children to us: until there are none, for about a second: false
+ * when some are left, such as one in an uninterruptible wait. */
+static bool kill_descendants(void)
 {
     pid_t self = getpid();
 
@@ -126,12 +133,13 @@ static void kill_descendants(void)
             pid_t got = waitpid(-1, NULL, WNOHANG);
 
             if (got < 0 && errno == ECHILD)
-                return;
+                return true;
             if (got <= 0)
                 break;
         }
         nanosleep(&(struct timespec){.tv_nsec = SWEEP_NS}, NULL);
     }
+    return false;
 }
 
 /* Wait for the command's end or for somebody's wish to end it; true with *status when it ended. */
@@ -168,12 +176,19 @@ static void close_but(const int *kept, size_t n)
     }
 }
 
+/* What a keeper says last. */
+struct last_word {
+    int status; /* of the command, as waitpid has it, when it */
+    bool ended; /* ended by itself */
+    bool left_behind;
+};
+
 /* The keeper's whole life; never returns. write_end: stdout, stderr, status. */
 static void keeper_live(const struct keeper_job *job, const int *write_end, pid_t caller)
 {
+    struct last_word word = {0};
     sigset_t set;
     pid_t command;
-    int status = 0;
 
     sigfillset(&set);
     sigprocmask(SIG_SETMASK, &set, NULL);
@@ -195,13 +210,9 @@ static void keeper_live(const struct keeper_job *job, const int *write_end, pid_
     }
     close(write_end[OUT]);
     close(write_end[ERR]);
-    if (command > 0 && keeper_wait(&set, command, &status)) {
-        kill_descendants();
-        if (write(write_end[STATUS], &status, sizeof status) < 0)
-            _exit(1);
-    }
-    kill_descendants();
-    _exit(0);
+    word.ended = command > 0 && keeper_wait(&set, command, &word.status);
+    word.left_behind = !kill_descendants();
+    _exit(write(write_end[STATUS], &word, sizeof word) < 0);
 }
 
 /* --- the caller --- */
@@ -212,6 +223,7 @@ struct listener {
     int fd[N_PIPES]; /* read ends; -1: at its end */
     int file[2];
     size_t bytes[2];
+    double next_beat;
 };
 
 static void tail_add(struct strbuf *tail, const char *data, size_t n)
@@ -237,52 +249,107 @@ static void hear(struct listener *l, int which)
         return;
     }
     l->bytes[which] += (size_t)n;
-    if (l->bytes[which] <= l->job->output_bytes && write(l->file[which], buf, (size_t)n) < 0) {
+    if (l->bytes[which] <= KEEPER_KEPT && write(l->file[which], buf, (size_t)n) < 0) {
         /* a full disk costs the record of what was said, not the round */
     }
     if (which == OUT)
         tail_add(&l->out->tail, buf, (size_t)n);
 }
 
-/* true when the keeper has said how the command ended, or is gone. */
-static bool hear_status(struct listener *l)
+/* Without a last word somebody killed the keeper, and nobody knows what runs on. */
+static void hear_last_word(struct listener *l, struct last_word *word)
 {
-    int status;
-    ssize_t n = read(l->fd[STATUS], &status, sizeof status);
+    ssize_t n;
 
-    if (n < 0 && errno == EINTR)
-        return false;
-    if (n != sizeof status) /* somebody killed the keeper */
-        status = SIGKILL;
-    l->out->end = WIFEXITED(status) ? KEEPER_EXITED : KEEPER_SIGNALED;
-    l->out->code = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
-    return true;
+    do
+        n = read(l->fd[STATUS], word, sizeof *word);
+    while (n < 0 && errno == EINTR);
+    if (n != sizeof *word)
+        *word = (struct last_word){.left_behind = true};
+    l->out->left_behind = word->left_behind;
 }
 
-static void listen_on(struct listener *l, double start)
+/* The keeper has said how the command ended, or is gone. */
+static void hear_status(struct listener *l)
 {
+    struct last_word word;
+    int status;
+
+    hear_last_word(l, &word);
+    status = word.ended ? word.status : SIGKILL;
+    l->out->end = WIFEXITED(status) ? KEEPER_EXITED : KEEPER_SIGNALED;
+    l->out->code = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
+}
+
+/* Seconds to the next beat, which is given when it is due. */
+static double beat(struct listener *l)
+{
+    double now = seconds_now();
+
+    if (!l->job->beat)
+        return LONG_S;
+    if (now >= l->next_beat) {
+        l->job->beat(l->job->beat_ctx);
+        l->next_beat = now + l->job->beat_seconds;
+    }
+    return l->next_beat - now;
+}
+
+/* true: the keeper has said its last word. */
+static bool listen_on(struct listener *l, double start)
+{
+    l->next_beat = start + l->job->beat_seconds;
     for (;;) {
         struct pollfd p[N_PIPES];
         double left = l->job->seconds > 0 ? start + l->job->seconds - seconds_now() : LONG_S;
+        double wait = fmin(left, beat(l));
 
         for (int i = 0; i < N_PIPES; i++)
             p[i] = (struct pollfd){.fd = l->fd[i], .events = POLLIN};
         if (left <= 0) {
             l->out->end = KEEPER_TIMED_OUT;
-            return;
+            return false;
         }
         if (l->bytes[OUT] > l->job->output_bytes || l->bytes[ERR] > l->job->output_bytes) {
             l->out->end = KEEPER_TOO_MUCH;
-            return;
+            return false;
         }
-        if (poll(p, N_PIPES, (int)(1e3 * fmin(left, LONG_S)) + 1) <= 0)
+        if (poll(p, N_PIPES, (int)(1e3 * fmin(wait, LONG_S)) + 1) <= 0)
             continue;
         for (int i = OUT; i <= ERR; i++)
             if (p[i].revents)
                 hear(l, i);
         /* last: what was said before the end is heard first */
-        if (!p[OUT].revents && !p[ERR].revents && p[STATUS].revents && hear_status(l))
-            return;
+        if (!p[OUT].revents && !p[ERR].revents && p[STATUS].revents) {
+            hear_status(l);
+            return true;
+        }
+    }
+}
+
+/* It is told to end what it keeps, and has time for that; one that somebody stops again and again is
+ * killed. */
+static void end_keeper(pid_t keeper)
+{
+    double until = seconds_now() + PATIENCE_S;
+    pid_t got;
+
+    kill(keeper, SIGTERM); /* to one that has ended it is nothing */
+    do {
+        kill(keeper, seconds_now() < until ? SIGCONT : SIGKILL);
+        nanosleep(&(struct timespec){.tv_nsec = SWEEP_NS}, NULL);
+        got = waitpid(keeper, NULL, WNOHANG);
+    } while (got == 0 || (got < 0 && errno == EINTR));
+}
+
+/* Where a file did not get everything: the end is what matters. */
+static void keep_tail(const struct listener *l)
+{
+    const struct strbuf *tail = &l->out->tail;
+
+    if (l->bytes[OUT] > KEEPER_KEPT && (write(l->file[OUT], "\n[...]\n", 7) < 0 ||
+                                        write(l->file[OUT], tail->data, tail->len) < 0)) {
+        /* as above */
     }
 }
 
@@ -336,10 +403,13 @@ int keeper_run(const struct keeper_job *job, struct keeper_result *out)
         if (write_end[i] >= 0)
             close(write_end[i]);
     if (rc == 0) {
-        listen_on(&l, start);
-        kill(keeper, SIGTERM); /* to one that has ended it is nothing */
-        while (waitpid(keeper, NULL, 0) < 0 && errno == EINTR)
-            ;
+        struct last_word word;
+        bool heard = listen_on(&l, start);
+
+        end_keeper(keeper);
+        if (!heard)
+            hear_last_word(&l, &word);
+        keep_tail(&l);
     }
     out->seconds = seconds_now() - start;
     listener_close(&l);

@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Newer than the headers of Debian 12: versions 3 and 6. */
+/* Newer than the headers of Debian 12. */
 #define RIGHT_TRUNCATE (1ULL << 14)
 #define SCOPE_SIGNAL   (1ULL << 1)
 
@@ -39,7 +39,8 @@ int landlock_version(void)
 
 static uint64_t rights_of(int version, bool folder)
 {
-    uint64_t rights = LANDLOCK_ACCESS_FS_WRITE_FILE | (version >= 3 ? RIGHT_TRUNCATE : 0);
+    uint64_t rights =
+        LANDLOCK_ACCESS_FS_WRITE_FILE | (version >= LANDLOCK_KEEPS_FILES ? RIGHT_TRUNCATE : 0);
 
     if (folder)
         rights |= MAKE_AND_REMOVE | (version >= 2 ? LANDLOCK_ACCESS_FS_REFER : 0);
@@ -66,8 +67,8 @@ int landlock_confine(const char *const *paths, size_t n)
 {
     int version = landlock_version(), fd, rc = 0;
     struct ruleset what = {.fs = rights_of(version, true),
-                           .scoped = version >= 6 ? SCOPE_SIGNAL : 0};
-    size_t bytes = version >= 6 ? sizeof what : sizeof what.fs;
+                           .scoped = version >= LANDLOCK_KEEPS_PROCESSES ? SCOPE_SIGNAL : 0};
+    size_t bytes = version >= LANDLOCK_KEEPS_PROCESSES ? sizeof what : sizeof what.fs;
 
     if (version == 0)
         return err_set(ERR_UNSUPPORTED, "this system's kernel has no Landlock");

@@ -44,7 +44,14 @@ static void clean(void)
 
 TestSuite(keeper, .init = prepare, .fini = clean, .timeout = 60);
 
-static struct keeper_result keep(const char *command, bool confined, double seconds)
+static void count(void *ctx)
+{
+    ++*(int *)ctx;
+}
+
+/* With at most so much output; *n_beats (NULL: nobody counts) counts the beats, ten a second. */
+static struct keeper_result keep_of(const char *command, bool confined, double seconds,
+                                    size_t output_bytes, int *n_beats)
 {
     static char mark[64];
     const char *const writable[] = {inside.data};
@@ -61,10 +68,18 @@ static struct keeper_result keep(const char *command, bool confined, double seco
                                                  .writable = writable,
                                                  .n_writable = confined,
                                                  .seconds = seconds,
-                                                 .output_bytes = 1 << 20},
+                                                 .output_bytes = output_bytes,
+                                                 .beat = n_beats ? count : NULL,
+                                                 .beat_ctx = n_beats,
+                                                 .beat_seconds = 0.1},
                             &r),
                  0, "%s", err_message());
     return r;
+}
+
+static struct keeper_result keep(const char *command, bool confined, double seconds)
+{
+    return keep_of(command, confined, seconds, 1 << 20, NULL);
 }
 
 static bool said(const char *path, const char *text)
@@ -164,6 +179,54 @@ Test(keeper, ends_one_that_says_too_much_on_either_stream)
     strbuf_deinit(&r.tail);
 }
 
+Test(keeper, that_is_stopped_ends_all_the_same)
+{
+    struct keeper_result r =
+        keep("read -r _ _ _ keeper _ </proc/$$/stat; kill -STOP $keeper", false, 0.3);
+
+    cr_assert_eq(r.end, KEEPER_TIMED_OUT);
+    cr_assert_lt(r.seconds, 10);
+    cr_assert_not(r.left_behind);
+    strbuf_deinit(&r.tail);
+}
+
+Test(keeper, says_so_when_it_cannot_know_what_is_left)
+{
+    struct keeper_result r =
+        keep("read -r _ _ _ keeper _ </proc/$$/stat; kill -KILL $keeper; sleep 60", false, 0);
+
+    cr_assert_eq(r.end, KEEPER_SIGNALED);
+    cr_assert(r.left_behind);
+    strbuf_deinit(&r.tail);
+}
+
+Test(keeper, beats_while_a_command_runs)
+{
+    int n = 0;
+    struct keeper_result r = keep_of("sleep 1", false, 0, 1 << 20, &n);
+
+    cr_assert_geq(n, 3, "%d", n);
+    cr_assert_leq(n, 10 * (r.seconds + 1), "%d in %g s", n, r.seconds);
+    strbuf_deinit(&r.tail);
+}
+
+Test(keeper, bounds_what_fills_a_disk)
+{
+    struct keeper_result r =
+        keep_of("dd if=/dev/zero of=inside/big bs=1 count=1 seek=5G || echo refused;"
+                "head -c 3000000 /dev/zero | tr '\\0' x; echo END",
+                false, 0, 8 << 20, NULL);
+    struct strbuf kept = {0};
+
+    cr_assert_eq(r.end, KEEPER_EXITED);
+    cr_assert_eq(file_read(out_path.data, &kept), 0);
+    cr_assert_eq(strncmp(kept.data, "refused\nxx", 10), 0, "%.20s", kept.data);
+    cr_assert_lt(kept.len, KEEPER_KEPT + 3 * KEEPER_TAIL);
+    cr_assert_str_eq(kept.data + kept.len - 5, "xEND\n");
+    strbuf_deinit(&kept);
+    strbuf_deinit(&r.tail);
+}
+
 Test(keeper, confines_writing_and_signals_to_where_it_is_told)
 {
     struct keeper_result r;
@@ -177,7 +240,7 @@ Test(keeper, confines_writing_and_signals_to_where_it_is_told)
              true, 0);
     cr_assert_str_eq(r.tail.data, "within\nwithout\nasked\ndevices\n", "%s", r.tail.data);
     strbuf_deinit(&r.tail);
-    if (landlock_version() < 6)
+    if (landlock_version() < LANDLOCK_KEEPS_PROCESSES)
         cr_skip_test("this system's Landlock does not keep from signals");
     r = keep("read -r _ _ _ keeper _ </proc/$$/stat; kill -9 $keeper || echo refused", true, 0);
     cr_assert_str_eq(r.tail.data, "refused\n");
