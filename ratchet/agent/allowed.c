@@ -43,7 +43,10 @@ int allowed_read(struct ratchet *r, const char *list, struct strbuf *out)
     int rc = 0;
 
     for (char *p = strtok_r(copy, ":", &save); rc == 0 && p; p = strtok_r(NULL, ":", &save))
-        rc = ++n > ALLOWED_MAX ? err_set(ERR_USAGE, "--allow-write: too many folders")
+        rc = ++n > ALLOWED_MAX ? err_set(ERR_USAGE,
+                                         "--allow-write: more than %d folders; "
+                                         "name one that holds several",
+                                         ALLOWED_MAX)
                                : add_path(r, p, out);
     free(copy);
     return rc;

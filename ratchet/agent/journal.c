@@ -55,7 +55,8 @@ static int open_files(const char *store, struct journal *j)
     TRY(j->lock = file_open(j, "lock", O_RDONLY));
     for (int i = 0; flock(j->lock, LOCK_EX | LOCK_NB); i++) {
         if (i == LOCK_TRIES) /* what a killed loop started may hold it for a moment longer */
-            return err_set(ERR_CONFLICT, "campaign %s is running", j->id);
+            return err_set(ERR_CONFLICT,
+                           "campaign %s is running; --campaign ID goes on with another", j->id);
         usleep(50000);
     }
     TRY(j->fd = file_open(j, JOURNAL_NAME, O_WRONLY | O_APPEND));
@@ -93,6 +94,19 @@ static bool id_ok(const char *id)
     return n && n < sizeof((struct journal *)0)->id;
 }
 
+/* Has the journal a whole line? */
+static bool began(const char *folder, const char *id)
+{
+    struct strbuf path = {0}, text = {0};
+    bool line;
+
+    strbuf_addf(&path, "%s/%s/" JOURNAL_NAME, folder, id);
+    line = file_read(path.data, &text) == 0 && strchr(strbuf_str(&text), '\n');
+    strbuf_deinit(&path);
+    strbuf_deinit(&text);
+    return line;
+}
+
 /* Ids sort by their time. */
 static void newest(const char *folder, char id[40])
 {
@@ -100,8 +114,8 @@ static void newest(const char *folder, char id[40])
     int n = scandir(folder, &names, NULL, alphasort);
 
     id[0] = '\0';
-    for (int i = 0; i < n; i++) {
-        if (id_ok(names[i]->d_name))
+    for (int i = n - 1; i >= 0; i--) {
+        if (!id[0] && id_ok(names[i]->d_name) && began(folder, names[i]->d_name))
             snprintf(id, 40, "%.39s", names[i]->d_name);
         free(names[i]);
     }
@@ -127,6 +141,24 @@ int journal_open(const char *store, const char *id, struct journal *out)
     if (access(path, F_OK))
         return err_set(ERR_USAGE, "there is no campaign %s", out->id);
     return finish_opening(store, out);
+}
+
+bool journal_idle(const char *store, const char *id, double seconds)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    bool idle;
+    int lock;
+
+    snprintf(path, sizeof path, "%s/agents/%s/" JOURNAL_NAME, store, id);
+    if (!id_ok(id) || stat(path, &st) || difftime(time(NULL), st.st_mtime) < seconds)
+        return false;
+    snprintf(path, sizeof path, "%s/agents/%s/lock", store, id);
+    lock = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    idle = lock < 0 || flock(lock, LOCK_EX | LOCK_NB) == 0;
+    if (lock >= 0)
+        close(lock);
+    return idle;
 }
 
 void journal_close(struct journal *j)

@@ -10,6 +10,7 @@
 #include "reference/base/strbuf.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 struct journal {
     char id[40];
@@ -20,10 +21,13 @@ struct journal {
 /* A campaign that does not exist yet; its id begins with the time. Errors: ERR_IO. */
 int journal_create(const char *store, struct journal *out);
 
-/* One that exists: `id`, or NULL for the newest. Errors: ERR_USAGE (no such campaign), ERR_CONFLICT
+/* One that exists: `id`, or NULL for the newest that has begun. Errors: ERR_USAGE (no such campaign), ERR_CONFLICT
  * (it is running), ERR_IO. */
 int journal_open(const char *store, const char *id, struct journal *out);
 void journal_close(struct journal *j);
+
+/* Has nobody written to it for so long, and has nobody it open? */
+bool journal_idle(const char *store, const char *id, double seconds);
 
 int journal_add(struct journal *j, const json_t *event);
 

@@ -83,8 +83,8 @@ int roof_read(struct ratchet *r, const char *focus, struct roof *out)
     char machine[256] = "";
     size_t open;
 
-    TRY((int)(last < 0 ? last : 0));
     list_cases(focus, out);
+    TRY((int)(last < 0 ? last : 0));
     r->judge->machine(machine);
     open = out->n;
     for (int64_t n = last; n > first && open; n--) {
