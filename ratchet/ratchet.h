@@ -103,6 +103,7 @@ void ratchet_end(struct ratchet *r);
 struct ratchet_try_options {
     const char *hypothesis; /* not empty */
     const char *author;     /* NULL = git's user.name */
+    const char *origin;     /* who asks, as the details keep it (an agent's round); NULL */
     const char *focus;      /* NULL, an operation or a case */
     const char *features;   /* NULL = all; see cpu_features_named */
     const char *folder;  /* folder/kernel/ holds the mutable files to try; NULL = the working tree.

@@ -16,6 +16,7 @@ struct proposal {
                      * was merged from them */
     char branch[REPO_REF];
     char *worktree, *hypothesis, *author, *focus, *time, *kernel, *judge;
+    char *origin; /* of ratchet_try_options; "" = none */
 };
 
 json_t *proposal_json(const struct proposal *p);

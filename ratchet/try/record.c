@@ -164,6 +164,8 @@ json_t *record_details(const struct judge_trial *t, const struct record_context 
         record_set_text(o, "base", context->base);
     if (context->again_of)
         json_object_set_new(o, "again_of", json_integer(context->again_of));
+    if (context->origin[0])
+        record_set_text(o, "origin", context->origin);
     record_set_real(o, "steal_share", share(t, t->steal_share));
     record_set_real(o, "disturbed_share", share(t, t->disturbed_share));
     if (context->calibration)

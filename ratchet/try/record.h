@@ -19,6 +19,7 @@ struct record_context {
     const char *base;          /* commit the change was made against before it was merged onto the
                                 * parent; NULL: not merged. Borrowed */
     int64_t again_of;          /* experiment whose win came too late for its branch; 0: none */
+    const char *origin;        /* of ratchet_try_options, "" = none. Borrowed */
 };
 
 /* Fill verdict, reason, estimates, score and so on of *row. What was not measured stays NAN. */

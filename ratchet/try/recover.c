@@ -10,6 +10,7 @@
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static int never_proposed(int64_t n)
@@ -48,9 +49,10 @@ static int finish_applied(struct ratchet *r, int64_t n, char *happened)
 /* The row that an attempt killed before its verdict gets. */
 static int record_interrupted(struct ratchet *r, const struct proposal *p, const char *state)
 {
-    struct strbuf reason = {0}, details = {0};
+    struct strbuf reason = {0};
     struct ledger_row row;
-    char hex[REPO_HEX], machine[256] = "", now[32];
+    json_t *details;
+    char hex[REPO_HEX], machine[256] = "", now[32], *text;
     int rc;
 
     ratchet__time_now(now);
@@ -68,11 +70,15 @@ static int record_interrupted(struct ratchet *r, const struct proposal *p, const
     ledger_text_set(&row.reason, reason.data);
     ledger_text_set(&row.parent, git_oid_tostr(hex, sizeof hex, &p->parent));
     ledger_text_set(&row.attempt, git_oid_tostr(hex, sizeof hex, &p->attempt));
-    strbuf_addf(&details, "{\"reason\":\"%s\",\"next\":\"run the try again\"}", reason.data);
-    rc = ratchet__append(r, &row, details.data, p->n, "rolled_back", true);
+    details = json_pack("{s:s, s:s}", "reason", reason.data, "next", "run the try again");
+    if (p->origin[0])
+        record_set_text(details, "origin", p->origin);
+    text = json_dumps(details, JSON_COMPACT);
+    rc = ratchet__append(r, &row, text, p->n, "rolled_back", true);
     ledger_row_deinit(&row);
     strbuf_deinit(&reason);
-    strbuf_deinit(&details);
+    json_decref(details);
+    free(text);
     return rc;
 }
 

@@ -86,8 +86,12 @@ static struct repo_change *change_find(struct repo_changes *c, const char *path)
 
 static int change_add(struct repo_changes *c, const char *path, struct repo_change **out)
 {
-    if (c->n == REPO_MAX_CHANGES || strlen(path) >= REPO_REF)
-        return err_set(ERR_RANGE, "more than %d kernel files", REPO_MAX_CHANGES);
+    if (strlen(path) >= REPO_REF)
+        return err_set(ERR_RANGE, "%.60s...: the name is longer than %d bytes; shorten it", path,
+                       REPO_REF - 1);
+    if (c->n == REPO_MAX_CHANGES)
+        return err_set(ERR_RANGE, "more than %d kernel files, those of HEAD that are gone included",
+                       REPO_MAX_CHANGES);
     *out = &c->item[c->n++];
     memset(*out, 0, sizeof **out);
     snprintf((*out)->path, REPO_REF, "%s", path);
@@ -224,7 +228,7 @@ int scope_changes(struct ratchet *r, const char *folder, const git_oid *head,
 
 /* --- the whole of it --- */
 
-static int check_judge(struct ratchet *r, const git_oid *head)
+int scope_check_judge(struct ratchet *r, const git_oid *head)
 {
     git_tree *tree = NULL;
     char hash[SHA256_HEX];
@@ -320,7 +324,7 @@ int scope_check(struct ratchet *r, const char *folder, const char *base, struct 
                        "ratchet-log is the ratchet's own branch; git switch to another");
     if (!folder)
         TRY(check_status(r->repo));
-    TRY(check_judge(r, &out->head));
+    TRY(scope_check_judge(r, &out->head));
     if (base)
         TRY(find_base(r->repo, base, &out->base));
     else
@@ -340,7 +344,7 @@ int scope_follow(struct ratchet *r, const struct proposal *p, struct scope *out)
     if (rc == 0)
         rc = err_set(ERR_CONFLICT, "%s is gone", out->branch);
     TRY(rc);
-    TRY(check_judge(r, &out->head));
+    TRY(scope_check_judge(r, &out->head));
     out->changes.n = 1;
     TRY(merge_onto_head(r, &p->attempt, out));
     return out->changes.n ? 0 : err_set(ERR_CONFLICT, "HEAD has this change already");

@@ -27,7 +27,10 @@ struct scope {
  * git's store, nothing else. */
 int scope_check(struct ratchet *r, const char *folder, const char *base, struct scope *out);
 
-/* The same for a proposal whose branch has moved to another kernel since it was judged: its change,
+/* ERR_CONFLICT when the sealed sources of commit `head` are not the judge's. */
+int scope_check_judge(struct ratchet *r, const git_oid *head);
+
+/* The same as scope_check for a proposal whose branch has moved to another kernel since it was judged: its change,
  * merged onto where the branch is now. ERR_CONFLICT when it does not merge, when the branch has it
  * already, or when the sealed files changed. */
 int scope_follow(struct ratchet *r, const struct proposal *p, struct scope *out);

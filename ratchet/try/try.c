@@ -80,6 +80,7 @@ static int make_proposal(struct ratchet *r, const struct scope *s,
     ledger_text_set(&p->hypothesis, o->hypothesis);
     ledger_text_set(&p->focus, o->focus);
     ledger_text_set(&p->judge, r->judge->hash);
+    ledger_text_set(&p->origin, o->origin);
     if (rc == 0 && git_tree_lookup(&tree, r->repo, &s->tree))
         rc = repo_fail("the attempt's tree");
     if (rc == 0)
@@ -247,7 +248,8 @@ static int record(const struct question *q, const struct proposal *p, const stru
         .continued_from = q->continued_from,
         .features = q->features,
         .base = merged ? git_oid_tostr(base, sizeof base, &q->scope->base) : NULL,
-        .again_of = q->again_of};
+        .again_of = q->again_of,
+        .origin = p->origin};
     struct ratchet *r = q->r;
     bool win = t->verdict == JUDGE_WIN;
     char *text;
