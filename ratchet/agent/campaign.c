@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/agent/campaign.h"
 
+#include "ratchet/agent/workspace.h"
 #include "reference/base/err.h"
 
+#include <dirent.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
+
+enum { WEEK_S = 7 * 24 * 3600 };
 
 static const char *const outcomes[OUTCOME_N] = {
     "tried",           "no-change",      "no-hypothesis", "outside-mutable", "crashed", "timed-out",
@@ -63,11 +69,12 @@ static void take_options(struct campaign *c, const json_t *options)
 
     json_object_update(c->options, copy);
     json_decref(copy);
-    c->allowance = (struct allowance){.attempts = (int64_t)campaign_number(c, "attempts", 0),
-                                      .minutes = campaign_number(c, "minutes", 0),
-                                      .agent_minutes = campaign_number(c, "agent_minutes", 0),
-                                      .score = campaign_number(c, "target", 0),
-                                      .gain_percent = campaign_number(c, "target_gain", 0)};
+    c->allowance = (struct allowance){
+        .attempts = (int64_t)campaign_number(c, "attempts", 0),
+        .minutes = campaign_number(c, "minutes", 0),
+        .agent_minutes = campaign_number(c, "agent_minutes", CAMPAIGN_AGENT_MINUTES),
+        .score = campaign_number(c, "target", 0),
+        .gain_percent = campaign_number(c, "target_gain", 0)};
     if (campaign_text(c, "focus"))
         snprintf(c->focus, sizeof c->focus, "%s", campaign_text(c, "focus"));
     c->stopped[0] = '\0';
@@ -88,6 +95,8 @@ static enum outcome outcome_of(const json_t *event)
 static void take_attempt(struct campaign *c, const json_t *event)
 {
     const char *verdict = text_of(event, "verdict");
+    const json_t *of = json_object_get(event, "share");
+    double share = json_is_number(of) ? json_number_value(of) : 1;
 
     c->spent.attempts++;
     c->experiment = json_integer_value(json_object_get(event, "experiment"));
@@ -95,20 +104,22 @@ static void take_attempt(struct campaign *c, const json_t *event)
     if (strcmp(verdict, "WIN") != 0 || json_is_true(json_object_get(event, "overtaken")))
         return;
     c->spent.wins++;
-    c->spent.gain += json_number_value(json_object_get(event, "estimate"));
-    c->spent.score = json_number_value(json_object_get(event, "score"));
+    c->spent.gain += share * json_number_value(json_object_get(event, "estimate"));
+    if (share >= 1)
+        c->spent.score = json_number_value(json_object_get(event, "score"));
 }
 
 static void take_end(struct campaign *c, const json_t *event)
 {
     enum outcome o = outcome_of(event);
-    bool unfit = strcmp(text_of(event, "verdict"), "UNFIT_MACHINE") == 0;
+    bool unjudged = strcmp(text_of(event, "verdict"), "UNFIT_MACHINE") == 0 ||
+                    json_is_true(json_object_get(event, "unable"));
     struct strbuf failure = {0};
 
     c->n_ended[o]++;
     if (o == OUTCOME_TRIED)
         take_attempt(c, event);
-    if (o == OUTCOME_TRIED && !unfit) {
+    if (o == OUTCOME_TRIED && !unjudged) {
         c->n_failures = 0;
     } else if (o != OUTCOME_INTERRUPTED && o != OUTCOME_STOPPED) {
         c->n_failures++;
@@ -139,6 +150,8 @@ static int take_event(void *ctx, const json_t *event)
     const char *name = text_of(event, "event");
 
     c->spent.seconds = json_number_value(json_object_get(event, "at"));
+    if (strcmp(name, "start") == 0 && *text_of(event, "workspace"))
+        keep_text(c->workspace, sizeof c->workspace, text_of(event, "workspace"));
     if (strcmp(name, "start") == 0 || strcmp(name, "resume") == 0)
         take_options(c, json_object_get(event, "options"));
     else if (strcmp(name, "round") == 0)
@@ -180,25 +193,81 @@ static void campaign_init(struct campaign *c)
     c->since = seconds_now();
 }
 
+/* Where it is unless the event `start` says otherwise. */
+static void set_workspace(struct campaign *c)
+{
+    struct strbuf place = {0};
+
+    workspace_place(c->journal.id, &place);
+    keep_text(c->workspace, sizeof c->workspace, place.data);
+    strbuf_deinit(&place);
+}
+
 int campaign_start(const char *store, const json_t *options, struct campaign *out)
 {
+    json_t *event;
+
     campaign_init(out);
     TRY(journal_create(store, &out->journal));
-    return campaign_note(
-        out, json_pack("{s:s, s:o}", "event", "start", "options", json_deep_copy(options)));
+    set_workspace(out);
+    event = json_pack("{s:s, s:o}", "event", "start", "options", json_deep_copy(options));
+    json_object_set_new(event, "workspace", json_string(out->workspace));
+    return campaign_note(out, event);
+}
+
+/* What the last session left in scratch may be what fills the disk that the journal goes on. */
+static void clear_scratch(const struct campaign *c)
+{
+    struct workspace w;
+
+    workspace_name(c->workspace, &w);
+    workspace_clear(&w); /* should that fail, the next round says so */
+    workspace_deinit(&w);
 }
 
 int campaign_resume(const char *store, const char *id, const json_t *options, struct campaign *out)
 {
     campaign_init(out);
     TRY(journal_open(store, id, &out->journal));
+    set_workspace(out);
     TRY(journal_each(&out->journal, take_event, out));
     if (!campaign_text(out, "exec") && !json_object_get(options, "exec"))
         return err_set(ERR_USAGE, "campaign %s never began", out->journal.id);
+    clear_scratch(out);
     out->base = out->spent.seconds;
     out->since = seconds_now();
     return campaign_note(
         out, json_pack("{s:s, s:o}", "event", "resume", "options", json_deep_copy(options)));
+}
+
+static void sweep_one(const char *store, const char *id)
+{
+    struct strbuf place = {0};
+    struct workspace w;
+
+    workspace_place(id, &place);
+    workspace_name(place.data, &w);
+    if (access(place.data, F_OK) == 0 && journal_idle(store, id, WEEK_S))
+        workspace_remove(&w); /* the next start tries again */
+    workspace_deinit(&w);
+    strbuf_deinit(&place);
+}
+
+void campaign_sweep(const char *store)
+{
+    struct strbuf folder = {0};
+    struct dirent **names;
+    int n;
+
+    strbuf_addf(&folder, "%s/agents", store);
+    n = scandir(folder.data, &names, NULL, alphasort);
+    for (int i = 0; i < n; i++) {
+        sweep_one(store, names[i]->d_name);
+        free(names[i]);
+    }
+    if (n >= 0)
+        free(names);
+    strbuf_deinit(&folder);
 }
 
 void campaign_close(struct campaign *c)

@@ -5,15 +5,17 @@
  * them again, so nothing is counted twice. Events, each with "event" and "at" (seconds the campaign
  * had run):
  *
- *   start      options {}
+ *   start      options {}, workspace: its folder
  *   resume     options {}: those that changed; a stop before it does not count any more
  *   round      round, focus: the agent is about to run
- *   try        round, kernel, base, hypothesis, focus, rows: the ratchet is about to try what the
+ *   beat       a minute more of the agent's work
+ *   try        round, kernel, base, hypothesis, focus, done, rows: the ratchet is about to try what the
  *              agent left, made against commit base; the ledger has so many rows
  *   row        experiment: a row of that try which is not its verdict, since a crash ended it or
  *              another win overtook it: the same change is tried again
  *   end        round, outcome, detail, hypothesis and, when tried, experiment, verdict, estimate,
- *              score, overtaken (a win, but the branch had moved on too often)
+ *              score, share (of the campaign's whole that the estimate is about), overtaken (a win,
+ *              but the branch had moved on too often), unable (the judge could say nothing)
  *   plateau    level, focus, reason
  *   stop       reason
  * For ratchet/ only. */
@@ -24,6 +26,8 @@
 #include "ratchet/agent/journal.h"
 #include "ratchet/agent/plateau.h"
 #include "ratchet/ratchet.h"
+
+#include <limits.h>
 
 /* How a round ended. */
 enum outcome {
@@ -56,6 +60,7 @@ struct campaign {
     char focus[96], focus_reason[512]; /* what to work on; "" = not decided yet */
     bool evidence;                     /* there was an attempt since the last decision on that */
     char stopped[512];                 /* why it ended; "" = it did not */
+    char workspace[PATH_MAX];          /* see workspace.h */
     json_t *pending;                   /* the round's last event, while a round is under way */
     json_t *previous;   /* {outcome, detail, hypothesis} of the last round; NULL: none */
     json_t *rows;       /* experiments of that round that are not its verdict */
@@ -63,13 +68,17 @@ struct campaign {
 };
 
 /* Begin one. `options` is copied: exec, goal, focus, author, allow_write (texts), attempts, minutes,
- * agent_minutes, target, target_gain, plateau, patience, backoff, output_mib (numbers), unconfined
- * (boolean); all but exec may be missing. */
+ * agent_minutes (missing: CAMPAIGN_AGENT_MINUTES; 0: no limit), target, target_gain, plateau,
+ * patience, backoff, output_mib (numbers), unconfined (boolean); all but exec may be missing. */
+enum { CAMPAIGN_AGENT_MINUTES = 30 };
 int campaign_start(const char *store, const json_t *options, struct campaign *out);
 
 /* Go on with one (id NULL: the newest); `options` replace its own. Errors: those of journal_open. */
 int campaign_resume(const char *store, const char *id, const json_t *options, struct campaign *out);
 void campaign_close(struct campaign *c);
+
+/* Remove the folders of campaigns that nobody has gone on with for a week. */
+void campaign_sweep(const char *store);
 
 /* Write an event down and count it; takes `event`. Errors: those of journal_add (then nothing is
  * counted). */

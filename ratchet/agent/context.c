@@ -260,7 +260,7 @@ static json_t *contract_json(const char *confinement)
         "change one thing in the mutable files, in place, and nothing else",
         "then print, as the last line: HYPOTHESIS: what should get faster, and why",
         "or a JSON object on one line: {\"hypothesis\": text, \"focus\": operation or case}; with "
-        "a focus all the weight goes to it",
+        "a focus all the weight goes to it, unless the campaign has one of its own",
         "print DONE: why when you have no further idea: the loop ends", "confinement", confinement);
 }
 

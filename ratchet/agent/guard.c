@@ -157,6 +157,14 @@ int guard_take(struct ratchet *r, struct guard *out)
     return rc;
 }
 
+void guard_follow(struct guard *before, const struct guard *after)
+{
+    static const enum guard_part moved[] = {GUARD_REFS, GUARD_INDEX, GUARD_FILES};
+
+    for (size_t i = 0; i < sizeof moved / sizeof *moved; i++)
+        memcpy(before->digest[moved[i]], after->digest[moved[i]], SHA256_HEX);
+}
+
 bool guard_differs(const struct guard *before, const struct guard *after, struct strbuf *what)
 {
     static const char *const names[] = {"HEAD", "refs", "the index", "git's config or hooks",

@@ -3,6 +3,7 @@
 
 #include "ratchet/agent/standing.h"
 #include "ratchet/try/controls.h"
+#include "ratchet/try/scope.h"
 #include "reference/base/err.h"
 
 #include <math.h>
@@ -68,6 +69,16 @@ static int choose_focus(const struct round_setting *s, struct ratchet *r)
 
 /* --- before a round --- */
 
+/* A judge that is not HEAD's refuses whatever the agent makes. */
+static int check_judge(struct ratchet *r)
+{
+    char branch[REPO_REF];
+    git_oid head;
+
+    TRY(repo_head(r->repo, branch, &head));
+    return scope_check_judge(r, &head);
+}
+
 /* Is there any point in a further round? Says so in c->stopped when not. */
 static int look_ahead(const struct round_setting *s)
 {
@@ -85,7 +96,9 @@ static int look_ahead(const struct round_setting *s)
         return stop(s, why);
     }
     TRY(ratchet_open(s->path, s->judge, s->say, &r));
-    rc = controls_load(s->judge, &calibration);
+    rc = check_judge(r);
+    if (rc == 0)
+        rc = controls_load(s->judge, &calibration);
     if (rc == 1)
         rc = controls_check_fit(&calibration);
     if (rc >= 0)

@@ -4,6 +4,7 @@ SRC_ratchet += \
     ratchet/agent/answer.c \
     ratchet/agent/campaign.c \
     ratchet/agent/context.c \
+    ratchet/agent/ending.c \
     ratchet/agent/guard.c \
     ratchet/agent/journal.c \
     ratchet/agent/keeper.c \
@@ -16,4 +17,5 @@ SRC_ratchet += \
     ratchet/agent/round.c \
     ratchet/agent/standing.c \
     ratchet/agent/try_rows.c \
+    ratchet/agent/trying.c \
     ratchet/agent/workspace.c

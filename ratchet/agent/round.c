@@ -8,46 +8,44 @@
 #include "ratchet/agent/keeper.h"
 #include "ratchet/agent/landlock.h"
 #include "ratchet/agent/standing.h"
-#include "ratchet/agent/try_rows.h"
-#include "ratchet/agent/workspace.h"
-#include "ratchet/git/repo.h"
-#include "ratchet/try/record.h"
+#include "ratchet/agent/trying.h"
+#include "ratchet/git/lineage.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
 
 #include <libgen.h>
 #include <limits.h>
-#include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { WRITABLE_OURS = 3, DETAIL = 400, OUTPUT_MIB = 16 };
+enum { WRITABLE_OURS = 3, OUTPUT_MIB = 16, BEAT_S = 60 };
 
 struct round {
     const struct round_setting *s;
     struct campaign *c;
-    int64_t number;
-    bool confined;
+    bool confined; /* by Landlock */
+    bool kept_out; /* ... so well that it can change nothing of the repository */
+    struct ending ending;
     struct workspace workspace;
     struct guard before;
     struct strbuf context_path, out_path, err_path;
     struct keeper_result ran;
     struct answer answer;
     char kernel[SHA256_HEX]; /* of what the agent left */
-    char notice[256];        /* about confinement or the repository, "" = nothing to say */
 };
 
 static void round_name(struct round *d, const struct round_setting *s, int64_t number)
 {
-    *d = (struct round){.s = s, .c = s->c, .number = number};
-    d->confined =
-        !json_is_true(json_object_get(s->c->options, "unconfined")) && landlock_version() > 0;
+    *d = (struct round){.s = s, .c = s->c, .ending = {.c = s->c, .say = s->say, .round = number}};
+    d->confined = !json_is_true(json_object_get(s->c->options, "unconfined"));
+    d->kept_out = d->confined && landlock_version() >= LANDLOCK_KEEPS_FILES;
     if (!d->confined)
-        snprintf(d->notice, sizeof d->notice, "not confined (%s)",
-                 landlock_version() > 0 ? "--unconfined" : "this system has no Landlock");
-    workspace_name(s->c->journal.id, &d->workspace);
+        ending_notice(&d->ending, "not confined (--unconfined)");
+    else if (!d->kept_out)
+        ending_notice(&d->ending, "not well confined (this system's Landlock %d knows no truncate)",
+                      landlock_version());
+    workspace_name(s->c->workspace, &d->workspace);
     journal_path(&s->c->journal, number, "context.json", &d->context_path);
     journal_path(&s->c->journal, number, "out", &d->out_path);
     journal_path(&s->c->journal, number, "err", &d->err_path);
@@ -72,77 +70,11 @@ static int open_ratchet(const struct round *d, struct ratchet **out)
     return rc;
 }
 
-/* --- how it ended --- */
-
-static void say_end(const struct round *d, const json_t *event)
-{
-    const char *detail = json_string_value(json_object_get(event, "detail"));
-
-    if (d->s->say)
-        fprintf(d->s->say, "round %lld: %s%s%s\n", (long long)d->number,
-                json_string_value(json_object_get(event, "outcome")), *detail ? ": " : "", detail);
-}
-
-/* A round that led to no experiment. What it says may come from the agent: names of files, words. */
-static int end(struct round *d, enum outcome o, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-static int end(struct round *d, enum outcome o, const char *fmt, ...)
-{
-    json_t *event =
-        json_pack("{s:s, s:I, s:s, s:s?}", "event", "end", "round", (json_int_t)d->number,
-                  "outcome", outcome_name(o), "hypothesis", d->answer.hypothesis);
-    char detail[DETAIL + 300];
-    va_list ap;
-    size_t n;
-
-    va_start(ap, fmt);
-    vsnprintf(detail, DETAIL, fmt, ap);
-    va_end(ap);
-    n = strlen(detail);
-    if (d->notice[0])
-        snprintf(detail + n, sizeof detail - n, "%s%s", n ? "; " : "", d->notice);
-    for (char *p = detail; *p; p++)
-        if ((unsigned char)*p < 0x20)
-            *p = ' ';
-    record_set_text(event, "detail", detail);
-    say_end(d, event);
-    return campaign_note(d->c, event);
-}
-
-static json_t *real(double x)
-{
-    return isfinite(x) ? json_real(x) : json_null();
-}
-
-/* One that did. */
-static int end_tried(struct round *d, const struct ledger_row *row, bool overtaken)
-{
-    char detail[DETAIL];
-    json_t *event;
-    int n = snprintf(detail, sizeof detail, "experiment %lld: %s", (long long)row->experiment,
-                     row->verdict);
-
-    if (isfinite(row->estimate))
-        n += snprintf(detail + n, sizeof detail - (size_t)n, ", %+.2f %% (%+.2f .. %+.2f)",
-                      100 * expm1(row->estimate), 100 * expm1(row->low), 100 * expm1(row->high));
-    if (overtaken)
-        n += snprintf(detail + n, sizeof detail - (size_t)n, ", but other wins came first");
-    if (d->notice[0])
-        snprintf(detail + n, sizeof detail - (size_t)n, "; %s", d->notice);
-    event = json_pack("{s:s, s:I, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:b, s:O}", "event", "end",
-                      "round", (json_int_t)d->number, "outcome", outcome_name(OUTCOME_TRIED),
-                      "detail", detail, "experiment", (json_int_t)row->experiment, "verdict",
-                      row->verdict, "hypothesis", row->hypothesis, "estimate", real(row->estimate),
-                      "score", real(row->score), "overtaken", overtaken, "rows", d->c->rows);
-    say_end(d, event);
-    return campaign_note(d->c, event);
-}
-
 /* --- telling the agent --- */
 
 static void confinement_text(const struct round *d, char out[400])
 {
-    if (d->confined)
+    if (d->kept_out)
         snprintf(out, 400,
                  "Landlock %d: you can write in kernel/, $TMPDIR and $XDG_CACHE_HOME alone",
                  landlock_version());
@@ -150,7 +82,7 @@ static void confinement_text(const struct round *d, char out[400])
         snprintf(out, 400,
                  "%s: keep to kernel/, $TMPDIR and $XDG_CACHE_HOME; whatever else changes ends the "
                  "round",
-                 d->notice);
+                 d->ending.notice);
 }
 
 static int write_context(struct ratchet *r, struct round *d)
@@ -227,6 +159,13 @@ static void set_environment(const struct round *d, struct strbuf env[N_VARIABLES
     strbuf_addf(&env[4], KEEPER_MARK "=%s", d->c->journal.id);
 }
 
+/* A session that is killed has spent its minutes all the same. */
+static void beat(void *campaign)
+{
+    campaign_note(campaign,
+                  json_pack("{s:s}", "event", "beat")); /* the next event says what fails */
+}
+
 static int run_agent(struct round *d)
 {
     struct campaign *c = d->c;
@@ -245,7 +184,10 @@ static int run_agent(struct round *d)
         .environment = environment,
         .writable = writable,
         .seconds = allowance_round(&c->allowance, &c->spent),
-        .output_bytes = (size_t)(campaign_number(c, "output_mib", OUTPUT_MIB) * (double)(1 << 20))};
+        .output_bytes = (size_t)(campaign_number(c, "output_mib", OUTPUT_MIB) * (double)(1 << 20)),
+        .beat = beat,
+        .beat_ctx = c,
+        .beat_seconds = BEAT_S};
     size_t n = WRITABLE_OURS;
     int rc;
 
@@ -258,6 +200,9 @@ static int run_agent(struct round *d)
         environment[i] = env[i].data;
     rc = keeper_run(&job, &d->ran);
     keeper_sweep(c->journal.id);
+    if (rc == 0 && d->ran.left_behind)
+        ending_notice(&d->ending, "what it started could not be ended within a second");
+    workspace_clear(&d->workspace); /* should that fail, the next round says so */
     for (size_t i = 0; i < N_VARIABLES; i++)
         strbuf_deinit(&env[i]);
     free(list);
@@ -285,10 +230,12 @@ static int look_at(void *ctx, const struct ledger_row *row)
     return 0;
 }
 
-/* All the weight goes there: what the agent asks for, or the campaign's own. */
+/* All the weight goes there: the campaign's own, or what the agent asks for. */
 static const char *focus_of(const struct round *d)
 {
-    return d->answer.focus ? d->answer.focus : campaign_text(d->c, "focus");
+    const char *ours = campaign_text(d->c, "focus");
+
+    return ours ? ours : d->answer.focus;
 }
 
 /* 1 = the round has ended, 0 = there is something to try. */
@@ -297,19 +244,22 @@ static int look_at_run(struct round *d)
     const struct keeper_result *ran = &d->ran;
 
     if (ran->end == KEEPER_TIMED_OUT)
-        TRY(end(d, OUTCOME_TIMED_OUT, "no end after %.3g s; it and all it started were killed",
-                ran->seconds));
+        TRY(ending_untried(&d->ending, OUTCOME_TIMED_OUT,
+                           "no end after %.3g s; it and all it started were killed", ran->seconds));
     else if (ran->end == KEEPER_TOO_MUCH)
-        TRY(end(d, OUTCOME_TOO_MUCH_OUTPUT, "more than %.3g MiB; it was killed",
-                campaign_number(d->c, "output_mib", OUTPUT_MIB)));
+        TRY(ending_untried(&d->ending, OUTCOME_TOO_MUCH_OUTPUT, "more than %.3g MiB; it was killed",
+                           campaign_number(d->c, "output_mib", OUTPUT_MIB)));
     else if (ran->end == KEEPER_SIGNALED)
-        TRY(end(d, OUTCOME_CRASHED, "signal %d (%s); see %s", ran->code, strsignal(ran->code),
-                d->err_path.data));
+        TRY(ending_untried(&d->ending, OUTCOME_CRASHED, "signal %d (%s); see %s", ran->code,
+                           strsignal(ran->code), d->err_path.data));
     else if (ran->code > 128) /* what a shell says of a command that a signal ended */
-        TRY(end(d, OUTCOME_CRASHED, "exit code %d (%s); see %s", ran->code,
-                strsignal(ran->code - 128), d->err_path.data));
+        TRY(ending_untried(&d->ending, OUTCOME_CRASHED, "exit code %d (%s); see %s", ran->code,
+                           strsignal(ran->code - 128), d->err_path.data));
     else if (ran->code != 0)
-        TRY(end(d, OUTCOME_CRASHED, "exit code %d; see %s", ran->code, d->err_path.data));
+        TRY(ending_untried(&d->ending, OUTCOME_CRASHED, "exit code %d; see %s", ran->code,
+                           d->err_path.data));
+    else if (ran->left_behind)
+        TRY(ending_untried(&d->ending, OUTCOME_CRASHED, "it ended, but not all that it started"));
     else
         return 0;
     return 1;
@@ -319,15 +269,15 @@ static int look_at_answer(struct round *d, bool changed)
 {
     const char *focus = focus_of(d);
 
-    if (d->answer.done && !d->answer.hypothesis)
-        TRY(end(d, OUTCOME_STOPPED, "%s", d->answer.done));
+    if (d->answer.done && (!d->answer.hypothesis || !changed))
+        TRY(ending_untried(&d->ending, OUTCOME_STOPPED, "%s", d->answer.done));
     else if (!changed)
-        TRY(end(d, OUTCOME_NO_CHANGE, "the mutable files are as they were"));
+        TRY(ending_untried(&d->ending, OUTCOME_NO_CHANGE, "the mutable files are as they were"));
     else if (!d->answer.hypothesis)
-        TRY(end(d, OUTCOME_NO_HYPOTHESIS, "no line HYPOTHESIS: on stdout; see %s",
-                d->out_path.data));
+        TRY(ending_untried(&d->ending, OUTCOME_NO_HYPOTHESIS,
+                           "no line HYPOTHESIS: on stdout; see %s", d->out_path.data));
     else if (judge_focus_check(focus) < 0)
-        TRY(end(d, OUTCOME_NO_HYPOTHESIS, "its focus: %s", err_message()));
+        TRY(ending_untried(&d->ending, OUTCOME_NO_HYPOTHESIS, "its focus: %s", err_message()));
     else
         return 0;
     return 1;
@@ -341,26 +291,53 @@ static int look_for_same(struct ratchet *r, struct round *d)
     TRY(ledger_each(r->ledger, 1, 0, look_at, &e));
     if (!e.experiment)
         return 0;
-    TRY(end(d, OUTCOME_SAME_AS_BEFORE,
-            "experiment %lld tried this kernel: %s; nothing was measured", (long long)e.experiment,
-            e.verdict));
+    TRY(ending_untried(&d->ending, OUTCOME_SAME_AS_BEFORE,
+                       "experiment %lld tried this kernel: %s; nothing was measured",
+                       (long long)e.experiment, e.verdict));
     return 1;
 }
 
-/* What the agent changed of the repository itself, when it was free to: 1 = something. Confined it
- * could not; then it was somebody else, and that is worth a word. */
+/* Did nothing but wins of other ratchets bring the branch to where it is? 1, 0 or negative. */
+static int only_wins_came(struct ratchet *r, const git_oid *from)
+{
+    struct lineage l;
+    int rc = lineage_walk(r->repo, &l);
+    size_t n = rc == 0 ? lineage_index(&l, from) : 0;
+
+    if (rc == 0)
+        rc = n > 0 && n < l.n;
+    for (size_t i = 0; rc == 1 && i < n; i++)
+        rc = l.joints[i].win > 0;
+    lineage_deinit(&l);
+    return rc;
+}
+
+/* What the agent changed of the repository itself, when it was free to: 1 = something. One that is
+ * kept out could not; then it was somebody else, and that is worth a word. */
 static int look_at_repository(struct ratchet *r, struct round *d)
 {
     struct strbuf what = {0};
     struct guard after;
-    int rc = guard_take(r, &after);
+    bool differs;
+    int rc;
 
-    if (rc == 0 && guard_differs(&d->before, &after, &what)) {
-        if (d->confined)
-            snprintf(d->notice, sizeof d->notice, "somebody else changed %s meanwhile", what.data);
-        else
-            rc = end(d, OUTCOME_OUTSIDE_MUTABLE, "the repository: %s", what.data);
-        rc = rc == 0 ? !d->confined : rc;
+    TRY(guard_take(r, &after));
+    differs = guard_differs(&d->before, &after, &what);
+    if (differs && d->kept_out) {
+        ending_notice(&d->ending, "somebody else changed %s meanwhile", what.data);
+        differs = false;
+    }
+    rc = differs ? only_wins_came(r, &d->workspace.head) : 0;
+    if (rc == 1) {
+        guard_follow(&d->before, &after);
+        strbuf_clear(&what);
+        differs = guard_differs(&d->before, &after, &what);
+    }
+    if (rc >= 0)
+        rc = differs;
+    if (rc == 1) {
+        rc = ending_untried(&d->ending, OUTCOME_OUTSIDE_MUTABLE, "the repository: %s", what.data);
+        rc = rc == 0 ? 1 : rc;
     }
     strbuf_deinit(&what);
     return rc;
@@ -374,9 +351,10 @@ static int look(struct ratchet *r, struct round *d)
     if (rc != 0 || (rc = look_at_run(d)) != 0)
         return rc;
     answer_read(d->ran.tail.data, d->ran.tail.len, &d->answer);
+    d->ending.hypothesis = d->answer.hypothesis;
     rc = workspace_look(r, &d->workspace, &change);
     if (rc == 0 && change.outside.len) {
-        rc = end(d, OUTCOME_OUTSIDE_MUTABLE, "%s", change.outside.data);
+        rc = ending_untried(&d->ending, OUTCOME_OUTSIDE_MUTABLE, "%s", change.outside.data);
         rc = rc == 0 ? 1 : rc;
     }
     snprintf(d->kernel, sizeof d->kernel, "%s", change.kernel);
@@ -388,60 +366,27 @@ static int look(struct ratchet *r, struct round *d)
     return rc;
 }
 
-/* --- trying it --- */
-
-/* The round ends with what row n says of it. */
-static int settle(struct ratchet *r, struct round *d, int64_t n)
-{
-    struct ledger_row row;
-    int rc;
-
-    TRY(try_rows_repeated(r, d->c, n));
-    rc = ledger_find(r->ledger, n, &row);
-    if (rc == 0)
-        rc = err_set(ERR_INTEGRITY, "the ledger has no row %lld", (long long)n);
-    TRY(rc);
-    rc = end_tried(d, &row, try_rows_overtaken(r, &row));
-    ledger_row_deinit(&row);
-    return rc;
-}
-
-/* What the event `try` announced. */
-static int try_it(struct ratchet *r, struct round *d)
-{
-    json_t *pending = json_incref(d->c->pending); /* the campaign lets go of it at the end */
-    struct ratchet_try_options o = {.hypothesis =
-                                        json_string_value(json_object_get(pending, "hypothesis")),
-                                    .focus = json_string_value(json_object_get(pending, "focus")),
-                                    .base = json_string_value(json_object_get(pending, "base")),
-                                    .author = campaign_text(d->c, "author"),
-                                    .folder = d->workspace.tree.data,
-                                    .wait = true};
-    struct ratchet_result result;
-    int rc = ratchet_try(r, &o, &result);
-
-    if (rc == ERR_CONFLICT || rc == ERR_USAGE) {
-        rc = end(d, OUTCOME_REFUSED, "%s", err_message());
-    } else if (rc == 0) {
-        ratchet__kill_point("agent:", "judged");
-        rc = settle(r, d, result.row.experiment);
-        ratchet_result_deinit(&result);
-    }
-    json_decref(pending);
-    return rc;
-}
+/* --- the whole --- */
 
 static int note_try(struct ratchet *r, struct round *d)
 {
     char base[REPO_HEX];
 
     git_oid_tostr(base, sizeof base, &d->workspace.head);
-    TRY(campaign_note(d->c, json_pack("{s:s, s:I, s:s, s:s, s:s, s:s?, s:I}", "event", "try",
-                                      "round", (json_int_t)d->number, "kernel", d->kernel, "base",
-                                      base, "hypothesis", d->answer.hypothesis, "focus",
-                                      focus_of(d), "rows", (json_int_t)ledger_count(r->ledger))));
+    TRY(campaign_note(d->c, json_pack("{s:s, s:I, s:s, s:s, s:s, s:s?, s:s?, s:I}", "event", "try",
+                                      "round", (json_int_t)d->ending.round, "kernel", d->kernel,
+                                      "base", base, "hypothesis", d->answer.hypothesis, "focus",
+                                      focus_of(d), "done", d->answer.done, "rows",
+                                      (json_int_t)ledger_count(r->ledger))));
     ratchet__kill_point("agent:", "try");
     return 0;
+}
+
+/* The round has ended, and for the agent the campaign too. */
+static int note_done(struct campaign *c, const char *done)
+{
+    return campaign_note(
+        c, json_pack("{s:s, s:o}", "event", "stop", "reason", json_sprintf("the agent: %s", done)));
 }
 
 int round_run(const struct round_setting *s)
@@ -452,7 +397,7 @@ int round_run(const struct round_setting *s)
 
     round_name(&d, s, s->c->n_rounds + 1);
     rc = campaign_note(s->c, json_pack("{s:s, s:I, s:s}", "event", "round", "round",
-                                       (json_int_t)d.number, "focus", s->c->focus));
+                                       (json_int_t)d.ending.round, "focus", s->c->focus));
     if (rc == 0)
         rc = prepare(&d);
     ratchet__kill_point("agent:", "context");
@@ -466,42 +411,18 @@ int round_run(const struct round_setting *s)
     if (rc == 0)
         rc = note_try(r, &d);
     if (rc == 0)
-        rc = try_it(r, &d);
+        rc = trying_run(r, &d.ending, &d.workspace);
     if (rc >= 0 && d.answer.done)
-        rc = campaign_note(s->c, json_pack("{s:s, s:o}", "event", "stop", "reason",
-                                           json_sprintf("the agent: %s", d.answer.done)));
+        rc = note_done(s->c, d.answer.done);
     ratchet_close(&r);
     round_deinit(&d);
     return rc < 0 ? rc : 0;
 }
 
-/* --- after a crash --- */
-
-/* Is what was to be tried still there? */
-static bool still_there(const struct round *d, const char *kernel)
-{
-    char now[SHA256_HEX];
-
-    return workspace_kernel(&d->workspace, now) == 0 && strcmp(now, kernel) == 0;
-}
-
-static int finish_try(struct ratchet *r, struct round *d)
-{
-    int64_t n;
-
-    TRY(ratchet_begin(r)); /* which finishes, or records as interrupted, what was under way */
-    TRY(try_rows_find(r, d->c, &n));
-    if (n)
-        return settle(r, d, n);
-    if (!still_there(d, json_string_value(json_object_get(d->c->pending, "kernel"))))
-        return end(d, OUTCOME_INTERRUPTED, "before it was judged, and its files are gone from %s",
-                   d->workspace.tree.data);
-    return try_it(r, d);
-}
-
 int round_finish(const struct round_setting *s)
 {
-    const json_t *pending = s->c->pending;
+    json_t *pending = json_incref(s->c->pending); /* the campaign lets go of it at the end */
+    const char *done = json_string_value(json_object_get(pending, "done"));
     struct ratchet *r = NULL;
     struct round d;
     int rc;
@@ -511,13 +432,17 @@ int round_finish(const struct round_setting *s)
     round_name(&d, s, json_integer_value(json_object_get(pending, "round")));
     keeper_sweep(s->c->journal.id);
     if (strcmp(json_string_value(json_object_get(pending, "event")), "try") != 0) {
-        rc = end(&d, OUTCOME_INTERRUPTED, "while the agent was at work; it begins again");
+        rc = ending_untried(&d.ending, OUTCOME_INTERRUPTED,
+                            "while the agent was at work; it begins again");
     } else {
         rc = open_ratchet(&d, &r);
         if (rc == 0)
-            rc = finish_try(r, &d);
+            rc = trying_finish(r, &d.ending, &d.workspace);
         ratchet_close(&r);
     }
+    if (rc >= 0 && done)
+        rc = note_done(s->c, done);
     round_deinit(&d);
+    json_decref(pending);
     return rc < 0 ? rc : 1;
 }

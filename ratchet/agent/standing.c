@@ -18,9 +18,29 @@ bool standing_interrupted(const struct ledger_row *row)
     return begins(row->reason, "interrupted at");
 }
 
+bool standing_unable(const struct ledger_row *row)
+{
+    return begins(row->reason, "no verdict could be reached");
+}
+
+double standing_share(const char *whole, const char *focus)
+{
+    double all = 0, part = 0;
+
+    for (size_t i = 0; i < problem_shipped.n_cases; i++) {
+        const struct problem_case *c = &problem_shipped.cases[i];
+
+        if (whole && !problem_in_focus(c, whole))
+            continue;
+        all += c->weight;
+        part += !*focus || problem_in_focus(c, focus) ? c->weight : 0;
+    }
+    return all > 0 ? part / all : 0;
+}
+
 bool standing_counts(const struct ratchet *r, const struct ledger_row *row)
 {
-    return !standing_interrupted(row) && !begins(row->reason, "no verdict could be reached") &&
+    return !standing_interrupted(row) && !standing_unable(row) &&
            strcmp(row->verdict, LEDGER_SEAL) != 0 &&
            strcmp(row->verdict, r->judge->verdict_name(JUDGE_UNFIT_MACHINE)) != 0;
 }

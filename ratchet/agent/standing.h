@@ -22,6 +22,13 @@ int standing_read(struct ratchet *r, const char *focus, struct standing *out);
 /* Was there a verdict on the kernel at all? */
 bool standing_counts(const struct ratchet *r, const struct ledger_row *row);
 
+/* Could the judge say nothing at all? */
+bool standing_unable(const struct ledger_row *row);
+
+/* How much of `whole` (an operation or a case, NULL: everything) an experiment with `focus` ("": none)
+ * was about: a share of inference time, 0..1. */
+double standing_share(const char *whole, const char *focus);
+
 /* Did a crash end the attempt? */
 bool standing_interrupted(const struct ledger_row *row);
 

@@ -11,7 +11,7 @@
 struct wanted {
     struct ratchet *r;
     struct campaign *c;
-    const char *kernel, *base, *hypothesis;
+    char origin[64];
     int64_t verdict; /* the row that says what came of it; 0: none yet */
 };
 
@@ -45,14 +45,30 @@ bool try_rows_overtaken(struct ratchet *r, const struct ledger_row *row)
     return back;
 }
 
-/* What is judged is what the agent left, or that merged onto another HEAD. */
+void try_rows_origin(const struct campaign *c, char out[64])
+{
+    snprintf(out, 64, "%s/%lld", c->journal.id,
+             (long long)json_integer_value(json_object_get(c->pending, "round")));
+}
+
+/* 1 when the row's details have that origin. */
+static int has_origin(struct ratchet *r, int64_t n, const char *origin)
+{
+    struct strbuf text = {0};
+    int rc = ledger_details_text(r->ledger, n, "$.origin", &text);
+
+    rc = rc == 1 ? strcmp(strbuf_str(&text), origin) == 0 : rc;
+    strbuf_deinit(&text);
+    return rc;
+}
+
 static int find_row(void *ctx, const struct ledger_row *row)
 {
     struct wanted *t = ctx;
+    int rc = has_origin(t->r, row->experiment, t->origin);
 
-    if (strcmp(row->hypothesis, t->hypothesis) != 0 ||
-        (strcmp(row->kernel, t->kernel) != 0 && strcmp(row->parent, t->base) == 0))
-        return 0;
+    if (rc <= 0)
+        return rc;
     if (standing_interrupted(row) || try_rows_overtaken(t->r, row))
         return note_row(t->c, row->experiment);
     t->verdict = row->experiment;
@@ -81,14 +97,10 @@ int try_rows_repeated(struct ratchet *r, struct campaign *c, int64_t n)
 
 int try_rows_find(struct ratchet *r, struct campaign *c, int64_t *n)
 {
-    const json_t *pending = c->pending;
-    struct wanted t = {.r = r,
-                       .c = c,
-                       .kernel = json_string_value(json_object_get(pending, "kernel")),
-                       .base = json_string_value(json_object_get(pending, "base")),
-                       .hypothesis = json_string_value(json_object_get(pending, "hypothesis"))};
+    struct wanted t = {.r = r, .c = c};
 
-    TRY(ledger_each(r->ledger, json_integer_value(json_object_get(pending, "rows")) + 1, 0,
+    try_rows_origin(c, t.origin);
+    TRY(ledger_each(r->ledger, json_integer_value(json_object_get(c->pending, "rows")) + 1, 0,
                     find_row, &t));
     *n = t.verdict;
     return 0;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * try_rows.h: which rows of the ledger belong to one try of a campaign: more than one when a crash ended
- * it, or another win overtook it. For ratchet/ only. */
+ * try_rows.h: which rows of the ledger belong to one try of a campaign, by the origin in their details:
+ * more than one when a crash ended it, or another win overtook it. For ratchet/ only. */
 #ifndef PAWL_RATCHET_TRY_ROWS_H
 #define PAWL_RATCHET_TRY_ROWS_H
 
 #include "ratchet/agent/campaign.h"
+
+/* "CAMPAIGN/ROUND" of the try that c->pending announced. */
+void try_rows_origin(const struct campaign *c, char out[64]);
 
 /* After a crash: *n = the row that says what came of the try that c->pending announced, 0 when none
  * does. Rows that the crash left are noted in the campaign. */

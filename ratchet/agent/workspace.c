@@ -18,7 +18,7 @@ enum { OUTSIDE_LINES = 8, DEEPEST = 32 };
 
 /* --- the folder --- */
 
-static void cache_folder(struct strbuf *out)
+void workspace_place(const char *id, struct strbuf *out)
 {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME"), *tmp = getenv("TMPDIR");
 
@@ -28,13 +28,13 @@ static void cache_folder(struct strbuf *out)
         strbuf_addf(out, "%s/.cache/pawl", home);
     else
         strbuf_addf(out, "%s/pawl-%u", tmp && *tmp == '/' ? tmp : "/tmp", (unsigned)getuid());
+    strbuf_addf(out, "/agents/%s", id);
 }
 
-void workspace_name(const char *id, struct workspace *out)
+void workspace_name(const char *base, struct workspace *out)
 {
     *out = (struct workspace){0};
-    cache_folder(&out->base);
-    strbuf_addf(&out->base, "/agents/%s", id);
+    strbuf_addf(&out->base, "%s", base);
     strbuf_addf(&out->tree, "%s/tree", out->base.data);
     strbuf_addf(&out->kernel, "%s/kernel", out->tree.data);
     strbuf_addf(&out->scratch, "%s/scratch", out->base.data);
@@ -67,6 +67,11 @@ static int remove_folder(char *path)
         rc = err_set(ERR_IO, "removing %s: %s", path, strbuf_str(&said));
     strbuf_deinit(&said);
     return rc;
+}
+
+int workspace_clear(struct workspace *w)
+{
+    return remove_folder(w->scratch.data);
 }
 
 int workspace_remove(struct workspace *w)
@@ -131,7 +136,8 @@ struct look {
     const struct workspace *w;
     git_tree *tree;
     struct workspace_change *out;
-    size_t n_outside, n_seen, n_mutable;
+    size_t n_outside;
+    size_t n_mutable; /* files that are there, and those of HEAD that are gone */
 };
 
 static void outside(struct look *l, const char *path, const char *what)
@@ -142,18 +148,16 @@ static void outside(struct look *l, const char *path, const char *what)
         strbuf_addf(&l->out->outside, ", ...");
 }
 
-/* Blob id of a file or a link as it is on disk. */
-static int blob_on_disk(const char *full, const struct stat *st, git_oid *id)
+/* Blob id of a file or a link as it is on disk; false when it cannot be read. */
+static bool blob_on_disk(const char *full, const struct stat *st, git_oid *id)
 {
     char target[PATH_MAX];
     ssize_t n;
 
     if (!S_ISLNK(st->st_mode))
-        return git_odb_hashfile(id, full, GIT_OBJECT_BLOB) ? repo_fail("%s", full) : 0;
+        return git_odb_hashfile(id, full, GIT_OBJECT_BLOB) == 0;
     n = readlink(full, target, sizeof target);
-    if (n < 0)
-        return err_set(ERR_IO, "%s: %s", full, strerror(errno));
-    return git_odb_hash(id, target, (size_t)n, GIT_OBJECT_BLOB) ? repo_fail("%s", full) : 0;
+    return n >= 0 && git_odb_hash(id, target, (size_t)n, GIT_OBJECT_BLOB) == 0;
 }
 
 static bool dropping(struct look *l, const char *path)
@@ -164,52 +168,61 @@ static bool dropping(struct look *l, const char *path)
            (git_ignore_path_is_ignored(&ignored, l->r->repo, path) == 0 && ignored);
 }
 
-static int look_at_file(struct look *l, const char *path, const char *full, const struct stat *st)
+static void look_at_mutable(struct look *l, const char *path, const char *full,
+                            const struct stat *st)
+{
+    l->n_mutable++;
+    if (!S_ISREG(st->st_mode))
+        outside(l, path, "is no regular file");
+    else if (st->st_size > WORKSPACE_FILE_BYTES)
+        outside(l, path, "is larger than 4 MiB");
+    else if (strlen(path) >= REPO_REF)
+        outside(l, path, "has too long a name");
+    else if (access(full, R_OK))
+        outside(l, path, "cannot be read");
+}
+
+/* `st` is no folder, or one with a mutable file's name. */
+static void look_at_file(struct look *l, const char *path, const char *full, const struct stat *st)
 {
     git_tree_entry *e = NULL;
     git_oid id;
-    int rc = 0;
 
     if (git_tree_entry_bypath(&e, l->tree, path))
         e = NULL;
     if (repo_path_mutable(path)) {
-        l->n_mutable++;
-        if (!S_ISREG(st->st_mode))
-            outside(l, path, "is no regular file");
-        else if (st->st_size > WORKSPACE_FILE_BYTES)
-            outside(l, path, "is larger than 4 MiB");
+        look_at_mutable(l, path, full, st);
     } else if (!e) {
         if (!dropping(l, path))
             outside(l, path, "is new");
     } else if (!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode)) {
         outside(l, path, "is no file any more");
-    } else {
-        rc = blob_on_disk(full, st, &id);
-        if (rc == 0 && !git_oid_equal(&id, git_tree_entry_id(e)))
-            outside(l, path, "was changed");
+    } else if (!blob_on_disk(full, st, &id)) {
+        outside(l, path, "cannot be read");
+    } else if (!git_oid_equal(&id, git_tree_entry_id(e))) {
+        outside(l, path, "was changed");
     }
-    l->n_seen += e && !repo_path_mutable(path);
     git_tree_entry_free(e);
-    return rc;
 }
 
-static int look_into(struct look *l, const char *folder, int depth)
+static void look_into(struct look *l, const char *folder, int depth)
 {
     char full[PATH_MAX], path[PATH_MAX];
     struct dirent *e;
     struct stat st;
-    int rc = 0;
     DIR *d;
 
     if (depth == DEEPEST) {
         outside(l, folder, "is too deep a folder");
-        return 0;
+        return;
     }
     snprintf(full, sizeof full, "%s/%s", l->w->tree.data, folder);
     d = opendir(full);
-    if (!d)
-        return err_set(ERR_IO, "%s: %s", full, strerror(errno));
-    while (rc == 0 && (e = readdir(d))) {
+    if (!d) {
+        outside(l, *folder ? folder : "the folder", "cannot be read");
+        return;
+    }
+    while ((e = readdir(d))) {
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
             continue;
         if (snprintf(path, sizeof path, "%s%s%s", folder, *folder ? "/" : "", e->d_name) >=
@@ -219,27 +232,30 @@ static int look_into(struct look *l, const char *folder, int depth)
             continue;
         }
         if (lstat(full, &st))
-            rc = err_set(ERR_IO, "%s: %s", full, strerror(errno));
-        else if (S_ISDIR(st.st_mode))
-            rc = look_into(l, path, depth + 1);
+            outside(l, path, "cannot be read");
+        else if (S_ISDIR(st.st_mode) && !repo_path_mutable(path))
+            look_into(l, path, depth + 1);
         else
-            rc = look_at_file(l, path, full, &st);
+            look_at_file(l, path, full, &st);
     }
     closedir(d);
-    return rc;
 }
 
-static int count_file(const char *root, const git_tree_entry *e, void *ctx)
+/* A file of HEAD that is gone: a mutable one is a change as any other, and counts as one. */
+static int look_for_gone(const char *root, const git_tree_entry *e, void *ctx)
 {
     struct look *l = ctx;
     char path[PATH_MAX], full[PATH_MAX];
     struct stat st;
 
     snprintf(path, sizeof path, "%s%s", root, git_tree_entry_name(e));
-    if (git_tree_entry_type(e) != GIT_OBJECT_BLOB || repo_path_mutable(path))
+    if (git_tree_entry_type(e) != GIT_OBJECT_BLOB ||
+        snprintf(full, sizeof full, "%s/%s", l->w->tree.data, path) >= (int)sizeof full ||
+        lstat(full, &st) == 0 || (errno != ENOENT && errno != ENOTDIR))
         return 0;
-    if (snprintf(full, sizeof full, "%s/%s", l->w->tree.data, path) < (int)sizeof full &&
-        lstat(full, &st))
+    if (repo_path_mutable(path))
+        l->n_mutable++;
+    else
         outside(l, path, "is gone");
     return 0;
 }
@@ -295,15 +311,15 @@ int workspace_look(struct ratchet *r, const struct workspace *w, struct workspac
     *out = (struct workspace_change){0};
     strbuf_add(&out->outside, "", 0);
     TRY(repo_tree_of(r->repo, &w->head, &l.tree));
-    rc = look_into(&l, "", 0);
-    if (rc == 0 && git_tree_walk(l.tree, GIT_TREEWALK_PRE, count_file, &l))
-        rc = repo_fail("walking HEAD's tree");
-    if (rc == 0 && l.n_mutable >= REPO_MAX_CHANGES)
-        outside(&l, "kernel", "holds too many files");
+    look_into(&l, "", 0);
+    rc = git_tree_walk(l.tree, GIT_TREEWALK_PRE, look_for_gone, &l)
+             ? repo_fail("walking HEAD's tree")
+             : repo_kernel_digest(r->repo, l.tree, head);
+    if (l.n_mutable > REPO_MAX_CHANGES)
+        outside(&l, "kernel", "holds too many files (64 with those of HEAD that are gone)");
     if (rc == 0 && l.n_outside == 0) {
-        rc = repo_kernel_digest(r->repo, l.tree, head);
-        if (rc == 0)
-            rc = workspace_kernel(w, out->kernel);
+        if (workspace_kernel(w, out->kernel) < 0)
+            outside(&l, "kernel", "cannot be read");
         out->changed = strcmp(head, out->kernel) != 0;
     }
     git_tree_free(l.tree);

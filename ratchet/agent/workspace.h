@@ -22,14 +22,20 @@ struct workspace {
     git_oid head;          /* whose tree it is */
 };
 
-/* Name the folders of campaign `id` below $XDG_CACHE_HOME/pawl (default ~/.cache/pawl), or TMPDIR
- * without a home; nothing is made. The caller deinits. */
-void workspace_name(const char *id, struct workspace *out);
+/* Where campaign `id` has its folder: below $XDG_CACHE_HOME/pawl (default ~/.cache/pawl), or TMPDIR
+ * without a home. Appends. */
+void workspace_place(const char *id, struct strbuf *out);
+
+/* Name the folders in `base`; nothing is made. The caller deinits. */
+void workspace_name(const char *base, struct workspace *out);
 void workspace_deinit(struct workspace *w);
 
-/* Empty tree/ and scratch/ and fill the first with HEAD's files, the immutable ones read-only. Sets w->head. Errors:
- * those of repo_head, of git and of writing. */
+/* Empty tree/ and scratch/ and fill the first with HEAD's files, the immutable ones read-only. Sets
+ * w->head. Errors: those of repo_head, of git and of writing. */
 int workspace_fill(struct ratchet *r, struct workspace *w);
+
+/* Remove scratch/: what a round left there is of no use to anybody, and may fill the disk. */
+int workspace_clear(struct workspace *w);
 
 /* Remove it with all that is in it. */
 int workspace_remove(struct workspace *w);
@@ -44,8 +50,8 @@ struct workspace_change {
 /* As repo_kernel_digest, of the files that are there now. */
 int workspace_kernel(const struct workspace *w, char hex[SHA256_HEX]);
 
-/* New files that are hidden or that git ignores are passed over. The caller deinits out->outside.
- * Errors: those of reading. */
+/* New files that are hidden or that git ignores are passed over; what cannot be read, or is more than
+ * a try takes, is named in out->outside, which the caller deinits. Errors: those of reading git. */
 int workspace_look(struct ratchet *r, const struct workspace *w, struct workspace_change *out);
 
 #endif

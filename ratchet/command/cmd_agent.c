@@ -3,6 +3,7 @@
 
 #include "ratchet/agent/allowed.h"
 #include "ratchet/agent/context.h"
+#include "ratchet/agent/landlock.h"
 #include "ratchet/agent/loop.h"
 #include "ratchet/agent/workspace.h"
 #include "reference/base/err.h"
@@ -32,20 +33,27 @@ static const char usage[] =
     "  --exec COMMAND        the agent\n"
     "  --attempts N          end after N experiments\n"
     "  --minutes M           end after M minutes\n"
-    "  --agent-minutes M     a run of COMMAND may take so long (default: what is left)\n"
+    "  --agent-minutes M     a run of COMMAND may take so long (default 30; 0: what is left)\n"
     "  --target SCORE        end when a win has this score\n"
-    "  --target-gain PCT     end when the wins together are this much faster\n"
+    "  --target-gain PCT     end when the wins together are this much faster; a win with a focus "
+    "of\n"
+    "                        the agent's counts by its share of the time\n"
     "  --plateau PCT         end when no operation promises more than this share of the time\n"
     "                        (default 1; 0: never)\n"
-    "  --focus OP            all the weight on one operation or case, in every round\n"
+    "  --focus OP            all the weight on one operation or case, in every round, whatever "
+    "the\n"
+    "                        agent asks for\n"
     "  --goal TEXT           for the context\n"
     "  --author NAME         of the experiments (default: git's user.name)\n"
     "  --allow-write A:B     more files and folders that COMMAND may write, such as its own in "
     "your\n"
     "                        home; never this repository\n"
-    "  --unconfined          without Landlock: what changed is compared all the same\n"
+    "  --unconfined          without Landlock, as is wanted where there is none: what changed is\n"
+    "                        compared all the same\n"
     "  --max-output MIB      on stdout or stderr of a round (default 16)\n"
-    "  --patience N          end after N rounds in a row that came to nothing (default 5)\n"
+    "  --patience N          end after N rounds in a row that came to nothing or could not be "
+    "judged\n"
+    "                        (default 5)\n"
     "  --backoff S           wait S seconds after the first of them, then twice that, ... (default "
     "2)\n"
     "  --resume              go on with the last campaign after whatever ended it; other options\n"
@@ -68,12 +76,21 @@ struct agent_options {
     bool unconfined, resume, print_context, json;
 };
 
-static const char *const number_names[N_NUMBERS][2] = {
-    {"--attempts", "attempts"},           {"--minutes", "minutes"},
-    {"--agent-minutes", "agent_minutes"}, {"--target", "target"},
-    {"--target-gain", "target_gain"},     {"--plateau", "plateau"},
-    {"--patience", "patience"},           {"--backoff", "backoff"},
-    {"--max-output", "output_mib"}};
+static const struct {
+    const char *option, *key;
+    double least, most;
+    bool whole;
+} numbers[N_NUMBERS] = {
+    {"--attempts", "attempts", 1, 1e6, true},
+    {"--minutes", "minutes", 0, 1e6, false},
+    {"--agent-minutes", "agent_minutes", 0, 1e6, false},
+    {"--target", "target", 0, 1e9, false},
+    {"--target-gain", "target_gain", 0, 1e6, false},
+    {"--plateau", "plateau", 0, 100, false},
+    {"--patience", "patience", 1, 1e6, true},
+    {"--backoff", "backoff", 0, 3600, false},
+    {"--max-output", "output_mib", 1, 4096, false},
+};
 
 static int set_numbers(const struct agent_options *o, json_t *out)
 {
@@ -84,10 +101,12 @@ static int set_numbers(const struct agent_options *o, json_t *out)
         if (!o->number[i])
             continue;
         x = strtod(o->number[i], &stop);
-        if (stop == o->number[i] || *stop || !isfinite(x) || x < 0)
-            return err_set(ERR_USAGE, "%s %s: a number from 0 on is wanted", number_names[i][0],
-                           o->number[i]);
-        json_object_set_new(out, number_names[i][1], json_real(x));
+        if (stop == o->number[i] || *stop || !(x >= numbers[i].least && x <= numbers[i].most) ||
+            (numbers[i].whole && x != floor(x)))
+            return err_set(ERR_USAGE, "%s %s: a %snumber from %.0f to %.0f is wanted",
+                           numbers[i].option, o->number[i], numbers[i].whole ? "whole " : "",
+                           numbers[i].least, numbers[i].most);
+        json_object_set_new(out, numbers[i].key, json_real(x));
     }
     return 0;
 }
@@ -160,6 +179,27 @@ static void print_result(const struct campaign *c, bool json)
     strbuf_deinit(&ended);
 }
 
+/* Whoever is to be confined is, or does not run. */
+static int check_confinement(const json_t *options)
+{
+    if (landlock_version() > 0 || json_is_true(json_object_get(options, "unconfined")))
+        return 0;
+    return err_set(ERR_UNSUPPORTED, "this system has no Landlock, which keeps the agent out of the "
+                                    "repository; --unconfined runs it without");
+}
+
+static int open_campaign(const char *store, const struct agent_options *o, const json_t *options,
+                         struct campaign *c)
+{
+    if (!o->resume) {
+        TRY(check_confinement(options));
+        campaign_sweep(store);
+        return campaign_start(store, options, c);
+    }
+    TRY(campaign_resume(store, o->campaign, options, c));
+    return check_confinement(c->options);
+}
+
 /* Begin or go on, to the end. The repository is not kept open meanwhile. */
 static int run(struct ratchet **r, const struct agent_options *o, struct campaign *c)
 {
@@ -171,8 +211,7 @@ static int run(struct ratchet **r, const struct agent_options *o, struct campaig
 
     s.path = path;
     if (rc == 0)
-        rc = o->resume ? campaign_resume((*r)->store, o->campaign, options, c)
-                       : campaign_start((*r)->store, options, c);
+        rc = open_campaign((*r)->store, o, options, c);
     ratchet_close(r);
     if (rc == 0) {
         fprintf(stderr, "campaign %s; if it is interrupted: ratchet agent --resume\n",
@@ -180,7 +219,7 @@ static int run(struct ratchet **r, const struct agent_options *o, struct campaig
         rc = loop_run(&s);
     }
     if (rc == 0) {
-        workspace_name(c->journal.id, &w);
+        workspace_name(c->workspace, &w);
         rc = workspace_remove(&w);
         workspace_deinit(&w);
     }
@@ -199,15 +238,15 @@ int cmd_agent(int argc, char **argv)
         {"--author", NULL, &o.author, NULL},
         {"--allow-write", NULL, &o.allow_write, NULL},
         {"--campaign", NULL, &o.campaign, NULL},
-        {number_names[0][0], NULL, &o.number[0], NULL},
-        {number_names[1][0], NULL, &o.number[1], NULL},
-        {number_names[2][0], NULL, &o.number[2], NULL},
-        {number_names[3][0], NULL, &o.number[3], NULL},
-        {number_names[4][0], NULL, &o.number[4], NULL},
-        {number_names[5][0], NULL, &o.number[5], NULL},
-        {number_names[6][0], NULL, &o.number[6], NULL},
-        {number_names[7][0], NULL, &o.number[7], NULL},
-        {number_names[8][0], NULL, &o.number[8], NULL},
+        {numbers[0].option, NULL, &o.number[0], NULL},
+        {numbers[1].option, NULL, &o.number[1], NULL},
+        {numbers[2].option, NULL, &o.number[2], NULL},
+        {numbers[3].option, NULL, &o.number[3], NULL},
+        {numbers[4].option, NULL, &o.number[4], NULL},
+        {numbers[5].option, NULL, &o.number[5], NULL},
+        {numbers[6].option, NULL, &o.number[6], NULL},
+        {numbers[7].option, NULL, &o.number[7], NULL},
+        {numbers[8].option, NULL, &o.number[8], NULL},
         {"--unconfined", NULL, NULL, &o.unconfined},
         {"--resume", NULL, NULL, &o.resume},
         {"--print-context", NULL, NULL, &o.print_context},

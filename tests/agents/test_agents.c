@@ -10,21 +10,31 @@
 #include "reference/base/strbuf.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <jansson.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <math.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { LONG_S = 280 }; /* for a command, on a machine that has other work too */
 
 /* A repository, and a home that is nobody's. */
 struct yard {
     char dir[64], repo[80];
     char scripts[PATH_MAX], ratchet[PATH_MAX + 32];
-    struct strbuf said; /* by the last command, on stderr */
+    char agent[PATH_MAX + 64]; /* `ratchet agent`, confined where that can be */
+    struct strbuf said;        /* by the last command, on stderr */
 };
 
 /* Run a line of shell in the repository; its stdout is appended to *out (NULL: asserted empty). */
@@ -41,7 +51,7 @@ static int shell(struct yard *y, struct strbuf *out, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     strbuf_addf(&line, "exec 2>%s/err; %s", y->dir, text);
-    rc = process_run((char *const[]){"sh", "-c", line.data, NULL}, y->repo, 120, out);
+    rc = process_run((char *const[]){"sh", "-c", line.data, NULL}, y->repo, LONG_S, out);
     strbuf_addf(&err, "%s/err", y->dir);
     strbuf_clear(&y->said);
     cr_assert_eq(file_read(err.data, &y->said), 0);
@@ -63,6 +73,8 @@ static void yard_init(struct yard *y)
     snprintf(y->repo, sizeof y->repo, "%s/repo", y->dir);
     cr_assert(bin && realpath(bin, here), "PAWL_BIN is not set");
     snprintf(y->ratchet, sizeof y->ratchet, "%s/ratchet-pretend", here);
+    snprintf(y->agent, sizeof y->agent, "%s agent%s", y->ratchet,
+             landlock_version() ? "" : " --unconfined");
     cr_assert(realpath("tests/agents", y->scripts));
     setenv("HOME", y->dir, 1);
     snprintf(here, sizeof here, "%s/cache", y->dir);
@@ -101,8 +113,8 @@ static json_t *agent(struct yard *y, const char *script, const char *options, in
     struct strbuf out = {0};
     json_t *result;
 
-    *code = shell(y, &out, "exec %s agent --exec 'sh %s/%s' --backoff 0 --json %s", y->ratchet,
-                  y->scripts, script, options);
+    *code = shell(y, &out, "exec %s --exec 'sh %s/%s' --backoff 0 --json %s", y->agent, y->scripts,
+                  script, options);
     result = json_loads(strbuf_str(&out), 0, NULL);
     strbuf_deinit(&out);
     return result;
@@ -180,8 +192,7 @@ Test(agents, one_that_is_done_ends_the_campaign)
     json_t *result;
 
     yard_init(&y);
-    cr_assert_eq(
-        shell(&y, &out, "exec %s agent --exec 'echo DONE: no idea left' --json", y.ratchet), 1);
+    cr_assert_eq(shell(&y, &out, "exec %s --exec 'echo DONE: no idea left' --json", y.agent), 1);
     result = json_loads(strbuf_str(&out), 0, NULL);
     cr_assert_eq(number(result, "rounds"), 1);
     cr_assert_str_eq(stopped(result), "the agent: no idea left");
@@ -190,7 +201,133 @@ Test(agents, one_that_is_done_ends_the_campaign)
     yard_deinit(&y);
 }
 
+Test(agents, one_that_is_done_with_a_change_gets_that_tried)
+{
+    struct strbuf out = {0};
+    struct yard y;
+    json_t *result;
+
+    yard_init(&y);
+    cr_assert_eq(shell(&y, &out,
+                       "exec %s --json --exec 'echo \"/* PRETEND time all 0.9 */\" "
+                       ">>kernel/kernel.c; echo HYPOTHESIS: a tenth; echo DONE: that is all'",
+                       y.agent),
+                 0, "%s", strbuf_str(&y.said));
+    result = json_loads(strbuf_str(&out), 0, NULL);
+    cr_assert_eq(number(result, "wins"), 1);
+    cr_assert_eq(number(result, "rounds"), 1);
+    cr_assert_str_eq(stopped(result), "the agent: that is all");
+    json_decref(result);
+    strbuf_deinit(&out);
+    yard_deinit(&y);
+}
+
+/* An agent that asks for a focus: percent of its one win, as the campaign and as the row have it. */
+static void win_with_focus(const char *options, const char *focus, double *of_campaign,
+                           double *of_row)
+{
+    struct strbuf out = {0}, log = {0};
+    json_t *result, *row;
+    struct yard y;
+
+    yard_init(&y);
+    cr_assert_eq(
+        shell(&y, &out,
+              "exec %s --json --attempts 1 %s --exec 'sed -i s/PREFETCH,.4096/PREFETCH,2048/ "
+              "kernel/tunables.inc; sed -i s/TILE_COLUMNS,.64/TILE_COLUMNS,32/ "
+              "kernel/tunables.inc; echo \"{\\\"hypothesis\\\": \\\"less\\\", "
+              "\\\"focus\\\": \\\"gemv\\\"}\"'",
+              y.agent, options),
+        0, "%s", strbuf_str(&y.said));
+    result = json_loads(strbuf_str(&out), 0, NULL);
+    cr_assert_eq(number(result, "wins"), 1);
+    *of_campaign = json_number_value(json_object_get(result, "gain_percent"));
+    cr_assert_eq(shell(&y, &log, "%s log --json", y.ratchet), 0);
+    json_decref(result);
+    result = json_loads(strbuf_str(&log), 0, NULL);
+    row = json_array_get(result, 0);
+    cr_assert_str_eq(json_string_value(json_object_get(row, "focus")), focus);
+    *of_row = 100 * expm1(json_number_value(json_object_get(row, "estimate")));
+    json_decref(result);
+    strbuf_deinit(&out);
+    strbuf_deinit(&log);
+    yard_deinit(&y);
+}
+
+Test(agents, that_ask_for_a_focus_do_not_choose_the_yardstick)
+{
+    double of_campaign, of_row;
+
+    win_with_focus("", "gemv", &of_campaign, &of_row);
+    cr_assert_gt(of_row, 10);
+    cr_assert(of_campaign > 0.2 * of_row && of_campaign < 0.6 * of_row, "%g of %g", of_campaign,
+              of_row);
+    win_with_focus("--focus gemm", "gemm", &of_campaign, &of_row);
+    cr_assert_float_eq(of_campaign, of_row, 1e-3 * of_row);
+}
+
 /* --- who does not --- */
+
+Test(agents, a_vandal_costs_no_more_than_its_rounds)
+{
+    expect_outcome("vandal.sh folder", "--patience 2", "outside-mutable", 0);
+    expect_outcome("vandal.sh name", "--patience 2", "outside-mutable", 0);
+    expect_outcome("vandal.sh many", "--patience 2", "outside-mutable", 0);
+}
+
+/* From now on this process and its children are on a system without Landlock. */
+static void forget_landlock(void)
+{
+    struct sock_filter lines[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_landlock_create_ruleset, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof lines / sizeof *lines, lines};
+
+    cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+    cr_assert_eq(landlock_version(), 0);
+}
+
+Test(agents, that_nothing_can_confine_run_only_when_asked_for)
+{
+    struct strbuf out = {0};
+    struct yard y;
+
+    forget_landlock();
+    yard_init(&y);
+    cr_assert_eq(
+        shell(&y, &out, "exec %s agent --attempts 1 --exec 'touch %s/ran'", y.ratchet, y.dir), 3);
+    cr_assert(strstr(strbuf_str(&y.said), "no Landlock"), "%s", strbuf_str(&y.said));
+    cr_assert_eq(shell(&y, &out, "test ! -e ../ran && test ! -e .git/pawl/agents"), 0);
+    cr_assert_eq(shell(&y, &out,
+                       "exec %s agent --unconfined --exec 'touch %s/ran; echo DONE: x' >/dev/null",
+                       y.ratchet, y.dir),
+                 1, "%s", strbuf_str(&y.said));
+    cr_assert_eq(shell(&y, &out, "test -e ../ran"), 0);
+    strbuf_deinit(&out);
+    yard_deinit(&y);
+}
+
+Test(agents, are_not_asked_when_the_judge_is_not_heads)
+{
+    struct strbuf out = {0};
+    struct yard y;
+
+    yard_init(&y);
+    cr_assert_eq(
+        shell(&y, &out,
+              "exec %s agent --unconfined --backoff 0 --exec 'echo x >>%s/ran; cd %s; echo "
+              "\"int judge2;\" >judge/judge.c; git commit -qm other judge/judge.c'",
+              y.ratchet, y.dir, y.repo),
+        3, "%s", strbuf_str(&y.said));
+    cr_assert(strstr(y.said.data, "rebuild: make"), "%s", y.said.data);
+    cr_assert_eq(shell(&y, &out, "test $(wc -l <../ran) = 1"), 0, "it ran again");
+    strbuf_deinit(&out);
+    yard_deinit(&y);
+}
 
 Test(agents, a_liar_is_judged_like_everybody)
 {
@@ -265,9 +402,9 @@ Test(agents, text_that_is_none_is_survived)
 
     yard_init(&y);
     cr_assert_eq(shell(&y, &out,
-                       "exec %s agent --patience 2 --backoff 0 --json --exec '"
+                       "exec %s --patience 2 --backoff 0 --json --exec '"
                        "echo x >kernel/$(printf \"\\\\377\\\\033\").h; echo HYPOTHESIS: x'",
-                       y.ratchet),
+                       y.agent),
                  1, "%s", strbuf_str(&y.said));
     result = json_loads(strbuf_str(&out), 0, NULL);
     cr_assert_eq(ended(result, "outside-mutable"), 2, "%s", strbuf_str(&y.said));
@@ -275,9 +412,9 @@ Test(agents, text_that_is_none_is_survived)
     json_decref(result);
     strbuf_clear(&out);
     cr_assert_eq(shell(&y, &out,
-                       "exec %s agent --json --exec 'printf DONE:; for i in $(seq 700); do printf "
+                       "exec %s --json --exec 'printf DONE:; for i in $(seq 700); do printf "
                        "\"\\\\303\\\\251\"; done'",
-                       y.ratchet),
+                       y.agent),
                  1, "%s", strbuf_str(&y.said));
     result = json_loads(strbuf_str(&out), 0, NULL);
     cr_assert(result && strncmp(stopped(result), "the agent: \xc3\xa9", 13) == 0, "%s",
@@ -327,7 +464,7 @@ static pid_t start(struct yard *y, const char *how)
     struct strbuf line = {0};
     pid_t pid;
 
-    strbuf_addf(&line, "cd %s && exec %s agent %s >>%s/log 2>&1", y->repo, y->ratchet, how, y->dir);
+    strbuf_addf(&line, "cd %s && exec %s %s >>%s/log 2>&1", y->repo, y->agent, how, y->dir);
     pid = fork();
     if (pid == 0) {
         execl("/bin/sh", "sh", "-c", line.data, (char *)NULL);
@@ -434,15 +571,21 @@ static void kill_at(const char *point)
     yard_deinit(&y);
 }
 
-Test(agents, go_on_after_kill_9_at_each_step_of_a_round)
+/* In two tests, since each of them has but so much time on a machine that has other work too. */
+Test(agents, go_on_after_kill_9_at_each_step_to_a_verdict)
 {
-    static const char *const points[] = {
-        "agent:context",   "agent:answered", "agent:try",
-        "before:proposed", "proposed",       "built",
-        "measured",        "confirmed",      "before:confirmed",
-        "logged",          "before:applied", "applied",
-        "moved",           "done",           "agent:judged",
-    };
+    static const char *const points[] = {"agent:context",   "agent:answered",  "agent:try",
+                                         "before:proposed", "proposed",        "built",
+                                         "measured",        "before:confirmed"};
+
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++)
+        kill_at(points[i]);
+}
+
+Test(agents, go_on_after_kill_9_at_each_step_after_a_verdict)
+{
+    static const char *const points[] = {"confirmed", "logged", "before:applied", "applied",
+                                         "moved",     "done",   "agent:judged"};
 
     for (size_t i = 0; i < sizeof points / sizeof *points; i++)
         kill_at(points[i]);
@@ -483,6 +626,55 @@ Test(agents, go_on_after_kill_9_at_random_moments, .timeout = 200)
     yard_deinit(&y);
 }
 
+/* A change, and words, that another campaign had too. */
+Test(agents, take_no_others_row_for_theirs_after_a_crash)
+{
+    struct strbuf how = {0}, first = {0}, resume = {0};
+    struct yard y;
+
+    yard_init(&y);
+    start_of(&y, "spammer.sh same", "--attempts 1", &how);
+    setenv("PAWL_KILL_AT", "agent:try", 1);
+    cr_assert_eq(wait_for(start(&y, how.data)), 128 + SIGKILL);
+    unsetenv("PAWL_KILL_AT");
+    shell(&y, &first, "ls .git/pawl/agents | tr -d '\\n'");
+    cr_assert_eq(wait_for(start(&y, how.data)), 1);
+    strbuf_addf(&resume, "--resume --campaign %s", strbuf_str(&first));
+    cr_assert_eq(wait_for(start(&y, resume.data)), 1);
+    expect_counted_once(&y, 2, "the same twice");
+    strbuf_deinit(&how);
+    strbuf_deinit(&first);
+    strbuf_deinit(&resume);
+    yard_deinit(&y);
+}
+
+/* A row that could not be carried to its end is no refusal. */
+Test(agents, count_an_experiment_whose_record_git_would_not_take)
+{
+    struct strbuf how = {0};
+    char judged[96];
+    struct yard y;
+    pid_t pid;
+
+    yard_init(&y);
+    snprintf(judged, sizeof judged, "%s/judged", y.dir);
+    setenv("PAWL_PRETEND_LOG", judged, 1);
+    setenv("PAWL_PRETEND_MS", "800", 1);
+    start_of(&y, "gambler.sh", "--attempts 1", &how);
+    pid = start(&y, how.data);
+    while (access(judged, F_OK))
+        pause_ms(2);
+    cr_assert_eq(shell(&y, NULL, "git update-ref refs/heads/ratchet-log HEAD"), 0);
+    cr_assert_eq(wait_for(pid), 3);
+    cr_assert_eq(shell(&y, NULL, "grep -q 'rename it first' ../log"), 0);
+    cr_assert_eq(shell(&y, NULL, "git update-ref -d refs/heads/ratchet-log"), 0);
+    setenv("PAWL_PRETEND_MS", "0", 1);
+    cr_assert_leq(wait_for(start(&y, "--resume")), 1);
+    expect_counted_once(&y, 1, "a record that git would not take");
+    strbuf_deinit(&how);
+    yard_deinit(&y);
+}
+
 /* Each row belongs to one of them. */
 Test(agents, two_at_once_share_the_repository)
 {
@@ -506,14 +698,14 @@ Test(agents, two_at_once_share_the_repository)
 }
 
 /* The lock is free while an agent thinks, and a change made against what is HEAD no more is merged. */
-Test(agents, one_who_thinks_keeps_nobody_from_winning_and_loses_nobodys_win)
+static void think_while_another_wins(const char *options)
 {
     struct strbuf how = {0}, kernel = {0};
     struct yard y;
     pid_t pid;
 
     yard_init(&y);
-    start_of(&y, "patient.sh", "--attempts 1", &how);
+    start_of(&y, "patient.sh", options, &how);
     pid = start(&y, how.data);
     while (shell(&y, NULL, "grep -qs '\"round\"' .git/pawl/agents/*/journal.jsonl"))
         pause_ms(5);
@@ -526,7 +718,7 @@ Test(agents, one_who_thinks_keeps_nobody_from_winning_and_loses_nobodys_win)
                        "%s try -m 'less ahead' >/dev/null",
                        y.ratchet),
                  0, "%s", strbuf_str(&y.said));
-    cr_assert_eq(wait_for(pid), 0, "the merged change should win too");
+    cr_assert_eq(wait_for(pid), 0, "%s: the merged change should win too", options);
     cr_assert_eq(shell(&y, &kernel, "git show HEAD:kernel/tunables.inc"), 0);
     cr_assert(strstr(strbuf_str(&kernel), "PREFETCH, 2048,") &&
                   strstr(kernel.data, "TILE_ROWS, 8,"),
@@ -534,6 +726,12 @@ Test(agents, one_who_thinks_keeps_nobody_from_winning_and_loses_nobodys_win)
     strbuf_deinit(&how);
     strbuf_deinit(&kernel);
     yard_deinit(&y);
+}
+
+Test(agents, one_who_thinks_keeps_nobody_from_winning_and_loses_nobodys_win)
+{
+    think_while_another_wins("--attempts 1");
+    think_while_another_wins("--attempts 1 --unconfined");
 }
 
 Test(agents, are_refused_with_one_clear_line_when_asked_for_nonsense)
@@ -545,7 +743,12 @@ Test(agents, are_refused_with_one_clear_line_when_asked_for_nonsense)
         {"--resume", "no agent has run here yet"},
         {"--resume --campaign ../../x", "no name of a campaign"},
         {"--exec true --resume", "leave one out"},
-        {"--exec true --attempts many", "--attempts many: a number"},
+        {"--exec true --attempts many", "--attempts many: a whole number"},
+        {"--exec true --attempts 0", "--attempts 0: a whole number from 1"},
+        {"--exec true --attempts 0.5", "--attempts 0.5: a whole number"},
+        {"--exec true --attempts 1e300", "--attempts 1e300: a whole number"},
+        {"--exec true --patience 0", "--patience 0: a whole number from 1"},
+        {"--exec true --max-output inf", "--max-output inf: a number"},
         {"--exec true --minutes -1", "--minutes -1"},
         {"--exec true --focus nosuch", "nosuch"},
         {"--exec true --allow-write /nowhere/at/all", "does not exist"},

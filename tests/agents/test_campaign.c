@@ -5,9 +5,13 @@
 #include "reference/base/fileio.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 static char store[64];
 
@@ -127,7 +131,7 @@ Test(campaign, is_refused_while_it_runs_and_where_its_journal_is_damaged)
 
     begin(&c);
     cr_assert_eq(campaign_resume(store, c.journal.id, none, &other), ERR_CONFLICT);
-    cr_assert(strstr(err_message(), "is running"), "%s", err_message());
+    cr_assert(strstr(err_message(), "is running; --campaign ID"), "%s", err_message());
     campaign_close(&other);
     strbuf_addf(&path, "%s/journal.jsonl", c.journal.folder.data);
     campaign_close(&c);
@@ -139,6 +143,94 @@ Test(campaign, is_refused_while_it_runs_and_where_its_journal_is_damaged)
     campaign_close(&other);
     json_decref(none);
     strbuf_deinit(&path);
+}
+
+Test(campaign, counts_a_win_by_its_share_and_its_score_only_for_the_whole)
+{
+    struct campaign c;
+
+    begin(&c);
+    note(&c, events[5]);
+    note(&c, "{\"event\":\"end\",\"outcome\":\"tried\",\"experiment\":11,\"verdict\":\"WIN\","
+             "\"estimate\":0.5,\"score\":900,\"share\":0.02,\"detail\":\"\"}");
+    cr_assert_eq(c.spent.wins, 2);
+    cr_assert_float_eq(c.spent.gain, 0.1 + 0.01, 1e-12);
+    cr_assert_float_eq(c.spent.score, 50, 1e-12);
+    campaign_close(&c);
+}
+
+Test(campaign, without_a_verdict_comes_to_an_end)
+{
+    struct campaign c;
+
+    begin(&c);
+    cr_assert_eq(c.allowance.agent_minutes, CAMPAIGN_AGENT_MINUTES);
+    for (int i = 1; i <= 2; i++) {
+        note(&c, "{\"event\":\"end\",\"outcome\":\"tried\",\"experiment\":11,\"verdict\":"
+                 "\"INCONCLUSIVE\",\"unable\":true,\"detail\":\"no compiler\"}");
+        cr_assert_eq(c.n_failures, i);
+    }
+    cr_assert_str_eq(c.failure, "tried: no compiler");
+    campaign_close(&c);
+    go_on(&c, "{\"agent_minutes\": 0}");
+    cr_assert_eq(c.allowance.agent_minutes, 0);
+    campaign_close(&c);
+}
+
+static void set_time(const char *path, time_t t)
+{
+    const struct timespec both[2] = {{.tv_sec = t}, {.tv_sec = t}};
+
+    cr_assert_eq(utimensat(AT_FDCWD, path, both, 0), 0);
+}
+
+Test(campaign, keeps_its_folder_wherever_the_next_session_looks_and_loses_it_in_the_end)
+{
+    struct strbuf journal = {0};
+    char place[PATH_MAX];
+    struct campaign c;
+
+    setenv("XDG_CACHE_HOME", store, 1);
+    begin(&c);
+    snprintf(place, sizeof place, "%s", c.workspace);
+    cr_assert_eq(strncmp(place, store, strlen(store)), 0, "%s", place);
+    cr_assert_eq(file_make_dirs(place), 0);
+    strbuf_addf(&journal, "%s/journal.jsonl", c.journal.folder.data);
+    campaign_close(&c);
+    setenv("XDG_CACHE_HOME", "/nowhere", 1);
+    go_on(&c, "{}");
+    cr_assert_str_eq(c.workspace, place);
+    setenv("XDG_CACHE_HOME", store, 1);
+    set_time(journal.data, time(NULL) - 8 * 24 * 3600);
+    campaign_sweep(store);
+    cr_assert_eq(access(place, F_OK), 0, "it is running");
+    campaign_close(&c);
+    set_time(journal.data, time(NULL) - 6 * 24 * 3600);
+    campaign_sweep(store);
+    cr_assert_eq(access(place, F_OK), 0, "it may be gone on with");
+    set_time(journal.data, time(NULL) - 8 * 24 * 3600);
+    campaign_sweep(store);
+    cr_assert_neq(access(place, F_OK), 0);
+    strbuf_deinit(&journal);
+}
+
+Test(campaign, that_never_began_hides_none_that_did)
+{
+    struct strbuf folder = {0};
+    struct campaign c;
+    char id[40];
+
+    begin(&c);
+    snprintf(id, sizeof id, "%s", c.journal.id);
+    campaign_close(&c);
+    strbuf_addf(&folder, "%s/agents/99990101-000000-0000", store);
+    cr_assert_eq(file_make_dirs(folder.data), 0);
+    strbuf_addf(&folder, "/journal.jsonl");
+    cr_assert_eq(file_write_atomic(folder.data, "", 0), 0);
+    go_on(&c, "{}");
+    cr_assert_str_eq(c.journal.id, id);
+    campaign_close(&c);
+    strbuf_deinit(&folder);
 }
 
 Test(campaign, counts_failures_in_a_row_and_forgets_them_after_an_attempt)

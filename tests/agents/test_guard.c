@@ -48,6 +48,19 @@ Test(guard, sees_each_thing_that_belongs_to_git_or_its_owner)
     expect("echo x >new.txt", "the working tree");
 }
 
+Test(guard, follows_wins_but_nothing_else)
+{
+    struct guard before = {0}, after = {0};
+    struct strbuf said = {0};
+
+    for (int i = 0; i < GUARD_N_PARTS; i++)
+        after.digest[i][0] = 'x';
+    guard_follow(&before, &after);
+    cr_assert(guard_differs(&before, &after, &said));
+    cr_assert_str_eq(said.data, "HEAD, git's config or hooks");
+    strbuf_deinit(&said);
+}
+
 Test(guard, does_not_mind_looking_nor_the_ratchets_own_refs)
 {
     expect("git status; git diff; git log", "");

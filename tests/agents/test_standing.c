@@ -67,6 +67,17 @@ Test(standing, of_a_new_repository_has_shares_and_no_distances)
     fixture_deinit(&f);
 }
 
+Test(standing, share_is_of_what_the_whole_is)
+{
+    const struct problem_case *c = &problem_shipped.cases[0];
+    double op = standing_share(NULL, c->op), part = standing_share(c->op, c->name);
+
+    cr_assert_float_eq(standing_share(NULL, ""), 1, 1e-9);
+    cr_assert(op > 0 && op < 1, "%g", op);
+    cr_assert_float_eq(standing_share(c->op, c->op), 1, 1e-9);
+    cr_assert_float_eq(standing_share(NULL, c->name), op * part, 1e-9);
+}
+
 Test(standing, counts_an_attempt_where_it_belongs)
 {
     struct standing s;

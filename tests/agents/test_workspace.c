@@ -6,9 +6,11 @@
 #include "tests/ratchet/ratchet_fixture.h"
 
 #include <criterion/criterion.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 struct yard {
@@ -19,10 +21,14 @@ struct yard {
 
 static void yard_init(struct yard *y)
 {
+    struct strbuf place = {0};
+
     fixture_init(&y->f);
     setenv("XDG_CACHE_HOME", y->f.dir, 1);
     y->r = fixture_open(&y->f);
-    workspace_name("test", &y->w);
+    workspace_place("test", &place);
+    workspace_name(place.data, &y->w);
+    strbuf_deinit(&place);
     cr_assert_eq(workspace_fill(y->r, &y->w), 0, "%s", err_message());
 }
 
@@ -131,13 +137,43 @@ Test(workspace, names_whatever_else_changed)
                    "kernel/part.inc is no regular file");
     expect_outside("mkfifo kernel/pipe.inc", "kernel/pipe.inc is no regular file");
     expect_outside("truncate -s 5M kernel/part.inc", "kernel/part.inc is larger than 4 MiB");
-    expect_outside("for i in $(seq 70); do : >kernel/f$i.inc; done", "kernel holds too many files");
+    expect_outside("for i in $(seq 70); do : >kernel/f$i.inc; done",
+                   "kernel holds too many files (64 with those of HEAD that are gone)");
+    expect_outside("rm kernel/*.c kernel/*.inc; for i in $(seq 63); do : >kernel/f$i.inc; done",
+                   "kernel holds too many files (64 with those of HEAD that are gone)");
+    expect_outside("mkdir kernel/x.inc", "kernel/x.inc is no regular file");
     expect_outside(
         "d=kernel; for i in $(seq 40); do d=$d/d; done; mkdir -p $d",
         "kernel/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d is too deep "
         "a folder");
     expect_outside("rm -rf kernel; ln -s judge kernel",
                    "kernel was changed, kernel/kernel.h is gone, kernel/module.mk is gone");
+}
+
+Test(workspace, takes_no_name_that_a_try_does_not)
+{
+    struct workspace_change c;
+    struct yard y;
+
+    yard_init(&y);
+    do_there(&y, ": >kernel/$(printf %0250d 7).inc");
+    c = look(&y);
+    cr_assert(strstr(c.outside.data, "7.inc has too long a name"), "%s", c.outside.data);
+    strbuf_deinit(&c.outside);
+    yard_deinit(&y);
+}
+
+/* Modes are for those without privileges. */
+Test(workspace, names_what_cannot_be_read)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[2] = {{0}};
+
+    cr_assert_eq(syscall(SYS_capset, &header, none), 0);
+    expect_outside("chmod 000 kernel/kernel.c", "kernel/kernel.c cannot be read");
+    expect_outside("chmod 000 kernel/kernel.h", "kernel/kernel.h cannot be read");
+    expect_outside("chmod 000 judge", "judge cannot be read");
+    expect_outside("mkdir -m 0 kernel/d", "kernel/d cannot be read");
 }
 
 Test(workspace, passes_over_what_tools_leave_lying_about)
