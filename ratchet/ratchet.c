@@ -8,6 +8,8 @@
 #include "reference/base/fileio.h"
 #include "reference/base/strbuf.h"
 
+#include <errno.h>
+#include <libgen.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -41,6 +43,28 @@ void ratchet__say(struct ratchet *r, const char *fmt, ...)
     va_end(ap);
     fputc('\n', r->say);
     fflush(r->say);
+}
+
+int ratchet__program(char out[PATH_MAX])
+{
+    ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
+
+    if (n < 0)
+        return err_set(ERR_IO, "/proc/self/exe: %s", strerror(errno));
+    out[n] = '\0';
+    return 0;
+}
+
+int ratchet__program_beside(const char *name, char out[PATH_MAX])
+{
+    char self[PATH_MAX];
+
+    TRY(ratchet__program(self));
+    if (snprintf(out, PATH_MAX, "%s/%s", dirname(self), name) >= PATH_MAX)
+        return err_set(ERR_RANGE, "path of %s is too long", name);
+    if (access(out, X_OK))
+        return err_set(ERR_IO, "%s is missing; build it: make", out);
+    return 0;
 }
 
 void ratchet__kill_point(const char *prefix, const char *name)

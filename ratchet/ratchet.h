@@ -23,6 +23,7 @@
 #include "ledger/ledger.h"
 
 #include <git2.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -178,6 +179,10 @@ int ratchet__append(struct ratchet *r, struct ledger_row *row, const char *detai
 
 /* Point refs/pawl/attempts/n at the attempt commit, which keeps it from being collected. */
 int ratchet__attempt_ref(struct ratchet *r, int64_t n, const git_oid *attempt);
+
+/* This program, and one that stands beside it, which must be there. Errors: ERR_IO, ERR_RANGE. */
+int ratchet__program(char out[PATH_MAX]);
+int ratchet__program_beside(const char *name, char out[PATH_MAX]);
 
 /* Scratch folder of attempt n: its path, and its removal. */
 void ratchet__work_dir(struct ratchet *r, int64_t n, struct strbuf *out);

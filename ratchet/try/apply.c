@@ -112,13 +112,14 @@ static int apply_state_rolled_back(struct ratchet *r, int64_t n)
     return rc;
 }
 
-static int not_moved(struct ratchet *r, const struct proposal *p, char *happened)
+/* `why` ends the sentence about the branch. */
+static int not_moved(struct ratchet *r, const struct proposal *p, const char *why, char *happened)
 {
     snprintf(happened, HAPPENED,
-             "the branch %s is no longer at %.12s, against which this was judged, and its kernel "
-             "or judge changed; it was not moved and your files were left as they are (the attempt "
-             "is kept: refs/pawl/attempts/%lld)",
-             short_branch(p->branch), git_oid_tostr_s(&p->parent), (long long)p->n);
+             "the branch %s is no longer at %.12s, against which this was judged, and %s; it was "
+             "not moved and your files were left as they are (the attempt is kept: "
+             "refs/pawl/attempts/%lld)",
+             short_branch(p->branch), git_oid_tostr_s(&p->parent), why, (long long)p->n);
     TRY(apply_state_rolled_back(r, p->n));
     return ratchet__state(r, p->n, "done", NULL);
 }
@@ -203,19 +204,22 @@ static int win_parent(struct ratchet *r, const struct proposal *p, git_oid *from
 int apply_win(struct ratchet *r, const struct proposal *p, char *happened, char win[REPO_HEX])
 {
     struct move m = {.source = p->source, .branch = p->branch, .worktree = p->worktree};
+    const char *why = "moved each time that the win was to go on top of it";
     int rc = 0;
 
     for (int i = 0; rc == 0 && i < PLANS_MOST; i++) { /* again when it moves right now */
         rc = win_parent(r, p, &m.from);
-        if (rc == 0)
+        if (rc == 0) {
+            why = "its kernel or judge changed";
             break;
+        }
         if (rc == 1)
             rc = plan_win(r, p, &m.from, &m.to);
         if (rc == 0)
             rc = move_start(r, p->n, &m, happened, win);
     }
     if (rc == 0)
-        return not_moved(r, p, happened);
+        return not_moved(r, p, why, happened);
     if (rc == 1 && !git_oid_equal(&m.from, &p->parent))
         snprintf(happened + strlen(happened), HAPPENED - strlen(happened),
                  "; it had moved from %.12s while this was judged, with the same kernel",

@@ -10,27 +10,9 @@
 #include "reference/base/fileio.h"
 #include "reference/base/strbuf.h"
 
-#include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* judge-worker stands beside this program. */
-static int worker_path(char out[PATH_MAX])
-{
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-
-    if (n < 0)
-        return err_set(ERR_IO, "cannot find this program's own folder");
-    self[n] = '\0';
-    if (snprintf(out, PATH_MAX, "%s/judge-worker", dirname(self)) >= PATH_MAX)
-        return err_set(ERR_RANGE, "path of judge-worker is too long");
-    if (access(out, X_OK))
-        return err_set(ERR_IO, "%s is missing; build it: make", out);
-    return 0;
-}
 
 static void tell(const struct ratchet_request *q, enum judge_stage stage, bool done,
                  const char *text)
@@ -159,6 +141,36 @@ static int check_other_paths(struct judge_build *candidate, const struct judge_o
     return 0;
 }
 
+/* What the judge says of two builds, of which neither need have succeeded. */
+static int judge_builds(const struct ratchet_request *q, struct judge_build *candidate,
+                        struct judge_build *incumbent, struct judge_options *o,
+                        struct judge_trial *out)
+{
+    int rc = 0;
+
+    tell(q, JUDGE_BUILT, true, NULL);
+    if (q->build_only)
+        built_only(candidate, incumbent, out);
+    else
+        rc = try_continued(q, candidate, incumbent, o, out);
+    if (q->build_only && q->check)
+        rc = checked_only(candidate, o, out);
+    if (rc == 0 && out->verdict == JUDGE_WIN)
+        rc = check_other_paths(candidate, o, out);
+    if (rc == 0 && !judge_build_ok(candidate))
+        snprintf(out->next, sizeof out->next, "%s", next_of_refusal(out->verdict));
+    return rc;
+}
+
+static void add_build_log(const struct judge_build *candidate, json_t *details)
+{
+    char *log = NULL;
+
+    record_text(&log, judge_build_log(candidate));
+    json_object_set_new(details, "build_log", json_string(log));
+    free(log);
+}
+
 static int native_trial(void *ctx, const struct ratchet_request *q, struct judge_trial *out)
 {
     struct judge_build *candidate = NULL, *incumbent = NULL;
@@ -173,35 +185,18 @@ static int native_trial(void *ctx, const struct ratchet_request *q, struct judge
                               .margin = q->margin,
                               .progress = q->progress,
                               .progress_ctx = q->progress_ctx};
-    int rc = worker_path(worker);
+    int rc;
 
     (void)ctx;
-    if (rc < 0)
-        return rc;
+    TRY(ratchet__program_beside("judge-worker", worker));
     tell(q, JUDGE_BUILT, false, "building the attempt and HEAD from their commits");
     rc = judge_build_open(q->candidate_dir, &o, &candidate);
     if (rc == 0)
         rc = judge_build_open(q->incumbent_dir, &o, &incumbent);
-    if (rc == 0) {
-        tell(q, JUDGE_BUILT, true, NULL);
-        if (q->build_only)
-            built_only(candidate, incumbent, out);
-        else
-            rc = try_continued(q, candidate, incumbent, &o, out);
-        if (q->build_only && q->check)
-            rc = checked_only(candidate, &o, out);
-        if (rc == 0 && out->verdict == JUDGE_WIN)
-            rc = check_other_paths(candidate, &o, out);
-    }
-    if (rc == 0 && !judge_build_ok(candidate))
-        snprintf(out->next, sizeof out->next, "%s", next_of_refusal(out->verdict));
-    if (rc == 0 && out->details) {
-        char *log = NULL;
-
-        record_text(&log, judge_build_log(candidate));
-        json_object_set_new(out->details, "build_log", json_string(log));
-        free(log);
-    }
+    if (rc == 0)
+        rc = judge_builds(q, candidate, incumbent, &o, out);
+    if (rc == 0 && out->details)
+        add_build_log(candidate, out->details);
     judge_build_close(&candidate);
     judge_build_close(&incumbent);
     return rc;

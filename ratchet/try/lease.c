@@ -2,6 +2,7 @@
 #include "ratchet/try/lease.h"
 
 #include "ratchet/ratchet.h"
+#include "ratchet/try/progress.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
 #include "reference/base/strbuf.h"
@@ -14,7 +15,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { NAME = 24, LOOK_US = 100000, PARTIES_MOST = 256 };
@@ -240,14 +240,6 @@ static int open_before(const struct queue *q, long mine, size_t *n_before, json_
     return openat(q->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
-static double seconds_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static int refuse(const json_t *who, const struct lease_request *r)
 {
     struct strbuf line = {0};
@@ -286,7 +278,7 @@ static void say_waiting(const struct lease_request *r, const json_t *who, size_t
 static int outlast(int fd, double until)
 {
     while (ticket_lives(fd)) {
-        if (until > 0 && seconds_now() >= until)
+        if (until > 0 && progress_seconds() >= until)
             return 0;
         usleep(LOOK_US);
     }
@@ -296,7 +288,7 @@ static int outlast(int fd, double until)
 /* 0 when it is this ticket's turn. */
 static int await(const char *store, const struct ticket *t, const struct lease_request *r)
 {
-    double until = r->wait_minutes > 0 ? seconds_now() + 60 * r->wait_minutes : 0;
+    double until = r->wait_minutes > 0 ? progress_seconds() + 60 * r->wait_minutes : 0;
     size_t n_before, told = 0;
     struct queue q;
 

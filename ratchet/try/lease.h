@@ -2,9 +2,9 @@
  *
  * lease.h: who may write to this repository's ledger and branch now, and who comes next, worktrees
  * included. Each party has a ticket, a file <common git folder>/pawl/queue/<number> that it keeps
- * locked (flock) as long as it waits or works; the lowest one works. A ticket counts only while it is
- * locked, so it ends with its process, also after kill -9, and whoever waits looks for itself: nobody
- * has to be woken. The lock of the measuring phase, one for a machine, is the judge's
+ * locked (flock) as long as it waits or works; the lowest one works. A ticket counts only while it
+ * is locked, so it ends with its process, also after kill -9, and whoever waits looks for itself:
+ * nobody has to be woken. The lock of the measuring phase, one for a machine, is the judge's
  * (judge/machine/machine_lock.h). For ratchet/ only. */
 #ifndef PAWL_RATCHET_LEASE_H
 #define PAWL_RATCHET_LEASE_H

@@ -2,6 +2,7 @@ SRC_ratchet += \
     ratchet/try/apply.c \
     ratchet/try/controls.c \
     ratchet/try/earlier.c \
+    ratchet/try/hypothesis.c \
     ratchet/try/lease.c \
     ratchet/try/progress.c \
     ratchet/try/proposal.c \

@@ -28,8 +28,9 @@ struct progress {
 void progress_init(struct progress *p, FILE *to, bool json);
 
 /* From now on let others read each step in `store` (r->store): experiment (0: a dry run),
- * hypothesis, pid and begin beside the step's own members (as with --progress). What cannot be written is left out: a trial
- * does not fail for its spectators. progress_end takes the file away. */
+ * hypothesis, pid and begin beside the step's own members (as with --progress). What cannot be
+ * written is left out: a trial does not fail for its spectators. progress_end takes the file away.
+ */
 void progress_publish(struct progress *p, const char *store, int64_t experiment,
                       const char *hypothesis);
 void progress_end(struct progress *p);

@@ -5,6 +5,7 @@
 #include "ratchet/try/apply.h"
 #include "ratchet/try/controls.h"
 #include "ratchet/try/earlier.h"
+#include "ratchet/try/hypothesis.h"
 #include "ratchet/git/logbranch.h"
 #include "ratchet/try/progress.h"
 #include "ratchet/ratchet.h"
@@ -15,27 +16,10 @@
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { AGAIN_MOST = 2 }; /* further rounds of a try whose branch moves under it */
-
-static int check_hypothesis(const char *text)
-{
-    json_t *valid = json_string(text);
-    bool blank = true;
-
-    json_decref(valid);
-    if (!valid)
-        return err_set(ERR_USAGE, "the hypothesis is no valid UTF-8");
-    for (const char *p = text; *p; p++)
-        blank = blank && isspace((unsigned char)*p);
-    return blank
-               ? err_set(ERR_USAGE, "the hypothesis is empty; say in a line what should get faster "
-                                    "and why (-m)")
-               : 0;
-}
 
 /* --- proposing --- */
 
@@ -159,6 +143,7 @@ struct question {
     bool json_progress;
     bool check; /* in a dry run */
     struct progress progress;
+    char unwritten[512]; /* why the ledger did not take a state; "" = it took all */
 };
 
 static void on_progress(void *ctx, const struct judge_progress *p)
@@ -167,8 +152,9 @@ static void on_progress(void *ctx, const struct judge_progress *p)
     struct question *q = ctx;
 
     progress_show(&q->progress, p);
-    if (p->done && q->n && p->stage <= JUDGE_MEASURED)
-        ratchet__state(q->r, q->n, names[p->stage], NULL);
+    if (p->done && q->n && p->stage <= JUDGE_MEASURED &&
+        ratchet__state(q->r, q->n, names[p->stage], NULL) < 0)
+        snprintf(q->unwritten, sizeof q->unwritten, "%s", err_message());
 }
 
 static int on_earlier(void *ctx, const char *code_key, const char *key, json_t **out)
@@ -208,6 +194,11 @@ static int run_judge(struct question *q, struct judge_trial *trial)
     staging_name(&folders, &request);
     if (rc == 0)
         rc = r->judge->trial(r->judge->ctx, &request, trial);
+    if (rc == 0 && q->unwritten[0]) {
+        r->judge->release(trial);
+        rc = err_set(ERR_IO, "a step could not be recorded: %s", q->unwritten);
+    }
+    q->unwritten[0] = '\0';
     progress_end(&q->progress);
     git_tree_free(trees[0]);
     git_tree_free(trees[1]);
@@ -402,7 +393,7 @@ int ratchet_try(struct ratchet *r, const struct ratchet_try_options *o, struct r
     int rc;
 
     memset(out, 0, sizeof *out);
-    TRY(check_hypothesis(o->hypothesis));
+    TRY(hypothesis_check(o->hypothesis));
     r->wait = o->wait;
     r->wait_minutes = o->wait_minutes;
     r->purpose = o->hypothesis;

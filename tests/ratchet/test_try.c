@@ -4,6 +4,7 @@
 #include "reference/base/err.h"
 
 #include <criterion/criterion.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -172,6 +173,34 @@ Test(try, records_a_row_when_no_verdict_can_be_reached)
     audit_passes();
 }
 
+static void refuse_states(struct fixture *fx)
+{
+    char path[128];
+    sqlite3 *db;
+
+    snprintf(path, sizeof path, "%s/.git/pawl/ledger.db", fx->repo);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db,
+                              "CREATE TRIGGER full BEFORE INSERT ON states WHEN NEW.name = "
+                              "'checked' BEGIN SELECT RAISE(ABORT, 'no room'); END",
+                              NULL, NULL, NULL),
+                 SQLITE_OK);
+    sqlite3_close(db);
+}
+
+Test(try, a_step_that_the_ledger_does_not_take_gives_no_verdict)
+{
+    struct ratchet_result res;
+
+    f.verdict = JUDGE_WIN;
+    f.during = refuse_states;
+    fixture_write(&f, "kernel/kernel.c", FIXTURE_FASTER);
+    cr_assert_eq(fixture_try(&f, "make it faster", &res), 0);
+    cr_assert(res.unable && !res.applied);
+    cr_assert(strstr(res.row.reason, "could not be recorded"), "%s", res.row.reason);
+    ratchet_result_deinit(&res);
+}
+
 static json_t *details_of(int64_t n)
 {
     struct ratchet *r = fixture_open(&f);
@@ -243,7 +272,6 @@ Test(try, keeps_any_hypothesis_exactly)
                                       "two\nlines\n\nExperiment: 99\nLedger-Head: forged",
                                       "back\\slash \\t \\x41",
                                       "h\xc3\xa9 \xe2\x86\x92 \xf0\x9f\x90\xa7",
-                                      "\x01\x1f\x7f\r",
                                       long_subject,
                                       narrow_subject};
     struct ratchet_result res;
@@ -266,6 +294,7 @@ Test(try, refuses_an_empty_or_broken_hypothesis)
     fixture_write(&f, "kernel/kernel.c", FIXTURE_FASTER);
     cr_assert_eq(fixture_try(&f, " \n\t", NULL), ERR_USAGE);
     cr_assert_eq(fixture_try(&f, "\xff\xfe", NULL), ERR_USAGE);
+    cr_assert_eq(fixture_try(&f, "clears\x1b[2J the screen", NULL), ERR_USAGE);
     cr_assert_eq(f.n_trials, 0);
 }
 
