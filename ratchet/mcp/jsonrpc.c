@@ -56,15 +56,14 @@ static bool message_read(struct jsonrpc_message *m)
                      "batches are no part of this protocol; send one message a line");
     if (!json_is_object(m->root))
         return wrong(m, JSONRPC_INVALID, "a message is a JSON object");
+    if (!method && (json_object_get(m->root, "result") || json_object_get(m->root, "error")))
+        return true; /* a response, which is never answered, whatever its id */
     if (json_is_string(id) || json_is_integer(id))
         m->id = id;
     else if (id)
         return wrong(m, JSONRPC_INVALID, "id must be a string or an integer");
     if (!json_is_string(version) || strcmp(json_string_value(version), "2.0") != 0)
         return wrong(m, JSONRPC_INVALID, "\"jsonrpc\": \"2.0\" is missing");
-    if (!method && m->id &&
-        (json_object_get(m->root, "result") || json_object_get(m->root, "error")))
-        return true;
     if (!json_is_string(method))
         return wrong(m, JSONRPC_INVALID, "method must be a string");
     m->method = json_string_value(method);
@@ -145,17 +144,15 @@ void jsonrpc_result(struct strbuf *out, json_t *id, json_t *result)
 
     if (!built || !line_write(out, json_pack("{s:s, s:o, s:o}", "jsonrpc", "2.0", "id",
                                              id_or_null(id), "result", result)))
-        jsonrpc_error(out, id, JSONRPC_INTERNAL, "the answer could not be written as JSON", NULL);
+        jsonrpc_error(out, id, JSONRPC_INTERNAL, "the answer could not be written as JSON");
 }
 
-void jsonrpc_error(struct strbuf *out, json_t *id, int code, const char *message, json_t *data)
+void jsonrpc_error(struct strbuf *out, json_t *id, int code, const char *message)
 {
     json_t *e = json_pack("{s:i, s:s}", "code", code, "message", message);
 
     if (!e) /* no UTF-8 */
         e = json_pack("{s:i, s:s}", "code", code, "message", "the reason is no valid UTF-8");
-    if (data)
-        json_object_set_new(e, "data", data);
     line_write(out,
                json_pack("{s:s, s:o, s:o}", "jsonrpc", "2.0", "id", id_or_null(id), "error", e));
 }

@@ -47,10 +47,10 @@ void jsonrpc_reader_deinit(struct jsonrpc_reader *r);
  * Blank lines are none. */
 bool jsonrpc_reader_next(struct jsonrpc_reader *r, struct jsonrpc_message *out);
 
-/* Append a message and its newline. `result`, `params` and `data` are taken, `id` is not; a result
- * that could not be built (NULL) becomes an internal error. `data` and `params` may be NULL. */
+/* Append a message and its newline. `result` and `params` are taken, `id` is not; a result that
+ * could not be built (NULL) becomes an internal error. `params` may be NULL. */
 void jsonrpc_result(struct strbuf *out, json_t *id, json_t *result);
-void jsonrpc_error(struct strbuf *out, json_t *id, int code, const char *message, json_t *data);
+void jsonrpc_error(struct strbuf *out, json_t *id, int code, const char *message);
 void jsonrpc_notify(struct strbuf *out, const char *method, json_t *params);
 
 #endif

@@ -157,13 +157,13 @@ static void on_request(struct mcp_server *s, const struct jsonrpc_message *m)
     if (result)
         jsonrpc_result(&s->out, m->id, result);
     if (code)
-        jsonrpc_error(&s->out, m->id, code, err_message(), NULL);
+        jsonrpc_error(&s->out, m->id, code, err_message());
 }
 
 static void on_message(struct mcp_server *s, const struct jsonrpc_message *m)
 {
     if (m->code)
-        jsonrpc_error(&s->out, m->id, m->code, m->error, NULL);
+        jsonrpc_error(&s->out, m->id, m->code, m->error);
     else if (m->method && m->id)
         on_request(s, m);
     else if (m->method && strcmp(m->method, "notifications/cancelled") == 0)

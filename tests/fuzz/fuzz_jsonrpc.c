@@ -37,9 +37,9 @@ static void answer(const struct jsonrpc_message *m, struct strbuf *out)
 
     err_clear();
     if (m->code)
-        jsonrpc_error(out, m->id, m->code, m->error, NULL);
+        jsonrpc_error(out, m->id, m->code, m->error);
     else if (m->params && mcp_fields_check(table, m->params) < 0)
-        jsonrpc_error(out, m->id, JSONRPC_PARAMS, err_message(), NULL);
+        jsonrpc_error(out, m->id, JSONRPC_PARAMS, err_message());
     else
         jsonrpc_result(out, m->id, json_pack("{s:s?}", "method", m->method));
     line = json_loads(out->data + begin, 0, NULL);

@@ -50,7 +50,9 @@ Test(jsonrpc, tells_messages_from_rubbish)
         {"{\"jsonrpc\":\"2.0\",\"id\":1.5,\"method\":\"m\"}", JSONRPC_INVALID},
         {"{\"jsonrpc\":\"2.0\",\"id\":true,\"method\":\"m\"}", JSONRPC_INVALID},
         {"{\"jsonrpc\":\"2.0\",\"id\":1}", JSONRPC_INVALID},
-        {"{\"jsonrpc\":\"2.0\",\"result\":{}}", JSONRPC_INVALID},
+        {"{\"jsonrpc\":\"2.0\",\"result\":{}}", 0},
+        {"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{}}", 0},
+        {"{\"id\":{},\"error\":{}}", 0},
         {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\",\"params\":null}", JSONRPC_PARAMS},
         {"{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":1}", JSONRPC_INVALID},
     };
@@ -126,7 +128,7 @@ Test(jsonrpc, writes_one_line_whatever_the_text)
 
     jsonrpc_result(&out, id, json_pack("{s:s}", "text", "two\nlines"));
     jsonrpc_result(&out, id, NULL);
-    jsonrpc_error(&out, NULL, JSONRPC_PARSE, "\xff", NULL);
+    jsonrpc_error(&out, NULL, JSONRPC_PARSE, "\xff");
     jsonrpc_notify(&out, "notifications/progress", NULL);
     cr_expect_str_eq(
         out.data,
