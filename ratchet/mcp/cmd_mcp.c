@@ -21,23 +21,26 @@ static const char usage[] =
     "\n"
     "  --repository DIR  the repository (default: the one around the current folder)\n"
     "  --attempts N      refuse more than N tries in this session\n"
-    "  --minutes M       refuse a try when tries have taken M minutes in this session\n"
+    "  --minutes M       refuse a try when tries have taken M minutes in this session (their time "
+    "in "
+    "the\n"
+    "                    queue does not count)\n"
     "  --author NAME     author of the experiments (default: what the client calls itself)\n"
     "\n"
     "Exit: 0 the client left, 2 usage, 3 no repository here.\n";
 
-static const double MOST = 1e6; /* of what may be spent */
+static const double MINUTES_LEAST = 0.01, MINUTES_MOST = 1e6;
 
-/* Into *out, when given. */
-static int number_parse(const char *name, const char *text, double least, double *out)
+static int minutes_parse(const char *text, double *out)
 {
     char *end;
 
     if (!text)
         return 0;
     *out = strtod(text, &end);
-    if (end == text || *end || !(*out >= least && *out <= MOST))
-        return err_set(ERR_USAGE, "%s %s: say a number from %g to %g", name, text, least, MOST);
+    if (end == text || *end || !(*out >= MINUTES_LEAST && *out <= MINUTES_MOST))
+        return err_set(ERR_USAGE, "--minutes %s: say a number from %g to %g", text, MINUTES_LEAST,
+                       MINUTES_MOST);
     return 0;
 }
 
@@ -57,19 +60,15 @@ int cmd_mcp(int argc, char **argv)
                                    {"--minutes", NULL, &minutes, NULL},
                                    {"--author", NULL, &s.author, NULL},
                                    {NULL, NULL, NULL, NULL}};
-    double n_attempts = 0;
     int code = cmd_parse(argc, argv, args, usage), rc;
 
     if (code != CMD_GO)
         return code;
-    rc = number_parse("--attempts", attempts, 1, &n_attempts);
+    rc = cmd_number("--attempts", attempts, &s.budget.attempts);
     if (rc == 0)
-        rc = number_parse("--minutes", minutes, 0.01, &s.budget.minutes);
+        rc = minutes_parse(minutes, &s.budget.minutes);
     if (rc == 0)
         rc = enter(folder);
-    s.budget.attempts = (int64_t)n_attempts;
-    if (rc == 0 && (double)s.budget.attempts != n_attempts)
-        rc = err_set(ERR_USAGE, "--attempts %s: say a whole number", attempts);
     if (rc == 0)
         rc = cmd_open(stderr, &s.r);
     if (rc == 0)

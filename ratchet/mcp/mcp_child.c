@@ -161,6 +161,7 @@ void mcp_child_stop(struct mcp_child *c)
     kill(-c->pid, SIGKILL);
     while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR) {
     }
+    take_all(c);
     forget(c);
 }
 

@@ -34,7 +34,8 @@ void mcp_child_poll(const struct mcp_child *c, struct pollfd out[MCP_CHILD_FDS])
  * *status; everything it wrote has been read then. */
 bool mcp_child_read(struct mcp_child *c, int *status);
 
-/* End it and what it started, politely for two seconds, and wait. No child is no error. */
+/* End it and what it started, politely for two seconds, wait, and take what it wrote last. No child
+ * is no error. */
 void mcp_child_stop(struct mcp_child *c);
 
 void mcp_child_deinit(struct mcp_child *c);

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/mcp/mcp_proposal.h"
 
+#include "ratchet/mcp/mcp_store.h"
+#include "ratchet/try/hypothesis.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-enum { HYPOTHESIS_MOST = 4000, PROPOSALS_MOST = 1000000, GIT_SECONDS = 60 };
+enum { GIT_SECONDS = 60 };
 
 void mcp_proposal_deinit(struct mcp_proposal *p)
 {
@@ -32,15 +31,15 @@ static int check_path(const char *path)
                          path);
 }
 
-/* Nothing but ordinary mutable files may differ from HEAD. */
-static int check_tree(struct ratchet *r, git_tree *head, const git_oid *id)
+/* Nothing but ordinary mutable files may differ from the base. */
+static int check_tree(struct ratchet *r, git_tree *base, const git_oid *id)
 {
     git_tree *tree = NULL;
     git_diff *diff = NULL;
     int rc = 0;
 
     if (git_tree_lookup(&tree, r->repo, id) ||
-        git_diff_tree_to_tree(&diff, r->repo, head, tree, NULL))
+        git_diff_tree_to_tree(&diff, r->repo, base, tree, NULL))
         rc = repo_fail("the proposal's tree");
     for (size_t i = 0; rc == 0 && i < git_diff_num_deltas(diff); i++) {
         const git_diff_delta *d = git_diff_get_delta(diff, i);
@@ -84,9 +83,9 @@ static int patch_tree(struct ratchet *r, const git_oid *base, char *patch, const
         rc = git_run(r, index, apply, &said);
     if (rc > 0)
         rc = err_set(ERR_CONFLICT,
-                     "the patch does not apply to HEAD: %.400s(paths must read a/kernel/NAME; "
-                     "read_kernel has the lines as they are; or give whole files)",
-                     strbuf_str(&said));
+                     "the patch does not apply to commit %.12s: %.400s(paths must read "
+                     "a/kernel/NAME; read_kernel has HEAD's lines; or give whole files)",
+                     hex, strbuf_str(&said));
     if (rc == 0)
         rc = git_run(r, index, write, &said);
     if (rc > 0 || (rc == 0 && git_oid_fromstrn(tree, said.data, GIT_OID_HEXSZ)))
@@ -97,35 +96,35 @@ static int patch_tree(struct ratchet *r, const git_oid *base, char *patch, const
 
 int mcp_proposal_patch(struct ratchet *r, const git_oid *base, const char *patch, git_oid *tree)
 {
-    char folder[PATH_MAX], file[PATH_MAX + 8], index[PATH_MAX + 8];
-    struct strbuf text = {0};
-    git_tree *head = NULL;
+    struct strbuf folder = {0}, file = {0}, index = {0}, text = {0};
+    git_tree *was = NULL;
     size_t len = strlen(patch);
-    int rc;
+    int rc = mcp_store_scratch(r, &folder);
 
-    snprintf(folder, sizeof folder, "%s/mcp", r->store);
-    TRY(file_make_dirs(folder));
-    snprintf(folder, sizeof folder, "%s/mcp/patch.XXXXXX", r->store);
-    if (!mkdtemp(folder))
-        return err_set(ERR_IO, "%s: %s", folder, strerror(errno));
-    snprintf(file, sizeof file, "%s/patch", folder);
-    snprintf(index, sizeof index, "%s/index", folder);
-    strbuf_addf(&text, "%s%s", patch, len && patch[len - 1] == '\n' ? "" : "\n");
-    rc = file_write_atomic(file, text.data, text.len);
+    if (rc == 0) {
+        strbuf_addf(&file, "%s/patch", folder.data);
+        strbuf_addf(&index, "%s/index", folder.data);
+        strbuf_addf(&text, "%s%s", patch, len && patch[len - 1] == '\n' ? "" : "\n");
+        rc = file_write_atomic(file.data, text.data, text.len);
+    }
     if (rc == 0)
-        rc = repo_tree_of(r->repo, base, &head);
+        rc = repo_tree_of(r->repo, base, &was);
     if (rc == 0)
-        rc = patch_tree(r, base, file, index, tree);
+        rc = patch_tree(r, base, file.data, index.data, tree);
     if (rc == 0)
-        rc = check_tree(r, head, tree);
-    file_remove_tree(folder);
-    git_tree_free(head);
+        rc = check_tree(r, was, tree);
+    if (folder.len)
+        file_remove_tree(folder.data);
+    git_tree_free(was);
+    strbuf_deinit(&folder);
+    strbuf_deinit(&file);
+    strbuf_deinit(&index);
     strbuf_deinit(&text);
     return rc;
 }
 
-static int file_update(struct ratchet *r, const git_tree *head, const json_t *file,
-                       git_tree_update *u)
+static int file_update(struct ratchet *r, const git_oid *base, const git_tree *tree,
+                       const json_t *file, git_tree_update *u)
 {
     const char *path = json_string_value(json_object_get(file, "file"));
     const json_t *text = json_object_get(file, "text");
@@ -136,7 +135,9 @@ static int file_update(struct ratchet *r, const git_tree *head, const json_t *fi
     u->filemode = GIT_FILEMODE_BLOB;
     u->action = json_is_null(text) ? GIT_TREE_UPDATE_REMOVE : GIT_TREE_UPDATE_UPSERT;
     if (json_is_null(text))
-        return repo_entry(head, path, &was) == 1 ? 0 : err_set(ERR_USAGE, "HEAD has no %s", path);
+        return repo_entry(tree, path, &was) == 1
+                   ? 0
+                   : err_set(ERR_USAGE, "commit %.12s has no %s", git_oid_tostr_s(base), path);
     if (git_blob_create_from_buffer(&u->id, r->repo, json_string_value(text),
                                     json_string_length(text)))
         return repo_fail("%s", path);
@@ -147,27 +148,28 @@ int mcp_proposal_files(struct ratchet *r, const git_oid *base, json_t *files, gi
 {
     git_tree_update updates[REPO_MAX_CHANGES];
     size_t n = json_array_size(files);
-    git_tree *head = NULL;
+    git_tree *was = NULL;
     int rc;
 
     if (n > REPO_MAX_CHANGES)
-        return err_set(ERR_USAGE, "files: at most %d", REPO_MAX_CHANGES);
+        return err_set(ERR_USAGE, "files: %zu of them; at most %d fit into a proposal", n,
+                       REPO_MAX_CHANGES);
     memset(updates, 0, sizeof updates);
-    rc = repo_tree_of(r->repo, base, &head);
+    rc = repo_tree_of(r->repo, base, &was);
     for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = file_update(r, head, json_array_get(files, i), &updates[i]);
-    if (rc == 0 && git_tree_create_updated(tree, r->repo, head, n, updates))
+        rc = file_update(r, base, was, json_array_get(files, i), &updates[i]);
+    if (rc == 0 && git_tree_create_updated(tree, r->repo, was, n, updates))
         rc = repo_fail("the proposal's tree");
-    git_tree_free(head);
+    git_tree_free(was);
     return rc;
 }
 
 /* --- keeping --- */
 
-static int list_changes(struct ratchet *r, git_tree *head, git_tree *tree, json_t *out)
+static int list_changes(struct ratchet *r, git_tree *base, git_tree *tree, json_t *out)
 {
     git_diff *diff = NULL;
-    int rc = git_diff_tree_to_tree(&diff, r->repo, head, tree, NULL) ? repo_fail("the change") : 0;
+    int rc = git_diff_tree_to_tree(&diff, r->repo, base, tree, NULL) ? repo_fail("the change") : 0;
 
     for (size_t i = 0; rc == 0 && i < git_diff_num_deltas(diff); i++) {
         size_t added = 0, removed = 0;
@@ -185,45 +187,9 @@ static int list_changes(struct ratchet *r, git_tree *head, git_tree *tree, json_
     }
     git_diff_free(diff);
     if (rc == 0 && json_array_size(out) == 0)
-        rc = err_set(ERR_CONFLICT, "the proposal changes nothing: HEAD's files are these already");
+        rc =
+            err_set(ERR_CONFLICT, "the proposal changes nothing: its base has these files already");
     return rc;
-}
-
-static int check_hypothesis(const char *text)
-{
-    while (isspace((unsigned char)*text))
-        text++;
-    if (!*text)
-        return err_set(ERR_USAGE, "the hypothesis is empty; say what should get faster, and why");
-    if (strlen(text) > HYPOTHESIS_MOST)
-        return err_set(ERR_USAGE, "a hypothesis has at most %d bytes", HYPOTHESIS_MOST);
-    return 0;
-}
-
-static void folder_of(const struct ratchet *r, const char *name, struct strbuf *out)
-{
-    strbuf_addf(out, "%s/mcp/%s", r->store, name);
-}
-
-/* The next free number; another server of this repository may be looking for one as well. */
-static int folder_make(const struct ratchet *r, struct mcp_proposal *p)
-{
-    struct strbuf parent = {0};
-    int rc;
-
-    folder_of(r, "", &parent);
-    rc = file_make_dirs(parent.data);
-    strbuf_deinit(&parent);
-    for (int i = 1; rc == 0 && i <= PROPOSALS_MOST; i++) {
-        snprintf(p->name, sizeof p->name, "p%d", i);
-        strbuf_clear(&p->folder);
-        folder_of(r, p->name, &p->folder);
-        if (mkdir(p->folder.data, 0755) == 0)
-            return 0;
-        if (errno != EEXIST)
-            rc = err_set(ERR_IO, "%s: %s", p->folder.data, strerror(errno));
-    }
-    return rc < 0 ? rc : err_set(ERR_RANGE, "too many proposals; empty %s/mcp", r->store);
 }
 
 static int write_proposal(struct ratchet *r, const struct mcp_proposal *p, git_tree *tree)
@@ -245,25 +211,29 @@ static int write_proposal(struct ratchet *r, const struct mcp_proposal *p, git_t
 int mcp_proposal_keep(struct ratchet *r, const git_oid *base, const git_oid *tree_id,
                       const char *hypothesis, struct mcp_proposal *out, json_t **files)
 {
-    git_tree *head = NULL, *tree = NULL;
-    int rc = check_hypothesis(hypothesis);
+    git_tree *was = NULL, *tree = NULL;
+    int rc = hypothesis_check(hypothesis);
 
     memset(out, 0, sizeof *out);
     *files = json_array();
     if (rc == 0)
-        rc = repo_tree_of(r->repo, base, &head);
+        rc = repo_tree_of(r->repo, base, &was);
     if (rc == 0 && git_tree_lookup(&tree, r->repo, tree_id))
         rc = repo_fail("the proposal's tree");
     if (rc == 0)
-        rc = list_changes(r, head, tree, *files);
+        rc = list_changes(r, was, tree, *files);
     if (rc == 0)
-        rc = folder_make(r, out);
+        rc = mcp_store_number(r, out->name, &out->folder);
     if (rc == 0) {
         git_oid_tostr(out->base, sizeof out->base, base);
         ledger_text_set(&out->hypothesis, hypothesis);
         rc = write_proposal(r, out, tree);
+        if (rc < 0)
+            file_remove_tree(out->folder.data);
+        else
+            mcp_store_sweep(r);
     }
-    git_tree_free(head);
+    git_tree_free(was);
     git_tree_free(tree);
     if (rc < 0)
         mcp_proposal_deinit(out);
@@ -288,7 +258,7 @@ int mcp_proposal_find(struct ratchet *r, const char *name, struct mcp_proposal *
 
     memset(out, 0, sizeof *out);
     if (name_valid(name)) {
-        folder_of(r, name, &out->folder);
+        mcp_store_path(r, name, &out->folder);
         strbuf_addf(&path, "%s/proposal.json", out->folder.data);
         if (file_read(path.data, &text) == 0)
             o = json_loads(text.data, 0, NULL);
@@ -302,8 +272,13 @@ int mcp_proposal_find(struct ratchet *r, const char *name, struct mcp_proposal *
     strbuf_deinit(&path);
     strbuf_deinit(&text);
     json_decref(o);
-    if (out->base[0])
+    if (out->base[0]) {
+        mcp_store_use(out->folder.data);
         return 0;
+    }
     mcp_proposal_deinit(out);
-    return err_set(ERR_USAGE, "there is no proposal %.32s; propose makes one and names it", name);
+    return err_set(ERR_USAGE,
+                   "there is no proposal %.32s (the last %d are kept); propose makes one and "
+                   "names it",
+                   name, MCP_STORE_MOST);
 }

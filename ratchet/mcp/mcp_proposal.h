@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mcp_proposal.h: one change of the kernel that a client has described and may check and try, kept in
- * <store>/mcp/<name>/: kernel/ holds the mutable files as they would be, proposal.json says why and
- * on which commit. No branch and no working tree knows of it. For ratchet/mcp/ only. */
+ * mcp_proposal.h: one change of the kernel that a client has described and may check and try, kept
+ * in <store>/mcp/<name>/: kernel/ holds the mutable files as they would be, proposal.json says why
+ * and on which commit. No branch and no working tree knows of it. For ratchet/mcp/ only. */
 #ifndef PAWL_MCP_PROPOSAL_H
 #define PAWL_MCP_PROPOSAL_H
 
@@ -13,7 +13,7 @@
 
 struct mcp_proposal {
     char name[16];       /* p1, p2, ... */
-    char base[REPO_HEX]; /* HEAD when it was made */
+    char base[REPO_HEX]; /* the commit that it changes */
     char *hypothesis;    /* owned */
     struct strbuf folder;
 };
@@ -25,9 +25,9 @@ void mcp_proposal_deinit(struct mcp_proposal *p);
 int mcp_proposal_patch(struct ratchet *r, const git_oid *base, const char *patch, git_oid *tree);
 int mcp_proposal_files(struct ratchet *r, const git_oid *base, json_t *files, git_oid *tree);
 
-/* Keep a tree as a new proposal on `base`; *files gets {file, added, removed} of each change, and the
- * caller decrefs it, also after an error. Errors: ERR_CONFLICT when nothing changes, ERR_USAGE for
- * an empty hypothesis, ERR_IO. The caller deinits *out after 0. */
+/* Keep a tree as a new proposal on `base`; *files gets {file, added, removed} of each change, and
+ * the caller decrefs it, also after an error. Errors: ERR_CONFLICT when nothing changes, those of
+ * hypothesis_check, ERR_IO. The caller deinits *out after 0. */
 int mcp_proposal_keep(struct ratchet *r, const git_oid *base, const git_oid *tree,
                       const char *hypothesis, struct mcp_proposal *out, json_t **files);
 

@@ -101,16 +101,21 @@ static int read_attempt(struct ratchet *r, const char *uri, json_t **out)
     return 1;
 }
 
+const char *mcp_resources_kernel(const char *uri)
+{
+    size_t n = strlen(SCHEME);
+
+    return strncmp(uri, SCHEME, n) == 0 && repo_path_mutable(uri + n) ? uri + n : NULL;
+}
+
 int mcp_resources_read(struct ratchet *r, const char *uri, json_t **out)
 {
-    const char *path = uri + strlen(SCHEME);
+    const char *path = mcp_resources_kernel(uri);
 
     for (size_t i = 0; i < N_FILES; i++)
         if (strcmp(uri, files[i].uri) == 0)
             return read_head(r, uri, files[i].path, files[i].mime, out);
     if (strncmp(uri, ATTEMPT, strlen(ATTEMPT)) == 0)
         return read_attempt(r, uri, out);
-    if (strncmp(uri, SCHEME, strlen(SCHEME)) == 0 && repo_path_mutable(path))
-        return read_head(r, uri, path, "text/x-c", out);
-    return 0;
+    return path ? read_head(r, uri, path, "text/x-c", out) : 0;
 }

@@ -40,6 +40,8 @@ static void on_line(void *ctx, const char *line)
 
     strbuf_clear(&c->news);
     if (stage && said) {
+        if (c->began == 0)
+            c->began = progress_seconds();
         strbuf_addf(&c->news, "%s: %s", stage, said);
     } else {
         if (c->said.len + strlen(line) > SAID_MOST)
@@ -91,8 +93,8 @@ static struct mcp_call *ended(struct mcp_server *s)
 {
     struct mcp_call *c = s->running;
 
-    if (c->experiment)
-        s->budget.seconds_used += progress_seconds() - c->started;
+    if (c->experiment && c->began > 0)
+        s->budget.seconds_used += progress_seconds() - c->began;
     s->running = NULL;
     return c;
 }
@@ -114,14 +116,18 @@ void mcp_run_step(struct mcp_server *s)
 
 void mcp_run_stop(struct mcp_server *s)
 {
-    struct mcp_call *c;
+    struct mcp_call *c = s->running;
 
-    if (!s->running)
+    if (!c)
         return;
+    json_decref(c->token);
+    c->token = NULL; /* nothing more is told */
     mcp_child_stop(&s->child);
-    c = ended(s);
-    if (c->experiment)
+    ended(s);
+    if (c->experiment && c->began > 0)
         mcp_server_recover(s);
+    else if (c->experiment)
+        s->budget.attempts_used--; /* it was in the queue, and leaves nothing behind */
     mcp_call_free(c);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mcp_run.h: the one long command of a server. Experiments, checks and measurements want the machine
- * to themselves, so a second one is refused and not queued. For ratchet/mcp/ only. */
+ * mcp_run.h: the one long command of a server. Experiments, checks and measurements want the
+ * machine to themselves, so a second one is refused and not queued. For ratchet/mcp/ only. */
 #ifndef PAWL_MCP_RUN_H
 #define PAWL_MCP_RUN_H
 
@@ -19,9 +19,9 @@ void mcp_command_add(struct mcp_command *m, const char *argument);
 void mcp_command_option(struct mcp_command *m, const char *name,
                         const char *value); /* both, unless the value is NULL or empty */
 
-/* Run a command for a call, which waits: `finish` is called when it has ended. Lines of its standard
- * error become notifications of progress. Returns MCP_LATER. Error: ERR_CONFLICT while another
- * runs, ERR_IO. */
+/* Run a command for a call, which waits: `finish` is called when it has ended. Lines of its
+ * standard error become notifications of progress. Returns MCP_LATER. Error: ERR_CONFLICT while
+ * another runs, ERR_IO. */
 int mcp_run_start(struct mcp_call *c, const struct mcp_command *m,
                   int (*finish)(struct mcp_call *c, int status));
 

@@ -52,6 +52,19 @@ static const struct mcp_field past[] = {TRIED, END};
 
 /* --- reading --- */
 
+static const struct mcp_field running[] = {
+    {"tool", MCP_STRING, MCP_MUST, 0, 0},
+    PROPOSAL(0, "that it is about"),
+    {"seconds", MCP_NUMBER, MCP_MUST, "since it was called", 0},
+    {"waits", MCP_BOOLEAN, MCP_MUST, "its turn has not come yet", 0},
+    {"said", MCP_STRING, MCP_MUST, "its last words", 0},
+    END};
+static const struct mcp_field ended[] = {
+    {"tool", MCP_STRING, MCP_MUST, 0, 0},
+    PROPOSAL(MCP_MUST, "that was tried"),
+    {"experiment", MCP_INTEGER, MCP_MUST | MCP_NULL, "for explain; null = nothing was recorded", 0},
+    {"said", MCP_STRING, MCP_MUST, "as try answers it, or why there is no verdict", 0},
+    END};
 const struct mcp_field mcp_out_status[] = {
     {"head", MCP_STRING, 0, "commit", 0},
     {"branch", MCP_STRING, 0, 0, 0},
@@ -64,6 +77,8 @@ const struct mcp_field mcp_out_status[] = {
     {"at_work", MCP_OBJECT, MCP_NULL, "the ratchet that works in this repository now", 0},
     {"queue", MCP_OBJECT, MCP_LIST, "those that wait for it", 0},
     {"pending_attempt", MCP_INTEGER, 0, "an experiment that runs, or was interrupted", 0},
+    {"running", MCP_OBJECT, 0, "the command of this session that runs now", running},
+    {"ended", MCP_OBJECT, 0, "how the experiment ended that start began", ended},
     {"machine", MCP_STRING, MCP_MUST, 0, 0},
     END};
 
@@ -115,8 +130,12 @@ static const struct mcp_field whole_file[] = {
     END};
 const struct mcp_field mcp_in_propose[] = {
     {"hypothesis", MCP_STRING, MCP_MUST, "what should get faster, and why", 0},
-    {"patch", MCP_STRING, 0, "a unified diff against HEAD, with a/kernel/... and b/kernel/...", 0},
+    {"patch", MCP_STRING, 0, "a unified diff, with a/kernel/... and b/kernel/...", 0},
     {"files", MCP_OBJECT, MCP_LIST, "or whole files", whole_file},
+    {"base", MCP_STRING, 0,
+     "the commit that was changed, as read_kernel's head names it (default: for whole files where "
+     "read_kernel showed them last, else HEAD)",
+     0},
     END};
 static const struct mcp_field changed_file[] = {{"file", MCP_STRING, MCP_MUST, 0, 0},
                                                 {"added", MCP_INTEGER, MCP_MUST, "lines", 0},
@@ -124,7 +143,8 @@ static const struct mcp_field changed_file[] = {{"file", MCP_STRING, MCP_MUST, 0
                                                 END};
 const struct mcp_field mcp_out_propose[] = {
     PROPOSAL(MCP_MUST, "its name, for check, try, roofline and profile"),
-    {"base", MCP_STRING, MCP_MUST, "the commit it was made on", 0},
+    {"base", MCP_STRING, MCP_MUST, "the commit that it changes; check and try merge it onto HEAD",
+     0},
     {"folder", MCP_STRING, MCP_MUST, "holds the kernel as proposed, for judge check --source", 0},
     {"files", MCP_OBJECT, MCP_MUST | MCP_LIST, 0, changed_file},
     END};
@@ -145,6 +165,10 @@ const struct mcp_field mcp_out_try[] = {
     {"applied", MCP_BOOLEAN, MCP_MUST, "the branch moved", 0},
     {"win_commit", MCP_STRING, MCP_MUST, "the new HEAD; empty = none", 0},
     {"what_happened", MCP_STRING, MCP_MUST, "to branch and files", 0},
+    END};
+const struct mcp_field mcp_out_start[] = {
+    PROPOSAL(MCP_MUST, "that is tried"),
+    {"running", MCP_BOOLEAN, MCP_MUST, "false = it has ended", 0},
     END};
 const struct mcp_field mcp_out_attempt[] = {ATTEMPT, END};
 

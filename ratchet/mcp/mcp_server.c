@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/mcp/mcp_server.h"
 
+#include "ratchet/mcp/mcp_known.h"
 #include "ratchet/mcp/mcp_resources.h"
 #include "ratchet/mcp/mcp_run.h"
 #include "ratchet/mcp/mcp_tools.h"
 #include "reference/base/err.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,8 @@ static const char instructions[] =
     "Pawl is a ratchet for CPU kernels: you propose one change at a time, a sealed judge decides. "
     "Read context and pawl://taxonomy first, and history before an idea; read_kernel for the "
     "lines; "
-    "propose with a hypothesis; check; then try. A win is committed, everything else is undone, "
+    "propose with a hypothesis; check; then try, which takes minutes (or start, and ask status). A "
+    "win is committed, everything else is undone, "
     "every attempt stays in the ledger. Only kernel/*.c and kernel/*.inc may change.";
 
 /* --- methods: a result, or NULL with *code and err_message() --- */
@@ -119,6 +120,8 @@ static json_t *on_resources_read(struct mcp_server *s, json_t *params, int *code
     rc = mcp_resources_read(s->r, uri, &out);
     if (rc == 0)
         err_set(ERR_USAGE, "there is no resource %.200s; resources/list names them", uri);
+    else if (rc == 1 && mcp_resources_kernel(uri))
+        mcp_known_shown(s, mcp_resources_kernel(uri), true);
     return rc == 1 ? out : refuse(code, rc == 0 ? JSONRPC_NO_RESOURCE : JSONRPC_INTERNAL);
 }
 
@@ -267,20 +270,6 @@ static void last_words(struct mcp_server *s)
         transmit(s);
 }
 
-static int find_programs(struct mcp_server *s)
-{
-    char folder[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", s->program, sizeof s->program - 1);
-
-    if (n < 0)
-        return err_set(ERR_IO, "cannot find this program's own folder");
-    s->program[n] = '\0';
-    snprintf(folder, sizeof folder, "%s", s->program);
-    if (snprintf(s->judge, sizeof s->judge, "%s/judge", dirname(folder)) >= PATH_MAX)
-        return err_set(ERR_RANGE, "path of judge is too long");
-    return 0;
-}
-
 void mcp_server_recover(struct mcp_server *s)
 {
     struct ratchet *r = NULL;
@@ -297,7 +286,7 @@ int mcp_serve(struct mcp_server *s)
 {
     sigset_t while_waiting;
 
-    TRY(find_programs(s));
+    TRY(ratchet__program(s->program));
     signals_prepare(&while_waiting);
     while (!s->gone && !told_to_stop)
         step(s, &while_waiting);
@@ -307,5 +296,7 @@ int mcp_serve(struct mcp_server *s)
     jsonrpc_reader_deinit(&s->in);
     strbuf_deinit(&s->out);
     strbuf_deinit(&s->profile);
+    json_decref(s->known);
+    json_decref(s->ended);
     return 0;
 }

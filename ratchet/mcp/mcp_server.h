@@ -14,11 +14,10 @@
 #include "ratchet/mcp/mcp_child.h"
 #include "ratchet/ratchet.h"
 
-#include <limits.h>
-
 struct mcp_call;
 
-/* What the client may spend. Machine time is that of tries, counted when they end. */
+/* What the client may spend. Machine time is that of tries without their time in the queue, counted
+ * when they end. */
 struct mcp_budget {
     int64_t attempts; /* 0 = no limit */
     double minutes;   /* 0 = no limit */
@@ -31,15 +30,16 @@ struct mcp_server {
     const char *author;     /* of experiments; NULL = what the client calls itself. Borrowed */
     char client[80];        /* that name, "" = git's user */
     char program[PATH_MAX]; /* this program, to run its commands */
-    char judge[PATH_MAX];   /* the judge beside it */
-    bool ready, gone, stop; /* initialised; client left; a signal came */
+    bool ready, gone;       /* initialised; client left */
     struct jsonrpc_reader in;
     struct strbuf out; /* not yet written */
     size_t n_written;  /* bytes of it that are */
     struct mcp_child child;
     struct mcp_call *running; /* that waits for the child; NULL = none */
+    json_t *ended;            /* how the last one ended that the tool start began; NULL = none */
     struct mcp_budget budget;
     struct strbuf profile; /* folder of the last one; empty = none */
+    json_t *known;         /* texts that the client has seen, see mcp_known.h; NULL = none */
 };
 
 /* Serve the client on descriptors 0 and 1 until it leaves or a signal asks to end. `s` brings r,

@@ -54,7 +54,8 @@ static const struct mcp_tool tools[] = {
     {.name = "check",
      .title = "Is a proposal correct?",
      .what = "Build a proposal and compare it with the oracle: correctness alone, in seconds to a "
-             "minute. Costs no attempt and records nothing.",
+             "minute once its turn comes: it queues behind the experiments of others, whom it "
+             "would disturb. Costs no attempt and records nothing.",
      .in = mcp_in_check,
      .out = mcp_out_check,
      .call = mcp_tool_check},
@@ -63,22 +64,38 @@ static const struct mcp_tool tools[] = {
      .what =
          "Judge a proposal against HEAD: check, measure side by side, decide under noise. A win is "
          "committed and the branch moves; on anything else nothing changes, and the ledger keeps "
-         "the "
-         "attempt either way. Takes up to some minutes; reports progress, can be cancelled. Costs "
-         "one "
-         "attempt of the budget.",
+         "the attempt either way. Takes up to some minutes, and queues behind others; reports "
+         "progress, can be cancelled. Costs one attempt of the budget. A client that waits for no "
+         "answer as long as that uses start.",
      .in = mcp_in_try,
      .out = mcp_out_try,
      .writes = true,
      .destructive = true,
      .call = mcp_tool_try},
+    {.name = "start",
+     .title = "Run the experiment, do not wait",
+     .what = "As try, but answers at once. status says how far it is, and then how it ended; "
+             "explain has all of it. It ends with the session.",
+     .in = mcp_in_try,
+     .out = mcp_out_start,
+     .writes = true,
+     .destructive = true,
+     .call = mcp_tool_start},
+    {.name = "stop",
+     .title = "End the experiment",
+     .what = "End what start began. An attempt whose turn had come is recorded as interrupted.",
+     .in = mcp_in_nothing,
+     .out = mcp_out_start,
+     .writes = true,
+     .call = mcp_tool_stop},
     {.name = "profile",
      .title = "Where the time goes",
      .what = "Profile HEAD's kernel or a proposal: hot spots, spills, ports, counters, assembly. "
-             "Returns "
-             "the summary and the names of the parts; `part` reads one of the last profile.",
+             "Returns the summary and the names of the parts, which are written to the "
+             "repository's profiles/; `part` reads one of the last profile.",
      .in = mcp_in_profile,
      .out = mcp_out_profile,
+     .writes = true,
      .call = mcp_tool_profile},
     {.name = "roofline",
      .title = "How far from the roof",
@@ -142,6 +159,24 @@ static const struct mcp_tool *tool_find(const char *name)
     return NULL;
 }
 
+static struct mcp_call *call_make(struct mcp_server *s, const struct mcp_tool *tool,
+                                  json_t *arguments)
+{
+    struct mcp_call *c = calloc(1, sizeof *c);
+
+    if (!c)
+        abort();
+    c->server = s;
+    c->tool = tool;
+    c->arguments = json_incref(arguments);
+    return c;
+}
+
+struct mcp_call *mcp_call_alone(const struct mcp_call *c)
+{
+    return call_make(c->server, c->tool, c->arguments);
+}
+
 int mcp_tools_call(struct mcp_server *s, json_t *id, json_t *params)
 {
     const char *name = json_string_value(json_object_get(params, "name"));
@@ -159,13 +194,8 @@ int mcp_tools_call(struct mcp_server *s, json_t *id, json_t *params)
         err_set(ERR_USAGE, "arguments must be an object");
         return JSONRPC_PARAMS;
     }
-    c = calloc(1, sizeof *c);
-    if (!c)
-        abort();
-    c->server = s;
-    c->tool = tool;
+    c = call_make(s, tool, arguments);
     c->id = json_incref(id);
-    c->arguments = json_incref(arguments);
     if (json_is_string(token) || json_is_integer(token))
         c->token = json_incref(token);
     rc = mcp_fields_check(tool->in, arguments);
@@ -197,10 +227,24 @@ static json_t *answer_text(const struct mcp_call *c)
     return json;
 }
 
+static void keep_ended(struct mcp_call *c, int rc)
+{
+    json_decref(c->server->ended);
+    c->server->ended = json_pack("{s:s, s:O, s:O?, s:o}", "tool", c->tool->name, "proposal",
+                                 json_object_get(c->arguments, "proposal"), "experiment",
+                                 json_object_get(c->structured, "experiment"), "said",
+                                 mcp_string(rc < 0 ? err_message() : strbuf_str(&c->text)));
+}
+
 void mcp_call_answer(struct mcp_call *c, int rc)
 {
     json_t *result;
 
+    if (!c->id) {
+        keep_ended(c, rc);
+        mcp_call_free(c);
+        return;
+    }
     if (rc < 0)
         result = json_pack("{s:o, s:b}", "content", text_content(mcp_string(err_message())),
                            "isError", 1);

@@ -15,7 +15,8 @@ enum { MCP_LATER = 1 };
 struct mcp_call {
     struct mcp_server *server;
     const struct mcp_tool *tool;
-    json_t *id, *token, *arguments; /* owned; token NULL = no progress wanted */
+    json_t *id, *token, *arguments; /* owned; id NULL = answered already, the tool start's; token
+                                     * NULL = no progress wanted */
     struct strbuf text;             /* the answer, for people and models; empty = the JSON */
     json_t *structured;             /* the answer as the tool's outputSchema says; owned */
 
@@ -25,6 +26,7 @@ struct mcp_call {
     struct strbuf said;             /* last lines of its standard error that are no progress */
     struct strbuf news;             /* what it said last */
     double started, told, progress; /* seconds: monotonic clock; of the last notification */
+    double began;                   /* monotonic clock: its turn came; 0 = not yet */
     bool experiment;                /* it may leave an attempt that must be recovered */
 };
 
@@ -44,8 +46,12 @@ json_t *mcp_tools_list(void);
  * err_message() when its params are no call. */
 int mcp_tools_call(struct mcp_server *s, json_t *id, json_t *params);
 
-/* Send the answer (`rc` negative: err_message() as an error) and free the call. */
+/* Send the answer (`rc` negative: err_message() as an error) and free the call. What nobody waits
+ * for is kept in server->ended instead. */
 void mcp_call_answer(struct mcp_call *c, int rc);
+
+/* The same call, for nobody to wait for. */
+struct mcp_call *mcp_call_alone(const struct mcp_call *c);
 void mcp_call_free(struct mcp_call *c);
 
 /* --- for tools --- */
@@ -67,6 +73,8 @@ int mcp_tool_read_kernel(struct mcp_call *c);
 int mcp_tool_propose(struct mcp_call *c);
 int mcp_tool_check(struct mcp_call *c);
 int mcp_tool_try(struct mcp_call *c);
+int mcp_tool_start(struct mcp_call *c);
+int mcp_tool_stop(struct mcp_call *c);
 int mcp_tool_profile(struct mcp_call *c);
 int mcp_tool_roofline(struct mcp_call *c);
 int mcp_tool_history(struct mcp_call *c);

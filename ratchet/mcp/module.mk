@@ -4,10 +4,12 @@ SRC_ratchet += \
     ratchet/mcp/mcp_child.c \
     ratchet/mcp/mcp_fields.c \
     ratchet/mcp/mcp_head.c \
-    ratchet/mcp/mcp_proposal.c
+    ratchet/mcp/mcp_proposal.c \
+    ratchet/mcp/mcp_store.c
 MAIN_ratchet += \
     ratchet/mcp/cmd_mcp.c \
     ratchet/mcp/mcp_attempt.c \
+    ratchet/mcp/mcp_known.c \
     ratchet/mcp/mcp_resources.c \
     ratchet/mcp/mcp_run.c \
     ratchet/mcp/mcp_schemas.c \

@@ -7,11 +7,32 @@
 #include "ratchet/agent/context.h"
 #include "ratchet/command/cmd.h"
 #include "ratchet/history/filter.h"
+#include "ratchet/try/progress.h"
 #include "reference/base/err.h"
+
+/* What runs for this session. */
+static json_t *running_json(const struct mcp_call *running)
+{
+    json_t *o = json_pack("{s:s, s:f, s:b, s:o}", "tool", running->tool->name, "seconds",
+                          progress_seconds() - running->started, "waits",
+                          running->experiment && running->began == 0, "said",
+                          mcp_string(strbuf_str(&running->news))),
+           *proposal = json_object_get(running->arguments, "proposal");
+
+    if (proposal)
+        json_object_set(o, "proposal", proposal);
+    return o;
+}
 
 int mcp_tool_status(struct mcp_call *c)
 {
-    c->structured = cmd_status_json(c->server->r);
+    const struct mcp_server *s = c->server;
+
+    c->structured = cmd_status_json(s->r);
+    if (s->running)
+        json_object_set_new(c->structured, "running", running_json(s->running));
+    if (s->ended)
+        json_object_set(c->structured, "ended", s->ended);
     return 0;
 }
 
@@ -19,10 +40,11 @@ int mcp_tool_status(struct mcp_call *c)
 int mcp_tool_context(struct mcp_call *c)
 {
     struct context_options o = {.focus = mcp_argument(c, "focus"), .near = mcp_argument(c, "near")};
-    json_t *budget = mcp_budget_json(c->server);
+    json_t *budget;
     int rc;
 
-    o.budget = budget;
+    TRY(judge_focus_check(o.focus));
+    o.budget = budget = mcp_budget_json(c->server);
     rc = context_make(c->server->r, &o, &c->structured);
     json_decref(budget);
     json_object_del(json_object_get(c->structured, "contract"), "answer");

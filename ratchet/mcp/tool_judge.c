@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Tools that measure one kernel and decide nothing: profile and roofline, through the program `judge`
- * as a child. */
-#include "ratchet/mcp/mcp_head.h"
+ * Tools that measure one kernel and decide nothing: profile and roofline, through the program
+ * `judge` as a child. */
 #include "ratchet/mcp/mcp_proposal.h"
 #include "ratchet/mcp/mcp_run.h"
+#include "ratchet/mcp/mcp_store.h"
 
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
 
 #include <string.h>
-#include <unistd.h>
 
 /* The kernel to measure: a proposal's, or HEAD's as it is committed. `folder`/kernel holds it. */
 static int source_of(struct mcp_call *c, struct strbuf *folder)
@@ -18,39 +17,27 @@ static int source_of(struct mcp_call *c, struct strbuf *folder)
     const char *name = mcp_argument(c, "proposal");
     struct ratchet *r = c->server->r;
     struct mcp_proposal p;
-    git_tree *head = NULL;
-    int rc;
 
-    if (name) {
-        TRY(mcp_proposal_find(r, name, &p));
-        strbuf_addf(folder, "%s", p.folder.data);
-        mcp_proposal_deinit(&p);
-        return 0;
-    }
-    strbuf_addf(folder, "%s/mcp/head", r->store);
-    rc = file_remove_tree(folder->data);
-    if (rc == 0)
-        rc = mcp_head_tree(r, &head);
-    if (rc == 0)
-        rc = repo_export(r->repo, head, "kernel/", folder->data);
-    git_tree_free(head);
-    return rc;
+    if (!name)
+        return mcp_store_head(r, folder);
+    TRY(mcp_proposal_find(r, name, &p));
+    strbuf_addf(folder, "%s", p.folder.data);
+    mcp_proposal_deinit(&p);
+    return 0;
 }
 
 static int start(struct mcp_call *c, const char *command,
                  int (*finish)(struct mcp_call *c, int status))
 {
-    const struct mcp_server *s = c->server;
+    char judge[PATH_MAX];
     struct strbuf folder = {0};
     struct mcp_command m = {0};
-    int rc = 0;
+    int rc;
 
-    if (access(s->judge, X_OK))
-        return err_set(ERR_IO, "%s is missing; build it: make", s->judge);
-    if (!s->running) /* else the folder is in use */
-        rc = source_of(c, &folder);
+    TRY(ratchet__program_beside("judge", judge));
+    rc = source_of(c, &folder);
     strbuf_addf(&folder, "/kernel");
-    mcp_command_add(&m, s->judge);
+    mcp_command_add(&m, judge);
     mcp_command_add(&m, command);
     mcp_command_add(&m, "--json");
     mcp_command_option(&m, "--source", folder.data);

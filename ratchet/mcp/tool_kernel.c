@@ -2,10 +2,12 @@
  *
  * Tools about the kernel's sources: read_kernel, propose, diff. */
 #include "ratchet/mcp/mcp_head.h"
+#include "ratchet/mcp/mcp_known.h"
 #include "ratchet/mcp/mcp_proposal.h"
 #include "ratchet/mcp/mcp_tools.h"
 
 #include "ratchet/history/kernel_diff.h"
+#include "ratchet/history/revision.h"
 #include "reference/base/err.h"
 
 #include <string.h>
@@ -68,6 +70,7 @@ static int read_file(struct mcp_call *c, const char *path)
         json_object_set_new(c->structured, "last_line", json_integer(last));
         json_object_set_new(c->structured, "n_lines", json_integer(n_lines));
         json_object_set_new(c->structured, "text", mcp_string(strbuf_str(&c->text)));
+        mcp_known_shown(c->server, path, first == 1 && last == n_lines);
         rc = 0;
     }
     strbuf_deinit(&text);
@@ -100,31 +103,57 @@ static int proposed_tree(struct mcp_call *c, const git_oid *base, git_oid *tree)
                  : mcp_proposal_files(c->server->r, base, files, tree);
 }
 
+/* The commit that the client has changed. */
+static int proposed_base(struct mcp_call *c, const git_oid *head, git_oid *base)
+{
+    const char *said = mcp_argument(c, "base");
+    struct revision known;
+
+    if (!said)
+        return mcp_known_base(c->server, json_object_get(c->arguments, "files"), head, base);
+    TRY(revision_find(c->server->r, said, &known));
+    git_oid_cpy(base, &known.commit);
+    return 0;
+}
+
+static void proposed_text(const struct mcp_proposal *p, json_t *files, const git_oid *head,
+                          struct strbuf *text)
+{
+    json_t *file;
+    size_t i;
+
+    strbuf_addf(text, "proposal %s\n", p->name);
+    json_array_foreach(files, i, file)
+    {
+        strbuf_addf(text, "%-32s +%lld -%lld\n", json_string_value(json_object_get(file, "file")),
+                    (long long)json_integer_value(json_object_get(file, "added")),
+                    (long long)json_integer_value(json_object_get(file, "removed")));
+    }
+    if (strcmp(git_oid_tostr_s(head), p->base) != 0)
+        strbuf_addf(text, "made on %.12s; check and try merge it onto HEAD, now %.12s\n", p->base,
+                    git_oid_tostr_s(head));
+}
+
 int mcp_tool_propose(struct mcp_call *c)
 {
     struct mcp_proposal p;
-    json_t *files = NULL, *file;
-    git_oid base, tree;
-    size_t i;
-    int rc = mcp_head_commit(c->server->r, &base);
+    json_t *files = NULL;
+    git_oid head, base, tree;
+    int rc = mcp_head_commit(c->server->r, &head);
 
+    if (rc == 0)
+        rc = proposed_base(c, &head, &base);
     if (rc == 0)
         rc = proposed_tree(c, &base, &tree);
     if (rc == 0)
         rc = mcp_proposal_keep(c->server->r, &base, &tree, mcp_argument(c, "hypothesis"), &p,
                                &files);
     if (rc == 0) {
+        mcp_known_sent(c->server, json_object_get(c->arguments, "files"), &base);
         c->structured =
             json_pack("{s:s, s:s, s:o, s:O}", "proposal", p.name, "base", p.base, "folder",
                       json_sprintf("%s/kernel", p.folder.data), "files", files);
-        strbuf_addf(&c->text, "proposal %s\n", p.name);
-        json_array_foreach(files, i, file)
-        {
-            strbuf_addf(&c->text, "%-32s +%lld -%lld\n",
-                        json_string_value(json_object_get(file, "file")),
-                        (long long)json_integer_value(json_object_get(file, "added")),
-                        (long long)json_integer_value(json_object_get(file, "removed")));
-        }
+        proposed_text(&p, files, &head, &c->text);
         mcp_proposal_deinit(&p);
     }
     json_decref(files);

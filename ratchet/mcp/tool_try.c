@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Tools that judge a proposal: check and try, both through `ratchet try` as a child, and the budget
- * that try spends. */
+ * Tools that judge a proposal: check, try, start and stop, all through `ratchet try` as a child, and
+ * the budget that tries spend. */
 #include "ratchet/mcp/mcp_attempt.h"
+#include "ratchet/mcp/mcp_known.h"
 #include "ratchet/mcp/mcp_proposal.h"
 #include "ratchet/mcp/mcp_run.h"
 
@@ -94,13 +95,15 @@ static const char *text_of(const json_t *o, const char *key)
 static int check_finish(struct mcp_call *c, int status)
 {
     json_t *result = result_of(c);
+    bool correct;
 
     if (!result)
         return mcp_run_failed(c, status);
-    c->structured =
-        json_pack("{s:b, s:O, s:O, s:O}", "correct", status == 0, "verdict",
-                  json_object_get(result, "verdict"), "reason", json_object_get(result, "reason"),
-                  "next", json_object_get(result, "next"));
+    correct =
+        status == 0 || strcmp(text_of(result, "verdict"), judge_verdict_name(JUDGE_SAME_CODE)) == 0;
+    c->structured = json_pack(
+        "{s:b, s:O, s:O, s:O}", "correct", correct, "verdict", json_object_get(result, "verdict"),
+        "reason", json_object_get(result, "reason"), "next", json_object_get(result, "next"));
     strbuf_addf(&c->text, "%s: %s", text_of(result, "verdict"), text_of(result, "reason"));
     json_decref(result);
     return 0;
@@ -126,6 +129,7 @@ static int try_finish(struct mcp_call *c, int status)
     }
     rc = mcp_attempt_read(c->server->r, json_integer_value(json_object_get(result, "experiment")),
                           &c->structured, &c->text);
+    mcp_known_won(c->server);
     if (rc == 0) {
         json_object_set(c->structured, "applied", json_object_get(result, "applied"));
         json_object_set(c->structured, "win_commit", json_object_get(result, "win_commit"));
@@ -136,8 +140,8 @@ static int try_finish(struct mcp_call *c, int status)
     return rc;
 }
 
-/* The attempt is spent when it begins, so that one that is cancelled counts, and given back when
- * nothing was recorded. */
+/* The attempt is spent at once, so that one that is cancelled counts, and given back when nothing
+ * was recorded. */
 int mcp_tool_try(struct mcp_call *c)
 {
     int rc;
@@ -148,4 +152,34 @@ int mcp_tool_try(struct mcp_call *c)
     if (rc == MCP_LATER)
         c->server->budget.attempts_used++;
     return rc;
+}
+
+/* --- start, stop --- */
+
+int mcp_tool_start(struct mcp_call *c)
+{
+    struct mcp_call *alone = mcp_call_alone(c);
+    int rc = mcp_tool_try(alone);
+
+    if (rc != MCP_LATER) {
+        mcp_call_free(alone);
+        return rc;
+    }
+    json_decref(c->server->ended);
+    c->server->ended = NULL;
+    c->structured = json_pack("{s:O, s:b}", "proposal", json_object_get(c->arguments, "proposal"),
+                              "running", 1);
+    return 0;
+}
+
+int mcp_tool_stop(struct mcp_call *c)
+{
+    const struct mcp_call *running = c->server->running;
+
+    if (!running || running->id)
+        return err_set(ERR_CONFLICT, "nothing that start began is running");
+    c->structured = json_pack("{s:O, s:b}", "proposal",
+                              json_object_get(running->arguments, "proposal"), "running", 0);
+    mcp_run_stop(c->server);
+    return 0;
 }

@@ -4,10 +4,10 @@
 // It validates every structured result against the schema that the server gave for the tool.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 const [sdk, program, repository, scenario] = process.argv.slice(2);
 const require = createRequire(join(sdk, "package.json"));
@@ -45,6 +45,7 @@ const git = (...args) => execFileSync("git", ["-C", repository, ...args], { enco
 const ratchet = (...args) => execFileSync(program, args, { cwd: repository, encoding: "utf8", stdio: "pipe" });
 const log = () => JSON.parse(ratchet("log", "--json"));
 const kernel = (file) => readFileSync(join(repository, "kernel", file), "utf8");
+const store = (...path) => join(repository, ".git/pawl/mcp", ...path);
 
 // A patch as models write it: no header of git's, wrong counts of lines.
 function prefetch(from, to) {
@@ -78,13 +79,14 @@ const scenarios = {
         const client = await connect();
         assert.equal(client.getServerVersion().name, "pawl");
         const names = client.tools.map((t) => t.name);
-        for (const name of ["status", "read_kernel", "propose", "check", "try", "profile", "roofline", "history",
+        for (const name of ["status", "read_kernel", "propose", "check", "try", "start", "stop", "profile", "roofline", "history",
             "explain", "diff", "budget", "context"])
             assert.ok(names.includes(name), name);
         for (const t of client.tools) {
             assert.ok(t.title && t.description && t.outputSchema, t.name);
             assert.equal(t.inputSchema.additionalProperties, false);
-            assert.equal(t.annotations.readOnlyHint, !["propose", "try"].includes(t.name), t.name);
+            assert.equal(t.annotations.readOnlyHint, !["propose", "try", "start", "stop", "profile"].includes(t.name),
+                t.name);
         }
         const status = await call(client, "status");
         assert.equal(status.head, git("rev-parse", "HEAD"));
@@ -153,6 +155,41 @@ const scenarios = {
         assert.match(kernel("kernel.c"), /time all 0.9/);
         assert.match(ratchet("audit"), /audit of 3 rows: passed/);
         await client.close();
+    },
+
+    async stale() {
+        const file = "kernel/tunables.inc";
+        const [a, b] = [await connect(), await connect()];
+        const whole = (client, text, base) =>
+            call(client, "propose", { hypothesis: "a whole file", files: [{ file, text }], base });
+        const first = git("rev-parse", "HEAD"), read = await call(a, "read_kernel", { file });
+        const other = await whole(b, kernel("tunables.inc").replace("ROWS, 4", "ROWS, 16"));
+        assert.equal((await call(b, "try", { proposal: other.proposal })).verdict, "WIN");
+        const second = git("rev-parse", "HEAD");
+
+        // An edit of what was read is no change of what others have made of it.
+        const mine = await whole(a, read.text.replace("PREFETCH, 4096", "PREFETCH, 1536"));
+        assert.equal(mine.base, first);
+        assert.equal((await call(a, "try", { proposal: mine.proposal })).verdict, "WIN");
+        assert.match(kernel("tunables.inc"), /ROWS, 16(.|\n)*PREFETCH, 1536/, "both wins");
+
+        // Who sent what HEAD is now knows it; others not until they read it again, all of it.
+        assert.equal((await whole(b, kernel("tunables.inc").replace("COLUMNS, 64", "COLUMNS, 8"))).base, second);
+        await call(b, "read_kernel", { file, first_line: 1, lines: 1 });
+        assert.equal((await whole(b, kernel("tunables.inc") + "/* end */\n")).base, second);
+        await b.readResource({ uri: `pawl://${file}` });
+        const third = git("rev-parse", "HEAD");
+        assert.equal((await whole(b, kernel("tunables.inc") + "/* end */\n")).base, third);
+        assert.equal((await whole(a, kernel("tunables.inc") + "/* end */\n", "HEAD")).base, third, "who says so");
+        assert.equal((await whole(a, kernel("tunables.inc") + "/* end */\n", first)).base, first);
+        const both = await call(b, "propose", { hypothesis: "and a file that was never read", files: [
+            { file, text: kernel("tunables.inc") + "/* end */\n" }, { file: "kernel/new.inc", text: "/* new */\n" }] });
+        assert.equal(both.base, third);
+        const patch = { hypothesis: "a patch", patch: prefetch(4096, 2048) };
+        assert.match(await refused(a, "propose", patch), /does not apply/);
+        assert.equal((await call(a, "propose", { ...patch, base: first })).base, first);
+        await a.close();
+        await b.close();
     },
 
     async cancel() {
@@ -253,6 +290,81 @@ const scenarios = {
         await hasty.close();
     },
 
+    async queue() {
+        const client = await connect(["--attempts", "1"]);
+        const proposal = await propose(client, "read ahead", prefetch(4096, 1536));
+        const { folder } = await call(client, "propose", { hypothesis: "too far", patch: prefetch(4096, 8192) });
+        const others = async (ms) => {
+            const other = spawn(program, ["try", "-m", "another's", "--from", dirname(folder), "--progress"],
+                { cwd: repository, stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, PAWL_PRETEND_MS: ms } });
+            await new Promise((resolve) => other.stderr.once("data", resolve));
+            return { other, ended: new Promise((resolve) => { other.once("exit", resolve); other.stderr.resume(); }) };
+        };
+
+        // Cancelled in the queue: neither an attempt nor time.
+        const long = await others("60000"), stop = new AbortController();
+        const waits = [];
+        await assert.rejects(client.callTool({ name: "try", arguments: { proposal } }, undefined, {
+            signal: stop.signal, onprogress: (p) => { waits.push(p.message); stop.abort("enough"); } }));
+        assert.match(waits[0], /waiting for another ratchet/);
+        assert.deepEqual(await call(client, "budget"),
+            { attempts_used: 0, attempts_left: 1, minutes_used: 0, minutes_left: null });
+        long.other.kill("SIGTERM");
+        await long.ended;
+        ratchet("recover");
+
+        // Waited for and then run: its own time alone.
+        const short = await others("1000");
+        assert.equal((await call(client, "try", { proposal })).verdict, "WIN");
+        await short.ended;
+        const { minutes_used, attempts_left } = await call(client, "budget");
+        assert.ok(minutes_used > 0 && minutes_used < 1.5 / 60, `${60 * minutes_used} s`);
+        assert.equal(attempts_left, 0);
+        await client.close();
+    },
+
+    async alone() {
+        const client = await connect(["--attempts", "2"], { PAWL_PRETEND_MS: "300" });
+        const state = async () => call(client, "status");
+        const proposal = await propose(client, "read ahead", prefetch(4096, 1536));
+        assert.match(await refused(client, "stop"), /nothing that start began/);
+        assert.match(await refused(client, "start", { proposal: "p9" }), /no proposal p9/);
+        assert.deepEqual(await call(client, "start", { proposal }), { proposal, running: true });
+        assert.match(await refused(client, "start", { proposal }), /busy: start has been running/);
+        const { running, ended } = await state();
+        assert.deepEqual([running.tool, running.proposal, ended], ["start", proposal, undefined]);
+        let now = await state();
+        for (; now.running; now = await state()) await new Promise((resolve) => setTimeout(resolve, 20));
+        assert.deepEqual([now.ended.proposal, now.ended.experiment], [proposal, 1]);
+        assert.match(now.ended.said, /WIN/);
+        assert.equal((await call(client, "explain", { experiment: 1 })).verdict, "WIN");
+
+        const next = await propose(client, "read ahead less", prefetch(1536, 1024));
+        await call(client, "start", { proposal: next, focus: "gemv" });
+        assert.equal((await state()).ended, undefined);
+        while ((await state()).running.waits) await new Promise((resolve) => setTimeout(resolve, 5));
+        assert.deepEqual(await call(client, "stop"), { proposal: next, running: false });
+        assert.equal((await state()).running, undefined);
+        assert.match((await call(client, "explain", { experiment: 2 })).reason, /interrupted/);
+        assert.equal((await call(client, "budget")).attempts_left, 0);
+        assert.match(await refused(client, "start", { proposal }), /budget is spent/);
+        await client.close();
+    },
+
+    async many() {
+        const client = await connect();
+        const change = (i) => ({ hypothesis: `number ${i}`, files: [{ file: "kernel/new.inc", text: `/* ${i} */\n` }] });
+        for (let i = 1; i <= 102; i++) {
+            const { proposal } = await call(client, "propose", change(i));
+            assert.equal(proposal, `p${i}`, "a number is not given twice");
+            await call(client, "roofline", { proposal: "p1" }); // what is used is kept
+        }
+        assert.equal(readdirSync(store()).length, 100);
+        assert.match(await refused(client, "check", { proposal: "p2" }), /no proposal p2 \(the last 100/);
+        await call(client, "check", { proposal: "p102" });
+        await client.close();
+    },
+
     async refusals() {
         const client = await connect([], { PAWL_PRETEND_MS: "300" });
         const p = await propose(client, "fine", prefetch(4096, 2048));
@@ -269,9 +381,13 @@ const scenarios = {
             ["propose", { hypothesis: "h", patch: "--- /dev/null\n+++ b/../outside.inc\n@@ -0,0 +1 @@\n+x\n" }, /does not apply/],
             ["propose", { hypothesis: "h", files: [{ file: "kernel/kernel.h", text: "" }] }, /kernel\/kernel\.h may not change/],
             ["propose", { hypothesis: "h", files: [{ file: "kernel/../judge/x.c", text: "" }] }, /may not change/],
-            ["propose", { hypothesis: "h", files: [{ file: "kernel/none.inc", text: null }] }, /HEAD has no/],
+            ["propose", { hypothesis: "h", files: [{ file: "kernel/none.inc", text: null }] }, /has no kernel\/none\.inc/],
             ["propose", { hypothesis: "h", files: [{ file: "kernel/kernel.c", text: kernel("kernel.c") }] }, /changes nothing/],
             ["propose", { hypothesis: "h", files: [{ file: "kernel/kernel.c" }] }, /text is missing/],
+            ["propose", { hypothesis: "h", files: Array(65).fill({ file: "kernel/kernel.c", text: "" }) }, /65 of them; at most 64/],
+            ["propose", { hypothesis: "clear \u001b[2J", patch: prefetch(4096, 1) }, /control character/],
+            ["propose", { hypothesis: "h", patch: prefetch(4096, 1), base: "no-commit" }, /no-commit/],
+            ["context", { focus: "nonsense" }, /nonsense/],
             ["propose", { hypothesis: 5, patch: "x" }, /hypothesis must be of type string/],
             ["check", { proposal: "p999" }, /there is no proposal p999/],
             ["check", { proposal: `../mcp/${p}` }, /there is no proposal/],
@@ -293,6 +409,8 @@ const scenarios = {
         const wrong = await propose(client, "wrong", said("wrong"));
         const checked = await call(client, "check", { proposal: wrong });
         assert.deepEqual([checked.correct, checked.verdict], [false, "FAIL_CORRECTNESS"]);
+        const same = await call(client, "check", { proposal: await propose(client, "a comment", said("nothing")) });
+        assert.deepEqual([same.correct, same.verdict], [true, "SAME_CODE"]);
         const running = call(client, "try", { proposal: wrong });
         assert.match(await refused(client, "check", { proposal: p }), /busy: try has been running/);
         const tried = await running;
@@ -307,6 +425,12 @@ const scenarios = {
         const roof = await call(client, "roofline", { focus: "gemv" }, { onprogress: (p) => progress.push(p) });
         assert.equal(roof.cases[0].regime, "memory");
         assert.equal(progress[0].message, "timing one case");
+        // Another server's judge may be reading HEAD's kernel: it stays as it is.
+        const measured = store(`head-${git("rev-parse", "HEAD")}`, "kernel/kernel.c"), { ino } = statSync(measured);
+        const other = await connect();
+        await call(other, "roofline");
+        await other.close();
+        assert.equal(statSync(measured).ino, ino);
         const profile = await call(client, "profile");
         assert.equal(profile.closing, "the wall");
         assert.match((await call(client, "profile", { part: "hotspots.txt" })).part, /hot here/);
@@ -352,6 +476,7 @@ const scenarios = {
             [hello("2025-06-18"), 0], [hello("2025-06-18"), -32600],
             ["{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":12345}}\n", null],
             ["{\"jsonrpc\":\"2.0\",\"method\":\"notifications/unknown\"}\n", null], ["{\"jsonrpc\":\"2.0\",\"id\":9,\"result\":{}}\n", null],
+            ["{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"x\"}}\n", null],
             [request(10, "tools/list", { cursor: "x" }), -32602], [request(11, "tools/call"), -32602],
             [request(12, "tools/call", { name: "status", arguments: [] }), -32602],
             [request(13, "resources/read", {}), -32602], [request("last", "ping"), 0],

@@ -36,6 +36,11 @@ Test(mcp, drives_an_experiment_to_a_win_and_a_loss)
     run("experiment");
 }
 
+Test(mcp, a_file_that_others_won_in_is_merged_and_not_undone)
+{
+    run("stale");
+}
+
 Test(mcp, a_cancelled_try_is_recorded_and_the_server_lives_on)
 {
     run("cancel");
@@ -54,6 +59,21 @@ Test(mcp, a_deaf_client_holds_up_itself_alone)
 Test(mcp, a_budget_ends_the_tries)
 {
     run("budget");
+}
+
+Test(mcp, the_queue_costs_nothing)
+{
+    run("queue");
+}
+
+Test(mcp, an_experiment_may_run_with_nobody_waiting)
+{
+    run("alone");
+}
+
+Test(mcp, keeps_the_newest_proposals)
+{
+    run("many");
 }
 
 Test(mcp, refusals_name_the_remedy)
