@@ -231,6 +231,8 @@ struct outlook {
     int64_t local;   /* rows of it */
     git_oid best;    /* of all that were looked at, the commit with the most rows */
     int64_t n;       /* how many */
+    int64_t joined;  /* newest row that HEAD's history joined, 0 = none, and the hash it says */
+    char hash[SHA256_HEX];
 };
 
 static void offer(struct outlook *o, const git_oid *tip)
@@ -253,13 +255,33 @@ static int offer_remote(void *ctx, const char *name, const git_oid *tip)
 /* The newest join of HEAD's first-parent history: its second parent is a ratchet-log commit. */
 static int offer_join(void *ctx, const git_commit *c)
 {
-    char head[SHA256_HEX + 8];
+    struct outlook *o = ctx;
 
     if (git_commit_parentcount(c) != 2 ||
-        !repo_trailer(git_commit_message(c), "Ledger-Head", head, sizeof head))
+        !repo_trailer(git_commit_message(c), "Ledger-Head", o->hash, sizeof o->hash))
         return 0;
-    offer(ctx, git_commit_parent_id(c, 1));
+    o->joined = logbranch_row_of(o->repo, git_commit_parent_id(c, 1));
+    offer(o, git_commit_parent_id(c, 1));
     return 1;
+}
+
+/* That row, where this ledger has one of its number, must be the same. */
+static int check_joined(struct ratchet *r, const struct outlook *o)
+{
+    struct ledger_row row;
+    int rc = ledger_find(r->ledger, o->joined, &row);
+    bool same;
+
+    if (rc <= 0)
+        return rc;
+    same = strcmp(row.hash, o->hash) == 0;
+    ledger_row_deinit(&row);
+    return same
+               ? 0
+               : err_set(ERR_CONFLICT,
+                         "row %lld that HEAD's history joins is another one than the ledger's: two "
+                         "histories of experiments cannot be joined",
+                         (long long)o->joined);
 }
 
 /* A try writes the row, then ratchet-log, then the branch: read the other way round, what one of
@@ -282,7 +304,7 @@ static int look(struct ratchet *r, struct outlook *o)
         TRY(repo_refs_each(r->repo, LOGBRANCH_REMOTES, offer_remote, o));
     if (has_head)
         TRY(lineage_each(r->repo, &head, offer_join, o, &cut));
-    return 0;
+    return check_joined(r, o);
 }
 
 static bool branch_lags(const struct outlook *o)

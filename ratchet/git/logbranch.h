@@ -28,7 +28,8 @@ int logbranch_sync(struct ratchet *r);
 /* Store the tree of a join: tree `base` with ledger/results.tsv holding rows 1..n. */
 int logbranch_join_tree(struct ratchet *r, const git_oid *base, int64_t n, git_oid *out);
 
-/* 1 when logbranch_import would write something, else 0. */
+/* 1 when logbranch_import would write something, else 0. Error: ERR_CONFLICT when HEAD's history
+ * joins another row than the ledger has under its number. */
 int logbranch_lags(struct ratchet *r);
 
 /* Take over rows that git history carries and the ledger lacks: from ratchet-log here, through the

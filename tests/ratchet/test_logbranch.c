@@ -80,7 +80,11 @@ Test(logbranch, a_pull_and_a_reader_during_a_try_do_not_cost_its_verdict)
     r = fixture_open(&f);
     cr_assert_eq(ledger_export(r->ledger, 0, &tsv), 0);
     cr_assert(strstr(tsv.data, "\tLOSS\tours\t"), "%s", tsv.data);
+    cr_assert(strstr(r->doubt, "row 3 that HEAD's history joins is another one"), "%s", r->doubt);
     ratchet_close(&r);
+    fixture_write(&f, "kernel/kernel.c", "int next;\n");
+    cr_assert_eq(fixture_try(&f, "next", NULL), ERR_CONFLICT);
+    cr_assert(fixture_file_is(&f, "kernel/kernel.c", "int next;\n"));
     strbuf_deinit(&tsv);
 }
 
