@@ -22,15 +22,26 @@ static const char usage[] =
     "problem_shipped and a kernel/kernel.c are taken as they are. Nothing is committed.\n"
     "\n"
     "  --name NAME               of the problem (default: the folder's)\n"
-    "  --kernel FILE.c:FUNCTION  begin with a copy of this function, called for every row as\n"
-    "                            FUNCTION(const float *in, float *out, elements); what it computes "
-    "now\n"
-    "                            is the reference until you write a better one\n"
+    "  --kernel FILE.c:FUNCTION  begin with a copy of this file, which has no main; the\n"
+    "                            function is called for every row as\n"
+    "                            FUNCTION(const float *in, float *out, elements); what it\n"
+    "                            computes now is the reference until you write a better one\n"
     "  --reseal                  in a ratchet: renew what comes from Pawl (kernel/kernel.h, the\n"
     "                            judge's headers, judge/PAWL), after Pawl has changed\n"
     "  --json                    what was written, as JSON\n"
     "\n"
     "Exit: 0 done, 2 usage, 3 something is in the way (it is named; nothing was written).\n";
+
+/* The folder's whole path; dir NULL: the current one. */
+static int find_folder(const char *dir, char out[PATH_MAX])
+{
+    if (realpath(dir ? dir : ".", out))
+        return 0;
+    if (!dir)
+        return err_set(ERR_IO, "the current folder: %s; cd to one that is there", strerror(errno));
+    return err_set(ERR_IO, "%s: %s; first: mkdir -p %s && git init %s", dir, strerror(errno), dir,
+                   dir);
+}
 
 /* DIR must be the top of a working tree with nothing staged: the next commit is of these files. */
 static int check_repository(const char *folder)
@@ -116,8 +127,8 @@ int cmd_init(int argc, char **argv)
         return code;
     if (reseal && (s.name || s.kernel))
         rc = err_set(ERR_USAGE, "--reseal changes neither name nor kernel: leave those out");
-    else if (!realpath(dir ? dir : ".", folder))
-        rc = err_set(ERR_IO, "%s: %s", dir, strerror(errno));
+    if (rc == 0)
+        rc = find_folder(dir, folder);
     if (rc == 0)
         rc = source_tree_find(tree);
     if (rc == 0)

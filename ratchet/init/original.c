@@ -14,7 +14,7 @@
 static const char row_text[] = "#include \"kernel/%1$s\"\n"
                                "\n"
                                "/* FILL IN, where %2$s takes its arguments otherwise. */\n"
-                               "static void row(const float *x, float *y, size_t k)\n"
+                               "static void own_row(const float *x, float *y, size_t k)\n"
                                "{\n"
                                "    %2$s(x, y, k);\n"
                                "}\n";
@@ -24,7 +24,7 @@ static const char expect_text[] =
     "\n"
     "#include \"%1$s\" /* as it was when this became a ratchet: what it computes is the truth */\n"
     "\n"
-    "static void expect_row(struct problem_span *s)\n"
+    "static void own_expect_row(struct problem_span *s)\n"
     "{\n"
     "    const float *x = problem_operand(s, 0, s->row);\n"
     "    bool spoiled = problem_row_spoiled(s->in, s->step->in[0], s->row, 0, s->k);\n"
@@ -55,15 +55,42 @@ static bool is_word(const char *text, size_t n)
     return n > 0;
 }
 
-/* Does the text call or define it? */
-static bool names(const char *text, const char *function)
+static const char *after_blanks(const char *p)
+{
+    for (;;) {
+        p += strspn(p, " \t\r\n");
+        if (strncmp(p, "//", 2) == 0)
+            p += strcspn(p, "\n");
+        else if (strncmp(p, "/*", 2) == 0)
+            p = strstr(p + 2, "*/") ? strstr(p + 2, "*/") + 2 : p + strlen(p);
+        else
+            return p;
+    }
+}
+
+/* p is at a parenthesis: what comes behind its other half. */
+static const char *after_parentheses(const char *p)
+{
+    int depth = 0;
+
+    for (; *p; p++) {
+        depth += (*p == '(') - (*p == ')');
+        if (depth == 0)
+            return p + 1;
+    }
+    return p;
+}
+
+/* Does the text define it: the name, arguments in parentheses, a body? */
+static bool defines(const char *text, const char *function)
 {
     size_t n = strlen(function);
 
     for (const char *at = text; (at = strstr(at, function)); at += n) {
-        const char *after = at + n + strspn(at + n, " \t\n");
+        const char *after = after_blanks(at + n);
 
-        if (*after == '(' && (at == text || !is_word(at - 1, 1)))
+        if (*after == '(' && (at == text || !is_word(at - 1, 1)) &&
+            *after_blanks(after_parentheses(after)) == '{')
             return true;
     }
     return false;
@@ -95,9 +122,14 @@ int original_read(const char *source, struct original *out)
     TRY(copy_name(source, (size_t)(colon - source), out->copy));
     snprintf(path, sizeof path, "%.*s", (int)(colon - source), source);
     TRY(file_read(path, &out->text));
-    if (!names(strbuf_str(&out->text), function))
+    if (!defines(strbuf_str(&out->text), function))
         return err_set(ERR_USAGE, "--kernel %s: there is no function %s in that file", source,
                        function);
+    if (defines(strbuf_str(&out->text), "main"))
+        return err_set(ERR_USAGE,
+                       "--kernel %s: that file has a main, and the judge has its own; move %s to a "
+                       "file without one",
+                       source, function);
     strbuf_addf(&out->row, row_text, out->copy, function);
     strbuf_addf(&out->expect, expect_text, out->copy, function);
     return 0;

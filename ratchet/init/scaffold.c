@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* What is to be there in the end, in the order of writing: kernel.c is last, by it a ratchet is
@@ -212,19 +213,21 @@ static int has_problem(const struct plan *p)
 
 /* --- making it so --- */
 
-/* 1: the file is there with these bytes, 0: it is not there. */
+/* 1: the file is there with these bytes, 0: it is not there. What cannot be read, a link to nowhere
+ * too, is there with others. */
 static int in_place(const struct plan *p, size_t i, bool renew)
 {
     const struct strbuf *want = &p->file[i].content;
     struct strbuf text = {0};
     char path[PATH_MAX];
+    struct stat st;
     bool same;
 
-    if (!exists(p, p->file[i].path))
-        return 0;
     snprintf(path, sizeof path, "%s/%s", p->s->folder, p->file[i].path);
-    TRY(file_read(path, &text));
-    same = text.len == want->len && memcmp(text.data, want->data, text.len) == 0;
+    if (lstat(path, &st))
+        return 0;
+    same = file_read(path, &text) == 0 && text.len == want->len &&
+           memcmp(text.data, want->data, text.len) == 0;
     strbuf_deinit(&text);
     if (same || renew)
         return same;

@@ -39,6 +39,18 @@ Test(init, is_done_once_and_commits_nothing)
     place_deinit(&p);
 }
 
+Test(init, leaves_something_to_search)
+{
+    struct place p;
+
+    place_init(&p);
+    cr_expect_eq(place_run(&p, "$R init && git add -A && git commit -qm ratchet && "
+                               "$(dirname $R)/ratchet-pretend search --list"),
+                 0, "%s", strbuf_str(&p.said));
+    cr_expect(place_said(&p, "ROWS_TOGETHER"), "%s", strbuf_str(&p.said));
+    place_deinit(&p);
+}
+
 Test(init, finishes_what_was_interrupted)
 {
     struct place p;
@@ -78,9 +90,28 @@ Test(init, refuses_what_is_in_the_way)
     refuses(&p, "mkdir -p src && $R init src", "not the top folder of a git repository");
     refuses(&p, "$R init --reseal", "no ratchet yet");
     refuses(&p, "$R init --name 'a b'", "letters, digits");
-    refuses(&p, "$R init ../none", "No such file");
+    refuses(&p, "$R init ../none",
+            "../none: No such file or directory; first: mkdir -p ../none && "
+            "git init ../none");
+    refuses(&p, "mkdir ../gone && cd ../gone && rmdir ../gone && $R init", "the current folder: ");
     refuses(&p, "$R init --kernel src/none.c:f", "src/none.c");
     refuses(&p, "$R init --kernel none.c", "FILE.c:FUNCTION");
+    place_run(&p, "printf 'void g(float *); /* main() is not here */\n"
+                  "void f(float *y)\n{\n    g(y);\n}\n' >src/f.c && "
+                  "{ cat src/f.c; printf 'int main(void) // a try\n{\n}\n'; } >src/prog.c");
+    refuses(&p, "$R init --kernel src/prog.c:f", "move f to a file without one");
+    refuses(&p, "$R init --kernel src/f.c:g", "no function g");
+    place_deinit(&p);
+}
+
+Test(init, leaves_a_link_to_nowhere)
+{
+    struct place p;
+
+    place_init(&p);
+    cr_expect_eq(place_run(&p, "mkdir kernel && ln -s nowhere kernel/kernel.c && $R init"), 3);
+    cr_expect(place_said(&p, "kernel/kernel.c is in the way"), "%s", strbuf_str(&p.said));
+    cr_expect_eq(place_run(&p, "test -L kernel/kernel.c && ! test -e judge"), 0);
     place_deinit(&p);
 }
 
@@ -95,7 +126,7 @@ Test(init, refuses_what_would_mix)
     place_deinit(&p);
 }
 
-/* The user's function is the first kernel, and the first truth. */
+/* The user's function is the first kernel, and the first truth, whatever names it uses. */
 Test(init, wires_a_function, .timeout = 400)
 {
     struct place p;
@@ -103,11 +134,12 @@ Test(init, wires_a_function, .timeout = 400)
     place_init(&p);
     cr_expect_eq(place_run(&p,
                            "mkdir src && cat >src/share.c <<'C'\n"
-                           "void share(const float *x, float *y, int n)\n"
+                           "static float work(float x) { return x < 0 ? -x : x; }\n"
+                           "void row(const float *x, float *y, int n)\n"
                            "{\n"
                            "    float sum = 0;\n"
                            "    for (int i = 0; i < n; i++)\n"
-                           "        sum += x[i] < 0 ? -x[i] : x[i];\n"
+                           "        sum += work(x[i]);\n"
                            "    for (int i = 0; i < n; i++)\n"
                            "        y[i] = x[i] / (sum + 1);\n"
                            "}\n"
@@ -115,7 +147,7 @@ Test(init, wires_a_function, .timeout = 400)
                            "git add -A && git commit -qm mine && $R init --kernel src/share.c:f"),
                  2);
     cr_expect(place_said(&p, "no function f"), "%s", strbuf_str(&p.said));
-    cr_expect_eq(place_run(&p, "$R init --kernel src/share.c:share && git add -A && "
+    cr_expect_eq(place_run(&p, "$R init --kernel src/share.c:row && git add -A && "
                                "git commit -qm ratchet && cmp src/share.c kernel/share.inc"),
                  0, "%s", strbuf_str(&p.said));
     place_build(&p);

@@ -10,7 +10,7 @@
 #include "reference/base/err.h"
 
 /* FILL IN: the inputs and outputs of one call. Here x, f32, n rows of k, gives y of the same shape. */
-static int generate(struct problem_instance *in, struct rng *r)
+static int own_generate(struct problem_instance *in, struct rng *r)
 {
     int64_t k = problem_param(in->c, "k", 0), n = problem_param(in->c, "n", 1);
     uint32_t x, y;
@@ -33,7 +33,7 @@ static int generate(struct problem_instance *in, struct rng *r)
 /* FILL IN: the truth of elements lo..hi-1 of one row, in double, and how far a result may lie from
  * it: no further than honest f32 arithmetic in any order can, or wrong kernels will pass. */
 /* row: begin */
-static void expect_row(struct problem_span *s)
+static void own_expect_row(struct problem_span *s)
 {
     const float *x = problem_operand(s, 0, s->row);
 
@@ -48,37 +48,38 @@ static void expect_row(struct problem_span *s)
 }
 /* row: end */
 
-static int expect(struct problem_instance *in, const struct problem_range *range,
-                  struct problem_expect *out)
+static int own_expect(struct problem_instance *in, const struct problem_range *range,
+                      struct problem_expect *out)
 {
-    problem_rows_expect(in, range, out, expect_row);
+    problem_rows_expect(in, range, out, own_expect_row);
     return 0;
 }
 
-static double values(const struct problem_case *c)
+static double own_values(const struct problem_case *c)
 {
     return (double)(problem_param(c, "k", 0) * problem_param(c, "n", 1));
 }
 
 /* FILL IN: operations and bytes that no correct kernel can do without; they make the roofline. */
-static int work(const struct problem_case *c, struct problem_work *out)
+static int own_work(const struct problem_case *c, struct problem_work *out)
 {
-    out->flops_f32 = 2.0 * values(c);
-    out->bytes_read = out->bytes_written = 4.0 * values(c);
+    out->flops_f32 = 2.0 * own_values(c);
+    out->bytes_read = out->bytes_written = 4.0 * own_values(c);
     return 0;
 }
 
 /* Bytes of what calls do not share. */
-static size_t pool(const struct problem_case *c)
+static size_t own_pool(const struct problem_case *c)
 {
-    return (size_t)(4.0 * values(c));
+    return (size_t)(4.0 * own_values(c));
 }
 
-static const struct problem_operator operators[] = {{"@NAME@", generate, expect, work, pool}};
+static const struct problem_operator own_operators[] = {
+    {"@NAME@", own_generate, own_expect, own_work, own_pool}};
 
 /* FILL IN: the sizes. Weights are shares of the time that they take in real use, and sum to 1; cases
  * without weight are checked only, and are there for the edges. */
-#define CASE(name_, k_, n_, weight_, threads)                                                      \
+#define OWN_CASE(name_, k_, n_, weight_, threads)                                                  \
     {                                                                                              \
         .name = name_, .op = "@NAME@", .weight = weight_, .n_threads = threads,                    \
         .patterns = PROBLEM_ALL, .params = {                                                       \
@@ -87,18 +88,18 @@ static const struct problem_operator operators[] = {{"@NAME@", generate, expect,
         }                                                                                          \
     }
 
-static const struct problem_case cases[] = {
-    CASE("2048x64", 2048, 64, 0.6, 1),
-    CASE("65536x1", 65536, 1, 0.2, 1),
-    CASE("2048x64-2-threads", 2048, 64, 0.2, 2),
-    CASE("1x1", 1, 1, 0.0, 1),
-    CASE("7x3", 7, 3, 0.0, 1),
-    CASE("33x17", 33, 17, 0.0, 1),
-    CASE("1000x2", 1000, 2, 0.0, 1),
+static const struct problem_case own_cases[] = {
+    OWN_CASE("2048x64", 2048, 64, 0.6, 1),
+    OWN_CASE("65536x1", 65536, 1, 0.2, 1),
+    OWN_CASE("2048x64-2-threads", 2048, 64, 0.2, 2),
+    OWN_CASE("1x1", 1, 1, 0.0, 1),
+    OWN_CASE("7x3", 7, 3, 0.0, 1),
+    OWN_CASE("33x17", 33, 17, 0.0, 1),
+    OWN_CASE("1000x2", 1000, 2, 0.0, 1),
 };
 
 /* FILL IN: cases that are in no list, small enough for the oracle. A kernel must not know its sizes. */
-static void draw(struct drawing *d)
+static void own_draw(struct drawing *d)
 {
     int64_t k = drawing_once_in(d, 4) ? drawing_between(d, 300, 5000) : drawing_between(d, 1, 300);
     int64_t n = drawing_between(d, 1, 17);
@@ -110,7 +111,7 @@ static void draw(struct drawing *d)
 }
 
 /* Wins are confirmed at sizes a little off the listed ones: both may move, in steps of 1. */
-static int64_t size_step(const struct problem_case *c, const char *key)
+static int64_t own_size_step(const struct problem_case *c, const char *key)
 {
     (void)c;
     (void)key;
@@ -119,10 +120,10 @@ static int64_t size_step(const struct problem_case *c, const char *key)
 
 const struct problem problem_shipped = {
     .name = "@NAME@",
-    .cases = cases,
-    .n_cases = sizeof cases / sizeof cases[0],
-    .operators = operators,
-    .n_operators = sizeof operators / sizeof operators[0],
-    .draw = draw,
-    .size_step = size_step,
+    .cases = own_cases,
+    .n_cases = sizeof own_cases / sizeof own_cases[0],
+    .operators = own_operators,
+    .n_operators = sizeof own_operators / sizeof own_operators[0],
+    .draw = own_draw,
+    .size_step = own_size_step,
 };
