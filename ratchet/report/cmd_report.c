@@ -8,6 +8,7 @@
 #include "reference/base/fileio.h"
 #include "reference/base/strbuf.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,13 +49,14 @@ static void patience(struct ratchet *r)
 static int page_write(const json_t *data, const char *path)
 {
     struct strbuf page = {0};
+    bool to_stdout = strcmp(path, "-") == 0;
     int rc = report_page(data, &report_assets_built, false, &page);
 
-    if (rc == 0 && strcmp(path, "-") == 0)
-        fwrite(page.data, 1, page.len, stdout);
-    else if (rc == 0)
+    if (rc == 0 && !to_stdout)
         rc = file_write_atomic(path, page.data, page.len);
-    if (rc == 0 && strcmp(path, "-") != 0)
+    else if (rc == 0 && (fwrite(page.data, 1, page.len, stdout) != page.len || fflush(stdout)))
+        rc = err_set(ERR_IO, "standard output: %s; the page is not whole", strerror(errno));
+    if (rc == 0 && !to_stdout)
         fprintf(stderr, "%s: %.1f MB\n", path, (double)page.len / 1e6);
     strbuf_deinit(&page);
     return rc;

@@ -107,6 +107,23 @@ static void set_diff(struct ratchet *r, int64_t n, json_t *o)
     history_diff_deinit(&diff);
 }
 
+/* The row's texts, valid whatever a ledger from elsewhere has in them. */
+static void set_texts(json_t *o, const struct ledger_row *row)
+{
+    const struct {
+        const char *key, *text;
+    } texts[] = {{"time", row->time},         {"verdict", row->verdict},
+                 {"author", row->author},     {"hypothesis", row->hypothesis},
+                 {"parent", row->parent},     {"attempt", row->attempt},
+                 {"judge", row->judge},       {"machine", row->machine},
+                 {"compiler", row->compiler}, {"focus", row->focus},
+                 {"reason", row->reason},     {"regime", row->regime},
+                 {"counters", row->counters}};
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        record_set_text(o, texts[i].key, texts[i].text);
+}
+
 json_t *report_attempt(struct ratchet *r, const struct ledger_row *row, const json_t *details,
                        json_t *cases)
 {
@@ -118,6 +135,7 @@ json_t *report_attempt(struct ratchet *r, const struct ledger_row *row, const js
 
     for (size_t i = 0; i < sizeof unread / sizeof *unread; i++)
         json_object_del(o, unread[i]);
+    set_texts(o, row);
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
         v = json_object_get(details, kept[i]);
         if (v)

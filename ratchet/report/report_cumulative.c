@@ -5,24 +5,32 @@
 #include "reference/base/fileio.h"
 #include "reference/base/strbuf.h"
 
-#include <glob.h>
+#include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The folders begin with their date: the last one is the newest. */
 static bool newest_find(const char *root, struct strbuf *path)
 {
-    struct strbuf pattern = {0};
-    glob_t found;
-    bool any;
+    struct dirent **names;
+    bool any = false;
+    int n;
 
-    strbuf_addf(&pattern, "%sprofiles/*/cumulative.txt", root);
-    any = glob(pattern.data, 0, NULL, &found) == 0;
-    if (any) {
-        strbuf_addf(path, "%s", found.gl_pathv[found.gl_pathc - 1]);
-        globfree(&found);
+    strbuf_addf(path, "%sprofiles", root);
+    n = scandir(path->data, &names, NULL, alphasort);
+    if (n < 0)
+        return false;
+    while (n-- > 0) {
+        if (!any) {
+            strbuf_clear(path);
+            strbuf_addf(path, "%sprofiles/%s/cumulative.txt", root, names[n]->d_name);
+            any = names[n]->d_name[0] != '.' && access(path->data, R_OK) == 0;
+        }
+        free(names[n]);
     }
-    strbuf_deinit(&pattern);
+    free(names);
     return any;
 }
 

@@ -54,15 +54,18 @@ static void take_roofline(struct report *report, const struct ledger_row *row,
                           const json_t *details)
 {
     json_t *peaks = json_object_get(json_object_get(details, "judge"), "peaks");
+    const json_t *first = json_array_get(json_object_get(peaks, "rows"), 0);
     const char *features = json_string_value(json_object_get(details, "features"));
 
-    if (!json_array_size(json_object_get(details, "cases")) || !json_is_object(peaks) ||
+    if (!json_array_size(json_object_get(details, "cases")) ||
+        !json_is_object(json_object_get(first, "read_gbps")) ||
         (features && strcmp(features, RECORD_FEATURES_ALL) != 0))
         return;
     json_decref(report->roofline);
     report->roofline =
-        json_pack("{s:I, s:s, s:s, s:s, s:O}", "experiment", (json_int_t)row->experiment, "time",
-                  row->time, "verdict", row->verdict, "machine", row->machine, "peaks", peaks);
+        json_pack("{s:I, s:O}", "experiment", (json_int_t)row->experiment, "peaks", peaks);
+    record_set_text(report->roofline, "time", row->time);
+    record_set_text(report->roofline, "verdict", row->verdict);
 }
 
 static void take_calibration(struct report *report, const struct ledger_row *row,
@@ -203,7 +206,7 @@ int report_data(struct report *report, json_t **out)
                      "calibration", calibration_json(report), "cumulative",
                      report_cumulative(r->root));
     if (!*out)
-        return err_set(ERR_FORMAT, "report: a text of the ledger is no valid UTF-8");
+        return err_set(ERR_NOMEM, "report: out of memory");
     record_set_text(*out, "machine", machine);
     return 0;
 }

@@ -42,6 +42,7 @@ static int row_print(void *ctx, const struct ledger_row *row)
 /* A new stage, a stage that ended, or, in JSON, any new step is worth a line. */
 static void step_print(const json_t *step, const json_t *before, bool json)
 {
+    json_int_t n = json_integer_value(json_object_get(step, "experiment"));
     struct strbuf line = {0};
 
     if (!step || (before && json_equal((json_t *)(uintptr_t)step, (json_t *)(uintptr_t)before)))
@@ -55,10 +56,12 @@ static void step_print(const json_t *step, const json_t *before, bool json)
         strcmp(text_of(step, "stage"), text_of(before, "stage")) == 0)
         return;
     cmd_line(&line, text_of(step, "text"), 100);
-    printf("attempt %lld  %s  %.0f s  %s\n",
-           (long long)json_integer_value(json_object_get(step, "experiment")),
-           text_of(step, "stage"), json_number_value(json_object_get(step, "seconds")),
-           strbuf_str(&line));
+    if (n)
+        printf("attempt %lld", (long long)n);
+    else
+        printf("dry run");
+    printf("  %s  %.0f s  %s\n", text_of(step, "stage"),
+           json_number_value(json_object_get(step, "seconds")), strbuf_str(&line));
     strbuf_deinit(&line);
 }
 

@@ -56,6 +56,19 @@ void rows_add(struct ratchet *r, const char *verdict, const char *hypothesis, co
     ledger_row_deinit(&row);
 }
 
+void rows_add_foreign(struct ratchet *r)
+{
+    static const char details[] = "{\"judge\":{\"peaks\":{}},\"calibration\":{\"verdict\":\"FIT\"},"
+                                  "\"features\":\"all\",\"cases\":[{},{\"name\":\"rope\"}]}";
+    struct ledger_row row;
+
+    ledger_row_init(&row);
+    ledger_text_set(&row.verdict, "LOSS");
+    ledger_text_set(&row.judge, r->judge->hash);
+    cr_assert_eq(ledger_append(r->ledger, &row, details, NULL), 0, "%s", err_message());
+    ledger_row_deinit(&row);
+}
+
 void rows_campaign(struct ratchet *r, int n)
 {
     static const char *const verdicts[] = {"LOSS",         "WIN",           "INCONCLUSIVE",

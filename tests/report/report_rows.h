@@ -17,6 +17,9 @@
 void rows_add(struct ratchet *r, const char *verdict, const char *hypothesis, const char *focus,
               double estimate);
 
+/* A row as only another program would write it: its record has all members, and nothing in them. */
+void rows_add_foreign(struct ratchet *r);
+
 /* n rows of all verdicts, of a judge that changes every 500. */
 void rows_campaign(struct ratchet *r, int n);
 

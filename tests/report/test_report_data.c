@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ratchet/report/report_attempt.h"
 #include "ratchet/report/report_cumulative.h"
 #include "ratchet/report/report_data.h"
 #include "ratchet/report/report_views.h"
@@ -96,6 +97,50 @@ Test(report_data, says_what_it_is_about)
     cr_assert_str_eq(json_string_value(json_object_get(a, "hypothesis")), HOSTILE);
     cr_assert_str_eq(
         json_string_value(json_object_get(json_object_get(data, "repository"), "name")), "repo");
+    json_decref(data);
+    ratchet_close(&r);
+}
+
+/* A ledger that somebody else wrote may hold any bytes. */
+Test(report_data, every_text_of_an_attempt_is_one)
+{
+    static const char *const keys[] = {"time",  "verdict", "hypothesis", "author",
+                                       "focus", "reason",  "parent",     "attempt",
+                                       "judge", "machine", "regime",     "counters"};
+    struct ratchet *r = fixture_open(&f);
+    json_t *cases = json_array(), *a;
+    struct ledger_row row;
+    char **const texts[] = {&row.time,  &row.verdict, &row.hypothesis, &row.author,
+                            &row.focus, &row.reason,  &row.parent,     &row.attempt,
+                            &row.judge, &row.machine, &row.regime,     &row.counters};
+
+    ledger_row_init(&row);
+    row.experiment = 1;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        ledger_text_set(texts[i], "x \xff");
+    a = report_attempt(r, &row, NULL, cases);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *text = json_string_value(json_object_get(a, keys[i]));
+
+        cr_expect(text && strcmp(text, "x ?") == 0, "%s: %s", keys[i], text ? text : "null");
+    }
+    json_decref(a);
+    json_decref(cases);
+    ledger_row_deinit(&row);
+    ratchet_close(&r);
+}
+
+Test(report_data, peaks_without_a_row_draw_no_roofline)
+{
+    struct ratchet *r = fixture_open(&f);
+    json_t *data;
+
+    rows_add(r, "WIN", "first", "", 0.1);
+    rows_add_foreign(r);
+    data = rows_report(r);
+    cr_assert_eq(json_array_size(json_object_get(data, "attempts")), 2);
+    cr_assert_eq(
+        json_integer_value(json_object_get(json_object_get(data, "roofline"), "experiment")), 1);
     json_decref(data);
     ratchet_close(&r);
 }
@@ -221,6 +266,20 @@ Test(report_data, reads_the_newest_cumulative_audit_of_the_tree)
     cr_assert_eq(json_array_size(json_object_get(c, "remarks")), 1);
     json_decref(data);
     ratchet_close(&r);
+}
+
+Test(report_data, finds_the_audit_below_a_folder_of_any_name)
+{
+    char root[128];
+    json_t *c;
+
+    fixture_write(&f, "[a]*/profiles/2026-11-21-m/cumulative.txt", cumulative);
+    fixture_write(&f, "[a]*/profiles/2026-11-22-m/trace.txt", "none of ours");
+    snprintf(root, sizeof root, "%s/[a]*/", f.repo);
+    c = report_cumulative(root);
+    cr_assert_str_eq(json_string_value(json_object_get(c, "file")),
+                     "profiles/2026-11-21-m/cumulative.txt");
+    json_decref(c);
 }
 
 Test(report_data, has_nothing_to_say_of_what_is_not_there)

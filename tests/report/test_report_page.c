@@ -135,6 +135,8 @@ Test(report_page, works_in_a_browser, .timeout = 600)
     rows_campaign(r, 20);
     page_write(r, &report_assets_built, "full");
     page_write(r, &plain, "plain");
+    rows_add_foreign(r);
+    page_write(r, &report_assets_built, "foreign");
     rows_campaign(r, 2000 - (int)ledger_count(r->ledger));
     page_write(r, &report_assets_built, "many");
     ratchet_close(&r);

@@ -94,12 +94,12 @@ static int ended(pid_t child, int with)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* A try of another tunable that takes `ms` a stage. */
-static pid_t try_start(const char *sed, const char *ms, const char *hypothesis)
+/* A try of another tunable that takes `ms` a stage; `check`: a dry run. */
+static pid_t start_change(const char *sed, const char *ms, const char *hypothesis, bool check)
 {
     char path[PATH_MAX], expression[128], words[128];
     char *edit[] = {"sed", "-i", expression, path, NULL};
-    char *argv[] = {"ratchet", "try", "-m", words, NULL};
+    char *argv[] = {"ratchet", "try", "-m", words, check ? "--check" : NULL, NULL};
 
     snprintf(path, sizeof path, "%s/kernel/tunables.inc", folder);
     snprintf(expression, sizeof expression, "%s", sed);
@@ -107,6 +107,11 @@ static pid_t try_start(const char *sed, const char *ms, const char *hypothesis)
     cr_assert_eq(process_run(edit, NULL, 10, NULL), 0);
     setenv("PAWL_PRETEND_MS", ms, 1);
     return start(argv, NULL);
+}
+
+static pid_t try_start(const char *sed, const char *ms, const char *hypothesis)
+{
+    return start_change(sed, ms, hypothesis, false);
 }
 
 static pid_t serve_start(int *out, unsigned *port)
@@ -200,6 +205,16 @@ Test(report_serve, a_taken_port_is_said_with_its_remedy)
     close(fd);
 }
 
+Test(report_serve, a_page_that_is_not_whole_is_said)
+{
+    char *argv[] = {"sh", "-c", "\"$0\" report --out - >/dev/full", program, NULL};
+    struct strbuf said = {0};
+
+    cr_assert_eq(process_run(argv, folder, 30, &said), 3);
+    cr_assert(strstr(said.data, "the page is not whole"), "%s", said.data);
+    strbuf_deinit(&said);
+}
+
 Test(report_serve, the_page_follows_a_try_in_a_browser)
 {
     unsigned port;
@@ -223,7 +238,11 @@ Test(report_serve, watch_says_each_stage_and_the_verdict_on_a_line)
     pid_t watch = start(argv, &fd), child;
 
     wait_for(fd, "waiting for a try", &said);
-    child = try_start("s/TILE_ROWS, 4/TILE_ROWS, 16/", "600", "wider tiles");
+    child = start_change("s/TILE_ROWS, 4/TILE_ROWS, 8/", "600", "wider tiles?", true);
+    wait_for(fd, "dry run  check", &said);
+    cr_assert_eq(ended(child, 0), 0);
+    cr_assert_null(strstr(said.data, "attempt"), "%s", said.data);
+    child = try_start("s/TILE_ROWS, 8/TILE_ROWS, 16/", "600", "wider tiles");
     wait_for(fd, "attempt 1  measure", &said);
     wait_for(fd, "wider tiles\n", &said);
     cr_assert(strstr(said.data, "attempt 1  WIN  +"), "%s", said.data);

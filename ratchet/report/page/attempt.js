@@ -2,12 +2,13 @@
 // attempt.js: one attempt in full.
 'use strict';
 
-function attemptFacts(a) {
-  const facts = [
-    ['When', `${date(a.time)} UTC`],
-    ['By', a.author],
-    ['Weight on', a.focus || 'the mix'],
-    ['Path', a.features && a.features !== 'all' ? `${a.features} alone` : ''],
+function measuredFacts(a) {
+  const rates = [
+    known(a.gflops) ? `${round(a.gflops)} GFLOP/s` : '',
+    known(a.gbps) ? `${round(a.gbps)} GB/s` : '',
+  ];
+  const disturbed = `other programs took ${(100 * a.disturbed_share).toFixed(0)} % of the processors`;
+  return [
     ['Units', a.units ? `${a.units}, confirmed by ${a.confirm_units}` : ''],
     ['Evidence', known(a.evidence) ? `E = ${round(a.evidence)}` : ''],
     ['Score', known(a.score) ? round(a.score, 4) : ''],
@@ -16,25 +17,21 @@ function attemptFacts(a) {
       'Utilisation',
       known(a.utilisation) ? `${(100 * a.utilisation).toFixed(1)} % of the roof, ${a.regime}` : '',
     ],
-    [
-      'Rate',
-      [known(a.gflops) ? `${round(a.gflops)} GFLOP/s` : '', known(a.gbps) ? `${round(a.gbps)} GB/s` : '']
-        .filter(Boolean)
-        .join(', '),
-    ],
+    ['Rate', rates.filter(Boolean).join(', ')],
     ['Counters', a.counters],
-    [
-      'Disturbed',
-      a.disturbed_share > 0.02
-        ? `other programs took ${(100 * a.disturbed_share).toFixed(0)} % of the processors`
-        : '',
-    ],
-    [
-      'Continued',
-      a.continued_from
-        ? h('a', {href: `#attempt-${a.continued_from}`}, `from attempt ${a.continued_from}`)
-        : '',
-    ],
+    ['Disturbed', a.disturbed_share > 0.02 ? disturbed : ''],
+  ];
+}
+
+function attemptFacts(a) {
+  const from = a.continued_from;
+  const facts = [
+    ['When', `${date(a.time)} UTC`],
+    ['By', a.author],
+    ['Weight on', a.focus || 'the mix'],
+    ['Path', a.features && a.features !== 'all' ? `${a.features} alone` : ''],
+    ...measuredFacts(a),
+    ['Continued', from ? h('a', {href: `#attempt-${from}`}, `from attempt ${from}`) : ''],
     ['Took', known(a.seconds) ? duration(a.seconds) : ''],
     [
       'Commits',
@@ -53,52 +50,18 @@ function attemptFacts(a) {
 function attemptCases(data, a) {
   if (!a.cases.length) return [];
   const slower = (k) => (k[3] < -0.01 ? 'slower' : k[2] < -0.01 ? 'may be > 1 % slower' : '');
-  const rows = a.cases.map((k) =>
-    h(
-      'tr',
-      {},
-      h('th', {scope: 'row'}, data.cases[k[0]].name),
-      h('td', {class: 'number'}, percent(k[1])),
-      h(
-        'td',
-        {class: 'picture'},
-        intervalBar(k[1], k[2], k[3], k[3] < 0 ? 'loss' : k[2] > 0 ? 'win' : 'same'),
-      ),
-      h('td', {class: 'number fine wide'}, interval(k[2], k[3])),
-      h('td', {class: 'number'}, microseconds(k[4])),
-      h('td', {class: 'number wide'}, microseconds(k[5])),
-      h('td', {class: 'fine wide'}, slower(k)),
-    ),
-  );
-  const head = [
-    ['Case'],
-    ['Faster', 'number'],
-    ['', 'picture'],
-    ['95 % interval', 'number wide'],
-    ['Now, µs', 'number'],
-    ['Before, µs', 'number wide'],
-    ['', 'wide'],
+  const drawn = (k) => intervalBar(k[1], k[2], k[3], k[3] < 0 ? 'loss' : k[2] > 0 ? 'win' : 'same');
+  const columns = [
+    {title: 'Case', names: true, cell: (k) => data.cases[k[0]].name},
+    {title: 'Faster', class: 'number', cell: (k) => percent(k[1])},
+    {said: 'Interval drawn', class: 'picture', cell: drawn},
+    {title: '95 % interval', class: 'number fine wide', cell: (k) => interval(k[2], k[3])},
+    {title: 'Now, µs', class: 'number', cell: (k) => microseconds(k[4])},
+    {title: 'Before, µs', class: 'number wide', cell: (k) => microseconds(k[5])},
+    {said: 'Remark', class: 'fine wide', cell: slower},
   ];
-  return [
-    h('h3', {}, 'Cases'),
-    h(
-      'table',
-      {class: 'cases'},
-      h('caption', {class: 'hidden'}, `Cases of attempt ${a.experiment}`),
-      h(
-        'thead',
-        {},
-        h(
-          'tr',
-          {},
-          ...head.map(([t, c], i) =>
-            h('th', {scope: 'col', class: c}, t || hidden(i === 2 ? 'Interval drawn' : 'Remark')),
-          ),
-        ),
-      ),
-      h('tbody', {}, ...rows),
-    ),
-  ];
+  const caption = h('caption', {class: 'hidden'}, `Cases of attempt ${a.experiment}`);
+  return [h('h3', {}, 'Cases'), tableOf(caption, columns, a.cases, 'cases')];
 }
 
 // A diff line by line: the + and - stay where git put them, colour comes on top.
@@ -161,7 +124,8 @@ function attemptDiff(a) {
   ];
 }
 
-function attemptPane(data, a, neighbours, close) {
+// `neighbours`: the numbers that the arrows lead to.
+function attemptHead(a, neighbours, close) {
   const step = (n, text, label) =>
     h(
       'a',
@@ -174,6 +138,26 @@ function attemptPane(data, a, neighbours, close) {
       },
       text,
     );
+  return h(
+    'div',
+    {class: 'head'},
+    h(
+      'h2',
+      {id: 'attempt-title', tabindex: -1},
+      `${a.verdict === 'SEAL' ? 'Row' : 'Attempt'} ${a.experiment}`,
+    ),
+    badge(a),
+    h(
+      'span',
+      {class: 'steps'},
+      step(neighbours[0], '←', 'Previous attempt'),
+      step(neighbours[1], '→', 'Next attempt'),
+      h('button', {type: 'button', onclick: close}, 'Close'),
+    ),
+  );
+}
+
+function attemptPane(data, a, neighbours, close) {
   const measured = known(a.estimate)
     ? h(
         'p',
@@ -183,23 +167,7 @@ function attemptPane(data, a, neighbours, close) {
       )
     : '';
   return [
-    h(
-      'div',
-      {class: 'head'},
-      h(
-        'h2',
-        {id: 'attempt-title', tabindex: -1},
-        `${a.verdict === 'SEAL' ? 'Row' : 'Attempt'} ${a.experiment}`,
-      ),
-      badge(a),
-      h(
-        'span',
-        {class: 'steps'},
-        step(neighbours[0], '←', 'Previous attempt'),
-        step(neighbours[1], '→', 'Next attempt'),
-        h('button', {type: 'button', onclick: close}, 'Close'),
-      ),
-    ),
+    attemptHead(a, neighbours, close),
     h(
       'div',
       {class: 'body'},

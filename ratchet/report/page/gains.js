@@ -21,43 +21,45 @@ function gainsOf(data, view) {
   };
 }
 
-function drawGains(figure, data, view, width) {
-  const {rows, others} = gainsOf(data, view),
-    wide = width >= 560,
-    line = wide ? 23 : 34;
-  const f = frame(
-    width,
-    44 + (rows.length + (others ? 2 : 1)) * line,
-    {left: wide ? Math.min(300, width * 0.42) : 8, right: 62, top: 30, bottom: 4},
-    'What each win added',
-  );
+// Each bar begins where the one before ended; the last one is all of them.
+function gainBars({rows, others}) {
   const bars = [];
   let level = 0;
   for (const r of rows) bars.push({from: level, to: (level += r.gain), row: r});
   if (others) bars.push({from: level, to: (level += others.gain), label: `${others.n} smaller wins`});
   bars.push({from: 0, to: level, label: 'all wins', total: true});
+  return bars;
+}
+
+function gainGrid(f, x, t, wide) {
+  const d = t.major.map((v) => `M${x(v)},${f.top - 6}V${f.bottom}`).join('');
+  const at = (v) => ({
+    class: 'tick',
+    x: x(v),
+    y: f.top - 12,
+    'text-anchor': 'middle',
+    'aria-hidden': 'true',
+  });
+  f.svg.append(
+    s('path', {class: 'grid', 'aria-hidden': 'true', d}),
+    ...t.major.filter((v, i) => wide || i % 2 === 0).map((v) => s('text', at(v), t.format(v))),
+  );
+}
+
+function drawGains(figure, data, view, width) {
+  const bars = gainBars(gainsOf(data, view)),
+    wide = width >= 560,
+    line = wide ? 23 : 34;
+  const f = frame(
+    width,
+    44 + bars.length * line,
+    {left: wide ? Math.min(300, width * 0.42) : 8, right: 62, top: 30, bottom: 4},
+    'What each win added',
+  );
   const low = Math.min(0, ...bars.map((b) => b.to)),
     high = Math.max(0.02, ...bars.map((b) => b.to));
   const x = d3.scaleLinear([low, high], [f.left + 4, f.right]);
-  const t = factorTicks(low, high);
-  f.svg.append(
-    s('path', {
-      class: 'grid',
-      'aria-hidden': 'true',
-      d: t.major.map((v) => `M${x(v)},${f.top - 6}V${f.bottom}`).join(''),
-    }),
-  );
-  f.svg.append(
-    ...t.major
-      .filter((v, i) => wide || i % 2 === 0)
-      .map((v) =>
-        s(
-          'text',
-          {class: 'tick', x: x(v), y: f.top - 12, 'text-anchor': 'middle', 'aria-hidden': 'true'},
-          t.format(v),
-        ),
-      ),
-  );
+  gainGrid(f, x, factorTicks(low, high), wide);
   const links = bars.map((b, i) => gainBar(f, x, b, f.top + i * line, line, wide, bars[i + 1]));
   f.svg.append(
     ...links.filter((l) => l.tagName !== 'a'),
@@ -109,60 +111,74 @@ function gainBar(f, x, b, y, line, wide, next) {
 
 function gainsTable(data, view) {
   let level = 0;
-  const rows = view.points
-    .filter((p) => data.attempts[p[0] - 1].verdict === 'WIN')
-    .map((p) => {
-      const a = data.attempts[p[0] - 1];
-      level += p[2];
-      return h(
-        'tr',
-        {},
-        h('td', {class: 'number'}, String(a.experiment)),
-        h('td', {class: 'number'}, percent(p[2])),
-        h('td', {class: 'number'}, times(level)),
-        h('td', {}, h('a', {href: `#attempt-${a.experiment}`}, short(a.hypothesis, 140))),
-      );
-    });
-  return h(
-    'table',
-    {},
-    h(
-      'thead',
-      {},
-      h(
-        'tr',
-        {},
-        ...['Attempt', 'Gain here', 'Together', 'Hypothesis'].map((t, i) =>
-          h('th', {scope: 'col', class: i < 3 ? 'number' : null}, t),
-        ),
-      ),
-    ),
-    h('tbody', {}, ...rows),
-  );
+  const wins = view.points
+    .map((p) => ({attempt: data.attempts[p[0] - 1], gain: p[2]}))
+    .filter((w) => w.attempt.verdict === 'WIN')
+    .map((w) => ({...w, level: (level += w.gain)}));
+  const columns = [
+    {title: 'Attempt', class: 'number', cell: (w) => String(w.attempt.experiment)},
+    {title: 'Gain here', class: 'number', cell: (w) => percent(w.gain)},
+    {title: 'Together', class: 'number', cell: (w) => times(w.level)},
+    {
+      title: 'Hypothesis',
+      cell: (w) => h('a', {href: `#attempt-${w.attempt.experiment}`}, short(w.attempt.hypothesis, 140)),
+    },
+  ];
+  return tableOf(h('caption', {class: 'hidden'}, 'What each win added'), columns, wins);
 }
 
 // --- the cumulative audit ---
 
 const triple = (t, unit) => `${t[0].toFixed(2)}${unit}`;
 
+function auditMissing() {
+  return h(
+    'p',
+    {},
+    'No cumulative audit on record. ',
+    h('code', {}, 'ratchet audit --cumulative'),
+    ' measures HEAD’s kernel against the first one; kept as ',
+    h('code', {}, 'profiles/…/cumulative.txt'),
+    ', it is shown here.',
+  );
+}
+
+// The last line is the total.
+function auditTable(c) {
+  const ratio = (r) => (r.compares ? r.ratio[0].toFixed(2) : h('span', {class: 'fine'}, 'n/a'));
+  const columns = [
+    {title: 'Case', names: true, cell: (r) => r.name},
+    {title: 'Measured', class: 'number', cell: (r) => triple(r.measured, '×')},
+    {title: 'Claimed', class: 'number', cell: (r) => triple(r.claimed, '×')},
+    {title: 'Ratio', class: 'number', cell: ratio},
+  ];
+  return h(
+    'div',
+    {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Cumulative audit by case'},
+    tableOf(
+      h('caption', {class: 'hidden'}, 'Measured and claimed speed-up of each case'),
+      columns,
+      [...c.cases, {...c.total, name: 'total, by weight'}],
+      'sums',
+    ),
+  );
+}
+
+function auditRemarks(c) {
+  if (!c.remarks.length) return '';
+  return h(
+    'details',
+    {},
+    h('summary', {}, plural(c.remarks.length, 'remark')),
+    h('ul', {}, ...c.remarks.map((r) => h('li', {}, r))),
+  );
+}
+
 function auditPanel(data) {
-  const c = data.cumulative;
-  const title = h('h3', {}, 'Do the wins add up?');
-  if (!c || !c.total)
-    return [
-      title,
-      h(
-        'p',
-        {},
-        'No cumulative audit on record. ',
-        h('code', {}, 'ratchet audit --cumulative'),
-        ' measures HEAD’s kernel against the first one; kept as ',
-        h('code', {}, 'profiles/…/cumulative.txt'),
-        ', it is shown here.',
-      ),
-    ];
-  const t = c.total;
-  const rows = c.cases.concat({...t, name: 'total, by weight', sum: true});
+  const c = data.cumulative,
+    t = c && c.total,
+    title = h('h3', {}, 'Do the wins add up?');
+  if (!t) return [title, auditMissing()];
   return [
     title,
     h(
@@ -177,50 +193,7 @@ function auditPanel(data) {
       `HEAD against the first kernel, side by side: ${triple(t.measured, '×')} as fast; the wins claim ${triple(t.claimed, '×')} together.`,
     ),
     h('p', {class: 'fine'}, c.said || c.file),
-    h(
-      'div',
-      {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Cumulative audit by case'},
-      h(
-        'table',
-        {},
-        h('caption', {class: 'hidden'}, 'Measured and claimed speed-up of each case'),
-        h(
-          'thead',
-          {},
-          h(
-            'tr',
-            {},
-            h('th', {scope: 'col'}, 'Case'),
-            ...['Measured', 'Claimed', 'Ratio'].map((w) => h('th', {scope: 'col', class: 'number'}, w)),
-          ),
-        ),
-        h(
-          'tbody',
-          {},
-          ...rows.map((r) =>
-            h(
-              'tr',
-              {class: r.sum ? 'sum' : null},
-              h('th', {scope: 'row'}, r.name),
-              h('td', {class: 'number'}, triple(r.measured, '×')),
-              h('td', {class: 'number'}, triple(r.claimed, '×')),
-              h(
-                'td',
-                {class: 'number'},
-                r.compares ? r.ratio[0].toFixed(2) : h('span', {class: 'fine'}, 'n/a'),
-              ),
-            ),
-          ),
-        ),
-      ),
-    ),
-    c.remarks.length
-      ? h(
-          'details',
-          {},
-          h('summary', {}, plural(c.remarks.length, 'remark')),
-          h('ul', {}, ...c.remarks.map((r) => h('li', {}, r))),
-        )
-      : '',
+    auditTable(c),
+    auditRemarks(c),
   ];
 }

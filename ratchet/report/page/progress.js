@@ -38,6 +38,37 @@ function describe(at) {
   return `Attempt ${a.experiment}, ${a.verdict.replace(/_/g, ' ')}: ${short(a.hypothesis, 120)}; ${gain}`;
 }
 
+function progressScales(f, points, shown, when, along) {
+  const extent = d3.extent(points, when),
+    range = [f.left + 10, f.right - 8];
+  const reached = shown.flatMap((p) => [p.before, p.after, p.before + p.gain]).concat(0);
+  const low = Math.min(...reached, -0.02),
+    high = Math.max(...reached, 0.05),
+    pad = 0.06 * (high - low);
+  return {
+    x:
+      along === 'date'
+        ? d3.scaleUtc(extent, range)
+        : d3.scaleLinear([Math.min(0, extent[0]), Math.max(extent[1], 1)], range),
+    y: d3.scaleLinear([low - pad, high + pad], [f.bottom, f.top]),
+  };
+}
+
+function progressAxes(f, x, y, t, along) {
+  axis(f, x, 'bottom', {
+    ticks: Math.max(3, Math.floor(f.width / 110)),
+    format: along === 'date' ? undefined : d3.format('d'),
+    minor: along === 'date' ? null : x.ticks(Math.floor(f.width / 22)),
+    label: along === 'date' ? 'date (UTC)' : 'attempt',
+  });
+  axis(f, y, 'left', {
+    ticks: t.major,
+    format: t.format,
+    minor: t.minor,
+    label: 'times as fast as the first kernel',
+  });
+}
+
 function drawProgress(figure, data, view, along, width) {
   const points = placed(data, view),
     shown = points.filter((p) => belongs(data, view, p));
@@ -48,32 +79,12 @@ function drawProgress(figure, data, view, along, width) {
     'Speed-up over the first kernel, attempt by attempt; the table of attempts says the same',
   );
   const when = along === 'date' ? (p) => new Date(p.attempt.time) : (p) => p.attempt.experiment;
-  const extent = d3.extent(points, when);
-  const x =
-    along === 'date'
-      ? d3.scaleUtc(extent, [f.left + 10, f.right - 8])
-      : d3.scaleLinear([Math.min(0, extent[0]), Math.max(extent[1], 1)], [f.left + 10, f.right - 8]);
-  const reached = shown.flatMap((p) => [p.before, p.after, p.before + p.gain]).concat(0);
-  const low = Math.min(...reached, -0.02),
-    high = Math.max(...reached, 0.05),
-    pad = 0.06 * (high - low);
-  const y = d3.scaleLinear([low - pad, high + pad], [f.bottom, f.top]);
-  const t = factorTicks(low - pad, high + pad);
+  const {x, y} = progressScales(f, points, shown, when, along),
+    t = factorTicks(...y.domain());
 
   gridlines(f, y, t.major);
   drawEpochs(f, x, when, points);
-  axis(f, x, 'bottom', {
-    ticks: Math.max(3, Math.floor(width / 110)),
-    format: along === 'date' ? undefined : d3.format('d'),
-    minor: along === 'date' ? null : x.ticks(Math.floor(width / 22)),
-    label: along === 'date' ? 'date (UTC)' : 'attempt',
-  });
-  axis(f, y, 'left', {
-    ticks: t.major,
-    format: t.format,
-    minor: t.minor,
-    label: 'times as fast as the first kernel',
-  });
+  progressAxes(f, x, y, t, along);
   drawLevel(f, x, y, when, points);
 
   const readout = figure.querySelector('.readout') || h('p', {class: 'readout', 'aria-hidden': 'true'});

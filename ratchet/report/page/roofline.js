@@ -23,7 +23,7 @@ function rooflinePoints(data) {
         regime: k[7],
         distance: floor > 0 ? ns / floor : null,
         intensity: c.ops && c.bytes ? c.ops / c.bytes : null,
-        rate: c.ops ? c.ops / ns : null,
+        rate: c.ops && ns > 0 ? c.ops / ns : null,
         roof: c.ops && floor > 0 ? c.ops / floor : null,
       };
     })
@@ -177,50 +177,21 @@ function distanceBar(distance) {
 }
 
 function rooflineTable(data) {
-  const points = rooflinePoints(data);
-  const head = [
-    ['', 'key'],
-    ['Case'],
-    ['Wall'],
-    ['Ops/byte', 'number wide'],
-    ['µs', 'number'],
-    ['10⁹ ops/s', 'number wide'],
-    ['× its floor', 'number'],
-    ['', 'wide'],
+  const columns = [
+    {said: 'Number in the chart', class: 'key', cell: (p) => (p.intensity ? p.key : '–')},
+    {title: 'Case', names: true, cell: (p) => p.name},
+    {title: 'Wall', cell: (p) => p.regime},
+    {title: 'Ops/byte', class: 'number wide', cell: (p) => round(p.intensity)},
+    {title: 'µs', class: 'number', cell: (p) => microseconds(p.ns)},
+    {title: '10⁹ ops/s', class: 'number wide', cell: (p) => round(p.rate)},
+    {title: '× its floor', class: 'number', cell: (p) => (known(p.distance) ? p.distance.toFixed(1) : '–')},
+    {said: 'Distance', class: 'wide', cell: (p) => (known(p.distance) ? distanceBar(p.distance) : '')},
   ];
-  return h(
-    'table',
-    {class: 'distances'},
+  return tableOf(
     h('caption', {class: 'hidden'}, 'Distance of each case from its roofline floor'),
-    h(
-      'thead',
-      {},
-      h(
-        'tr',
-        {},
-        ...head.map(([t, c]) =>
-          h('th', {scope: 'col', class: c}, t || hidden(c === 'key' ? 'Number in the chart' : 'Distance')),
-        ),
-      ),
-    ),
-    h(
-      'tbody',
-      {},
-      ...points.map((p) =>
-        h(
-          'tr',
-          {},
-          h('td', {class: 'key'}, p.intensity ? p.key : '–'),
-          h('th', {scope: 'row'}, p.name),
-          h('td', {}, p.regime),
-          h('td', {class: 'number wide'}, round(p.intensity)),
-          h('td', {class: 'number'}, microseconds(p.ns)),
-          h('td', {class: 'number wide'}, round(p.rate)),
-          h('td', {class: 'number'}, known(p.distance) ? p.distance.toFixed(1) : '–'),
-          h('td', {class: 'wide'}, known(p.distance) ? distanceBar(p.distance) : ''),
-        ),
-      ),
-    ),
+    columns,
+    rooflinePoints(data),
+    'distances',
   );
 }
 

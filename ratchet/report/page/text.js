@@ -19,6 +19,23 @@ const h = (tag, attributes, ...children) => fill(document.createElement(tag), at
 const s = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 const hidden = (text) => h('span', {class: 'hidden'}, text);
 
+// A table with a line for each of `rows`. A column is {title, class, cell(row)}: a title in `said` is
+// only read aloud, the cells of a column with `names` name their line. `caption` is an element.
+function tableOf(caption, columns, rows, name) {
+  const head = columns.map((c) => h('th', {scope: 'col', class: c.class}, c.title || hidden(c.said)));
+  const cell = (c, row) =>
+    c.names
+      ? h('th', {scope: 'row', class: c.class}, c.cell(row))
+      : h('td', {class: c.class}, c.cell(row));
+  return h(
+    'table',
+    {class: name},
+    caption,
+    h('thead', {}, h('tr', {}, ...head)),
+    h('tbody', {}, ...rows.map((row) => h('tr', {}, ...columns.map((c) => cell(c, row))))),
+  );
+}
+
 // --- verdicts: a shape, a letter and a colour each, so that colour alone never says anything ---
 
 const VERDICTS = {
@@ -83,7 +100,7 @@ const duration = (seconds) => {
 };
 // Of 2026-01-31T23:59:59Z, or as calibrations write it, 20260131T235959Z.
 const date = (iso) =>
-  iso
+  String(iso ?? 'unknown')
     .replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)\d\dZ$/, '$1-$2-$3T$4:$5')
     .slice(0, 16)
     .replace('T', ' ');

@@ -58,35 +58,17 @@ function calibrationFacts(held, summary) {
 }
 
 function powerTable(power) {
-  return h(
-    'table',
-    {class: 'power'},
+  const columns = [
+    {title: 'Effect', cell: (p) => `+${round(100 * p.effect)} %`},
+    {title: 'Wins', cell: (p) => `${p.wins} of ${p.attempts}`},
+    {title: 'Share', cell: (p) => (p.attempts ? `${((100 * p.wins) / p.attempts).toFixed(1)} %` : '–')},
+    {title: 'Median units', cell: (p) => String(p.median_units)},
+  ];
+  return tableOf(
     h('caption', {}, 'Power: how often a change of this size wins, replayed'),
-    h(
-      'thead',
-      {},
-      h(
-        'tr',
-        {},
-        ...['Effect', 'Wins', 'Share', 'Median units'].map((t) =>
-          h('th', {scope: 'col', class: 'number'}, t),
-        ),
-      ),
-    ),
-    h(
-      'tbody',
-      {},
-      ...power.map((p) =>
-        h(
-          'tr',
-          {},
-          h('td', {class: 'number'}, `+${round(100 * p.effect)} %`),
-          h('td', {class: 'number'}, `${p.wins} of ${p.attempts}`),
-          h('td', {class: 'number'}, p.attempts ? `${((100 * p.wins) / p.attempts).toFixed(1)} %` : '–'),
-          h('td', {class: 'number'}, String(p.median_units)),
-        ),
-      ),
-    ),
+    columns.map((c) => ({...c, class: 'number'})),
+    power,
+    'power',
   );
 }
 
