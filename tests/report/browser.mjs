@@ -110,6 +110,8 @@ async function full() {
     assert.equal(await page.locator('#count').textContent(), `2 of ${all} rows`);
     await page.fill('#find', '#7');
     assert.equal(await rows(page), 1);
+    await page.fill('#find', 'gemm-q4_k-n64');
+    assert.ok((await rows(page)) > 0 && (await rows(page)) < all, 'cases that moved are found');
     await page.fill('#find', '');
     await page.locator('#verdicts label', {hasText: 'cheat'}).click();
     assert.deepEqual([...new Set(await page.locator('#table tbody .word').allTextContents())], ['CHEAT']);
@@ -157,12 +159,20 @@ async function full() {
     await page.keyboard.press('Enter');
     const before = await opened(page);
     assert.ok(before);
-    await page.locator('#attempt .steps a').nth(1).focus();
+    await page.locator('#attempt .steps a').first().focus();
     await page.keyboard.press('Enter');
     await page.waitForFunction(
       (title) => document.querySelector('#attempt-title').textContent !== title,
       before,
     );
+    const number = (title) => Number(/\d+/.exec(title)[0]);
+    assert.equal(number(await opened(page)), number(before) - 1, 'previous is the one before');
+  });
+
+  await check('filters show in forced colours', file('full'), {forcedColors: 'active'}, async (page) => {
+    const box = page.locator('#verdicts input').first();
+    assert.equal(await box.evaluate((e) => getComputedStyle(e).opacity), '1');
+    assert.ok((await box.boundingBox()).width > 5);
   });
 
   await check(
@@ -227,13 +237,25 @@ async function others() {
     assert.ok(await page.locator('#no-charts').isVisible());
     assert.equal(await page.locator('svg.chart').count(), 0);
     assert.ok(await page.locator('#gains-table table').isVisible());
+    for (const table of await page.locator('table').all())
+      assert.equal(await table.locator('caption').count(), 1);
     assert.ok((await page.locator('#roofline-table tbody tr').count()) > 0);
     await page.locator('#table tbody a').first().click();
     assert.ok(await opened(page));
     await accessible(page);
   });
 
-  await check('an empty ledger is a page too', file('empty'), {}, accessible);
+  await check('an empty ledger is a page too', file('empty'), {}, async (page) => {
+    assert.deepEqual(await page.locator('#subject option').allTextContents(), ['the mix']);
+    assert.deepEqual(await page.locator('#path option').allTextContents(), ['all features']);
+    await accessible(page);
+  });
+
+  await check('a record from elsewhere breaks nothing', file('foreign'), {}, async (page) => {
+    assert.ok((await rows(page)) > 0);
+    await page.locator('#table tbody a').first().click();
+    await opened(page);
+  });
 
   await check('2000 attempts', file('many', '#attempt-1999'), {}, async (page) => {
     assert.equal(await opened(page), 'Attempt 1999');
@@ -256,6 +278,72 @@ async function follows() {
     await page.waitForFunction(() => document.querySelector('#running').hidden);
     assert.match(await page.locator('#live').textContent(), /^Live\. Attempt \d+: WIN/);
     await accessible(page);
+  });
+
+  // From here on the server's answers are made here: its attempt, `n` times.
+  const data = await (await fetch(new URL('data.json', live))).json();
+  let n = 250,
+    broken = false;
+  const news = () => ({
+    ...data,
+    attempts: Array.from({length: n}, (_, i) => ({...data.attempts[0], experiment: i + 1})),
+    version: `v${n}`,
+  });
+  const serve = async (page) => {
+    await page.route('**/live.json', (route) =>
+      broken
+        ? route.fulfill({status: 500, body: 'row 7 is torn\n'})
+        : route.fulfill({json: {version: `v${n}`, progress: null}}),
+    );
+    await page.route('**/data.json', (route) => route.fulfill({json: news()}));
+  };
+  const said = (page, id, text) =>
+    page.waitForFunction(([i, t]) => document.querySelector(i).textContent.startsWith(t), [id, text]);
+
+  await check('a live page leaves its reader in place', live, {}, async (page) => {
+    await serve(page);
+    await said(page, '#count', '250 rows');
+    await page.evaluate(() => document.querySelector('#more').click());
+    const shown = await rows(page);
+    assert.ok(shown >= 200);
+    for (const at of [
+      '#table a[href="#attempt-60"]',
+      '#verdicts input[value=WIN]',
+      '#progress-chart a[href="#attempt-60"]',
+    ]) {
+      await page.locator(at).focus();
+      n++;
+      await said(page, '#count', `${n} rows`);
+      assert.ok(await page.locator(at).evaluate((e) => e === document.activeElement), at);
+    }
+    assert.ok((await rows(page)) >= shown);
+  });
+
+  await check('news waits until the open attempt is closed', live, {}, async (page) => {
+    await serve(page);
+    await said(page, '#count', `${n} rows`);
+    const link = page.locator(`#table a[href="#attempt-${n}"]`);
+    await link.focus();
+    await page.keyboard.press('Enter');
+    assert.equal(await opened(page), `Attempt ${n}`);
+    const answered = page.waitForResponse('**/data.json');
+    n++;
+    await answered;
+    await page.waitForResponse('**/live.json');
+    assert.equal(await page.locator('#count').textContent(), `${n - 1} rows`);
+    await page.keyboard.press('Escape');
+    await closed(page);
+    await said(page, '#count', `${n} rows`);
+    assert.ok(await link.evaluate((e) => e === document.activeElement), 'the focus comes back');
+  });
+
+  await check('a live page says what the server says', live, {}, async (page, expected) => {
+    expected.push(/status of 500/);
+    await serve(page);
+    broken = true;
+    await said(page, '#live', 'The server says: row 7 is torn');
+    broken = false;
+    await said(page, '#live', 'Live');
   });
 }
 

@@ -77,18 +77,17 @@ function currentView(subject, path) {
 }
 
 function setProgress() {
-  const paths = [...new Set(data.views.map((v) => v.path))],
-    path = $('path').value || 'all';
+  const views = data.views.length ? data.views : [{path: 'all', subject: 'mix'}],
+    paths = [...new Set(views.map((v) => v.path))];
   options(
     $('path'),
-    paths.length ? paths : ['all'],
+    paths,
     paths.map((p) => (p === 'all' ? 'all features' : `${p} alone`)),
   );
-  if (!paths.includes(path) && paths.length) $('path').value = paths[0];
-  const subjects = data.views.filter((v) => v.path === $('path').value).map((v) => v.subject);
+  const subjects = views.filter((v) => v.path === $('path').value).map((v) => v.subject);
   options(
     $('subject'),
-    subjects.length ? subjects : ['mix'],
+    subjects,
     subjects.map((t) => (t === 'mix' ? 'the mix' : t)),
   );
   const view = currentView($('subject').value, $('path').value);
@@ -132,6 +131,15 @@ function closeAttempt() {
   $('attempt').close();
 }
 
+// The numbers before and after it among those that the table shows, however that is sorted.
+function neighboursOf(a) {
+  const shown = table.rows.map((x) => x.experiment),
+    before = shown.filter((n) => n < a.experiment),
+    after = shown.filter((n) => n > a.experiment);
+  if (!shown.includes(a.experiment)) return [];
+  return [before.length ? Math.max(...before) : null, after.length ? Math.min(...after) : null];
+}
+
 function openAddressed() {
   const n = Number((/^#attempt-(\d+)$/.exec(location.hash) || [])[1]);
   const a = n && data.attempts.find((x) => x.experiment === n);
@@ -139,9 +147,7 @@ function openAddressed() {
     if ($('attempt').open) closeAttempt();
     return;
   }
-  const at = table.rows.indexOf(a),
-    near = at < 0 ? [] : [table.rows[at - 1], table.rows[at + 1]].map((x) => x && x.experiment);
-  $('attempt').replaceChildren(...attemptPane(data, a, near, closeAttempt));
+  $('attempt').replaceChildren(...attemptPane(data, a, neighboursOf(a), closeAttempt));
   $('attempt').scrollTop = 0;
   if (!$('attempt').open) $('attempt').showModal();
   $('attempt-title').focus();
@@ -150,6 +156,7 @@ function openAddressed() {
 function startAttempt() {
   $('attempt').addEventListener('close', () => {
     if (location.hash.startsWith('#attempt-')) history.replaceState(null, '', location.href.split('#')[0]);
+    showNews();
   });
   $('attempt').addEventListener('click', (event) => {
     if (event.target === $('attempt')) closeAttempt();
@@ -173,26 +180,64 @@ function sayRunning(p) {
   );
 }
 
+// Where the focus is, in words that hold when its element has been made anew.
+function focusPlace() {
+  const element = document.activeElement,
+    home = element.closest('[id]'),
+    name = ['href', 'value', 'class'].find((n) => element.hasAttribute(n)),
+    which = name ? `[${name}="${CSS.escape(element.getAttribute(name))}"]` : '';
+  return {element, home: home && home.id, selector: element.localName + which};
+}
+
+function focusAgain({element, home, selector}) {
+  const now = !element.isConnected && home && $(home).querySelector(selector);
+  if (now) now.focus({preventScroll: true});
+}
+
+let arrived = null; // data that is not shown yet
+
+// An open attempt is read to its end first; whoever is somewhere else in the page stays there.
+function showNews() {
+  if (!arrived || $('attempt').open) return;
+  const before = data.attempts.length,
+    place = focusPlace();
+  data = arrived;
+  arrived = null;
+  setAll();
+  focusAgain(place);
+  const last = data.attempts.at(-1);
+  $('live').textContent =
+    data.attempts.length > before
+      ? `Live. Attempt ${last.experiment}: ${last.verdict.replace(/_/g, ' ')}.`
+      : 'Live.';
+}
+
+// The server's answer, or null after saying why there is none.
+async function ask(path) {
+  try {
+    const answer = await fetch(path, {cache: 'no-store'});
+    if (answer.ok) return await answer.json();
+    $('live').textContent = `The server says: ${short(await answer.text(), 300)}`;
+  } catch {
+    $('live').textContent = 'The server does not answer; this is what it said last.';
+  }
+  sayRunning(null);
+  return null;
+}
+
 async function follow(version) {
   for (;;) {
     await new Promise((done) => setTimeout(done, POLL_MS));
-    try {
-      const news = await (await fetch('live.json', {cache: 'no-store'})).json();
-      sayRunning(news.progress);
-      if (news.version !== version) {
-        const before = data.attempts.length;
-        data = await (await fetch('data.json', {cache: 'no-store'})).json();
-        version = news.version;
-        setAll();
-        const last = data.attempts.at(-1);
-        if (data.attempts.length > before)
-          $('live').textContent = `Live. Attempt ${last.experiment}: ${last.verdict.replace(/_/g, ' ')}.`;
-        else $('live').textContent = 'Live.';
-      } else if ($('live').textContent.startsWith('The server')) $('live').textContent = 'Live again.';
-    } catch {
-      $('live').textContent = 'The server does not answer; this is what it said last.';
-      sayRunning(null);
-    }
+    const news = await ask('live.json');
+    if (!news) continue;
+    sayRunning(news.progress);
+    if (news.version !== version) {
+      const whole = await ask('data.json');
+      if (!whole) continue;
+      arrived = whole;
+      version = whole.version;
+      showNews();
+    } else if ($('live').textContent.startsWith('The server')) $('live').textContent = 'Live again.';
   }
 }
 
@@ -213,5 +258,8 @@ openAddressed();
 if (document.documentElement.dataset.live === 'yes') {
   $('live').hidden = false;
   $('live').textContent = 'Live.';
-  follow(data.version);
+  follow(data.version).catch((error) => {
+    $('live').textContent = `This page does not follow any more: ${error.message}`;
+    throw error;
+  });
 }

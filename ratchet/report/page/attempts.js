@@ -31,11 +31,17 @@ const table = {
   text: new Map(),
 };
 
+// Names of the cases that an attempt made faster or slower for sure, by more than 1 %.
+function movedCases(a) {
+  return a.cases.filter((k) => k[2] > 0.01 || k[3] < -0.01).map((k) => table.data.cases[k[0]].name);
+}
+
 function searchText(a) {
   if (!table.text.has(a.experiment))
     table.text.set(
       a.experiment,
-      [a.hypothesis, a.reason, a.author, a.focus, a.verdict, a.features || '', a.attempt, `#${a.experiment} `]
+      [a.hypothesis, a.reason, a.author, a.focus, a.verdict, a.features || '', a.attempt]
+        .concat(movedCases(a), `#${a.experiment} `)
         .join('\n')
         .toLowerCase(),
     );
@@ -61,6 +67,7 @@ function arrange() {
 }
 
 function tableRow(a) {
+  const title = short(a.hypothesis, 260) || 'no hypothesis';
   const extra = [a.features && a.features !== 'all' ? h('span', {class: 'path'}, a.features) : ''];
   const open = (event) => {
     if (!event.target.closest('a') && !String(getSelection())) location.hash = `attempt-${a.experiment}`;
@@ -74,7 +81,7 @@ function tableRow(a) {
     h('td', {class: 'picture'}, intervalBar(a.estimate, a.low, a.high, verdictOf(a).kind)),
     h('td', {class: 'wide fine'}, a.focus || (a.cases.length ? 'mix' : '')),
     h('td', {class: 'wide date fine'}, date(a.time).slice(5)),
-    h('td', {class: 'text'}, h('a', {href: `#attempt-${a.experiment}`}, short(a.hypothesis, 260)), ...extra),
+    h('td', {class: 'text'}, h('a', {href: `#attempt-${a.experiment}`}, title), ...extra),
   );
 }
 
@@ -87,11 +94,13 @@ function showMore() {
   $('more').textContent = `Show ${Math.min(ROWS_AT_ONCE, left)} more of ${left}`;
 }
 
-function showTable() {
+// At least `least` rows of those that fit.
+function showTable(least = 0) {
   arrange();
   $('table').tBodies[0].replaceChildren();
   table.shown = 0;
-  showMore();
+  do showMore();
+  while (table.shown < Math.min(least, table.rows.length));
   $('nothing').hidden = table.rows.length > 0;
   $('table').hidden = table.rows.length === 0;
   const all = table.data.attempts.length;
@@ -158,7 +167,9 @@ function options(select, values, names) {
   if (values.includes(chosen)) select.value = chosen;
 }
 
+// With new data as many rows stay in sight, and the new ones beside.
 function setTable(data) {
+  const fresh = table.data ? data.attempts.length - table.data.attempts.length : 0;
   table.data = data;
   table.text.clear();
   const found = [
@@ -166,7 +177,7 @@ function setTable(data) {
   ].sort();
   options($('focus'), ['', ...found], ['any', ...found]);
   $('verdicts').replaceChildren($('verdicts').firstElementChild, ...verdictFilters(data));
-  showTable();
+  showTable(table.shown + fresh);
 }
 
 function startTable() {

@@ -112,27 +112,32 @@ function factorTicks(low, high) {
   };
 }
 
-// A group of links, one tab stop: the arrow keys move along them, Enter follows.
+// A group of links, one tab stop, which is the last that had the focus: the arrow keys move along them,
+// Enter follows.
 function pointList(label, points) {
   const g = s('g', {class: 'points', role: 'list', 'aria-label': label});
+  let stop = 0;
   points.forEach((p, i) => {
     if (i) p.setAttribute('tabindex', '-1');
     g.append(s('g', {role: 'listitem'}, p));
   });
-  g.addEventListener('keydown', (event) => {
+  g.addEventListener('focusin', (event) => {
     const at = points.indexOf(event.target.closest('a'));
+    points[stop].setAttribute('tabindex', '-1');
+    points[at].setAttribute('tabindex', '0');
+    stop = at;
+  });
+  g.addEventListener('keydown', (event) => {
     const to = {
-      ArrowRight: at + 1,
-      ArrowUp: at + 1,
-      ArrowLeft: at - 1,
-      ArrowDown: at - 1,
+      ArrowRight: stop + 1,
+      ArrowUp: stop + 1,
+      ArrowLeft: stop - 1,
+      ArrowDown: stop - 1,
       Home: 0,
       End: points.length - 1,
     }[event.key];
-    if (at < 0 || to === undefined || to < 0 || to >= points.length) return;
+    if (to === undefined || to < 0 || to >= points.length) return;
     event.preventDefault();
-    points[at].setAttribute('tabindex', '-1');
-    points[to].setAttribute('tabindex', '0');
     points[to].focus();
   });
   return g;

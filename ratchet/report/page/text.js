@@ -24,9 +24,7 @@ const hidden = (text) => h('span', {class: 'hidden'}, text);
 function tableOf(caption, columns, rows, name) {
   const head = columns.map((c) => h('th', {scope: 'col', class: c.class}, c.title || hidden(c.said)));
   const cell = (c, row) =>
-    c.names
-      ? h('th', {scope: 'row', class: c.class}, c.cell(row))
-      : h('td', {class: c.class}, c.cell(row));
+    c.names ? h('th', {scope: 'row', class: c.class}, c.cell(row)) : h('td', {class: c.class}, c.cell(row));
   return h(
     'table',
     {class: name},
