@@ -2,13 +2,13 @@
 #include "ratchet/agent/campaign.h"
 
 #include "ratchet/agent/workspace.h"
+#include "ratchet/try/progress.h"
 #include "reference/base/err.h"
 
 #include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { WEEK_S = 7 * 24 * 3600 };
@@ -20,14 +20,6 @@ static const char *const outcomes[OUTCOME_N] = {
 const char *outcome_name(enum outcome o)
 {
     return outcomes[o];
-}
-
-static double seconds_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static const char *text_of(const json_t *o, const char *key)
@@ -173,7 +165,7 @@ static int take_event(void *ctx, const json_t *event)
 
 int campaign_note(struct campaign *c, json_t *event)
 {
-    double at = c->base + seconds_now() - c->since;
+    double at = c->base + progress_seconds() - c->since;
     int rc;
 
     json_object_set_new(event, "at", json_real(round(1e3 * at) / 1e3));
@@ -190,7 +182,7 @@ static void campaign_init(struct campaign *c)
 {
     *c = (struct campaign){.options = json_object(), .rows = json_array()};
     c->journal.fd = c->journal.lock = -1;
-    c->since = seconds_now();
+    c->since = progress_seconds();
 }
 
 /* Where it is unless the event `start` says otherwise. */
@@ -235,7 +227,7 @@ int campaign_resume(const char *store, const char *id, const json_t *options, st
         return err_set(ERR_USAGE, "campaign %s never began", out->journal.id);
     clear_scratch(out);
     out->base = out->spent.seconds;
-    out->since = seconds_now();
+    out->since = progress_seconds();
     return campaign_note(
         out, json_pack("{s:s, s:o}", "event", "resume", "options", json_deep_copy(options)));
 }

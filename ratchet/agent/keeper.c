@@ -2,6 +2,7 @@
 #include "ratchet/agent/keeper.h"
 
 #include "ratchet/agent/landlock.h"
+#include "ratchet/try/progress.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
 
@@ -25,14 +26,6 @@ enum { N_PIPES = 3, OUT = 0, ERR = 1, STATUS = 2, SWEEPS = 200, SWEEP_NS = 50000
 enum { PATIENCE_S = 15 }; /* with a keeper that was told to end */
 
 static const rlim_t FILE_BYTES = (rlim_t)4 << 30;
-
-static double seconds_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* --- the command --- */
 
@@ -284,7 +277,7 @@ static void hear_status(struct listener *l)
 /* Seconds to the next beat, which is given when it is due. */
 static double beat(struct listener *l)
 {
-    double now = seconds_now();
+    double now = progress_seconds();
 
     if (!l->job->beat)
         return LONG_S;
@@ -301,7 +294,7 @@ static bool listen_on(struct listener *l, double start)
     l->next_beat = start + l->job->beat_seconds;
     for (;;) {
         struct pollfd p[N_PIPES];
-        double left = l->job->seconds > 0 ? start + l->job->seconds - seconds_now() : LONG_S;
+        double left = l->job->seconds > 0 ? start + l->job->seconds - progress_seconds() : LONG_S;
         double wait = fmin(left, beat(l));
 
         for (int i = 0; i < N_PIPES; i++)
@@ -331,12 +324,12 @@ static bool listen_on(struct listener *l, double start)
  * killed. */
 static void end_keeper(pid_t keeper)
 {
-    double until = seconds_now() + PATIENCE_S;
+    double until = progress_seconds() + PATIENCE_S;
     pid_t got;
 
     kill(keeper, SIGTERM); /* to one that has ended it is nothing */
     do {
-        kill(keeper, seconds_now() < until ? SIGCONT : SIGKILL);
+        kill(keeper, progress_seconds() < until ? SIGCONT : SIGKILL);
         nanosleep(&(struct timespec){.tv_nsec = SWEEP_NS}, NULL);
         got = waitpid(keeper, NULL, WNOHANG);
     } while (got == 0 || (got < 0 && errno == EINTR));
@@ -379,7 +372,7 @@ int keeper_run(const struct keeper_job *job, struct keeper_result *out)
 {
     struct listener l = {.job = job, .out = out, .fd = {-1, -1, -1}, .file = {-1, -1}};
     int write_end[N_PIPES] = {-1, -1, -1}, rc;
-    double start = seconds_now();
+    double start = progress_seconds();
     pid_t self = getpid(), keeper = -1;
 
     *out = (struct keeper_result){0};
@@ -411,7 +404,7 @@ int keeper_run(const struct keeper_job *job, struct keeper_result *out)
             hear_last_word(&l, &word);
         keep_tail(&l);
     }
-    out->seconds = seconds_now() - start;
+    out->seconds = progress_seconds() - start;
     listener_close(&l);
     return rc;
 }

@@ -135,28 +135,20 @@ static int prepare(struct round *d)
 
 /* --- letting it work --- */
 
-/* Folder of this program, where judge and engine are too. */
-static void program_folder(char out[PATH_MAX])
-{
-    ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
-
-    out[n > 0 ? n : 0] = '\0';
-    dirname(out);
-}
-
 enum { N_VARIABLES = 5 };
 
-/* The variables that the agent gets. */
-static void set_environment(const struct round *d, struct strbuf env[N_VARIABLES])
+/* The variables that the agent gets; judge and engine stand beside this program. */
+static int set_environment(const struct round *d, struct strbuf env[N_VARIABLES])
 {
-    char folder[PATH_MAX];
+    char self[PATH_MAX];
 
-    program_folder(folder);
+    TRY(ratchet__program(self));
     strbuf_addf(&env[0], "TMPDIR=%s", d->workspace.scratch.data);
     strbuf_addf(&env[1], "XDG_CACHE_HOME=%s", d->workspace.cache.data);
     strbuf_addf(&env[2], "PAWL_CONTEXT=%s", d->context_path.data);
-    strbuf_addf(&env[3], "PAWL_BIN=%s", folder);
+    strbuf_addf(&env[3], "PAWL_BIN=%s", dirname(self));
     strbuf_addf(&env[4], KEEPER_MARK "=%s", d->c->journal.id);
+    return 0;
 }
 
 /* A session that is killed has spent its minutes all the same. */
@@ -195,10 +187,11 @@ static int run_agent(struct round *d)
          p = strtok_r(NULL, ":", &save))
         writable[n++] = p;
     job.n_writable = d->confined ? n : 0;
-    set_environment(d, env);
+    rc = set_environment(d, env);
     for (size_t i = 0; i < N_VARIABLES; i++)
         environment[i] = env[i].data;
-    rc = keeper_run(&job, &d->ran);
+    if (rc == 0)
+        rc = keeper_run(&job, &d->ran);
     keeper_sweep(c->journal.id);
     if (rc == 0 && d->ran.left_behind)
         ending_notice(&d->ending, "what it started could not be ended within a second");
