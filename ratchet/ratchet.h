@@ -9,8 +9,8 @@
  *   proposed     the attempt commit A exists; next its ref refs/pawl/attempts/n, then the judge
  *   built, checked, measured   as the judge reports them
  *   confirmed    (win) row n is recorded; next the ratchet-log commit and the win commit W
- *   applied      (win) W is recorded; next the branch moves, then index and results.tsv follow; recorded
- *                again with another W where an ordinary commit has come to the branch first
+ *   applied      (win) W is recorded; next the branch moves, then index and results.tsv follow;
+ *                recorded again with another W where an ordinary commit has come to the branch first
  *   rolled_back  (not a win) row n is recorded; next the ratchet-log commit, then the files go back
  *   done         nothing is left to do
  * Test hook: with PAWL_KILL_AT=<state> in the environment the process kills itself with SIGKILL
@@ -132,8 +132,8 @@ struct ratchet_result {
 };
 
 /* One experiment, start to end (calls ratchet_begin). Refusals are negative: ERR_CONFLICT (nothing
- * to try, sealed or tracked files changed, wrong moment, a machine that its calibration found unfit),
- * ERR_USAGE (bad hypothesis). Any verdict is a value. The caller deinits *out after 0. */
+ * to try, sealed or tracked files changed, wrong moment, a machine that its calibration found
+ * unfit), ERR_USAGE (bad hypothesis). Any verdict is a value. The caller deinits *out after 0. */
 int ratchet_try(struct ratchet *r, const struct ratchet_try_options *o, struct ratchet_result *out);
 void ratchet_result_deinit(struct ratchet_result *result);
 
@@ -148,8 +148,8 @@ struct ratchet_audit {
     json_t *proved, *unproved, *failed; /* arrays of strings; failed ones name "row N" */
     int64_t n_rows;
 };
-/* Errors: ERR_UNSUPPORTED in a shallow clone that lacks the experiments, ERR_CONFLICT when `behind`,
- * those of reading. */
+/* Errors: ERR_UNSUPPORTED in a shallow clone that lacks the experiments, ERR_CONFLICT when
+ * `behind`, those of reading. */
 int ratchet_audit(struct ratchet *r, struct ratchet_audit *out);
 void ratchet_audit_deinit(struct ratchet_audit *a);
 

@@ -8,8 +8,9 @@
 #include "ratchet/ratchet.h"
 #include "reference/base/strbuf.h"
 
-/* Experiment n: *out as the tool's outputSchema has it, which the caller decrefs, and the same words
- * that `ratchet try` prints appended to *text. Error: ERR_USAGE when there is no such experiment. */
+/* Experiment n: *out as the tool's outputSchema has it, which the caller decrefs, and the same
+ * words that `ratchet try` prints appended to *text. Error: ERR_USAGE when there is no such
+ * experiment. */
 int mcp_attempt_read(struct ratchet *r, int64_t n, json_t **out, struct strbuf *text);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mcp_known.h: which text of each kernel file the client of this session has seen. A whole file that
- * it sends is an edit of that one: taken as a change of HEAD it would undo what others have won in
- * the file since. For ratchet/mcp/ only. */
+ * mcp_known.h: which text of each kernel file the client of this session has seen. A whole file
+ * that it sends is an edit of that one: taken as a change of HEAD it would undo what others have
+ * won in the file since. For ratchet/mcp/ only. */
 #ifndef PAWL_MCP_KNOWN_H
 #define PAWL_MCP_KNOWN_H
 

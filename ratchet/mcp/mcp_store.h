@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * mcp_store.h: the folder <store>/mcp, which the servers of a repository share: a folder for each
- * proposal (p1, p2, ...), and one for each commit whose kernel was measured (head-<commit>). What is
- * there does not change; the MCP_STORE_MOST that were used last are kept. For ratchet/mcp/ only. */
+ * proposal (p1, p2, ...), and one for each commit whose kernel was measured (head-<commit>). What
+ * is there does not change; the MCP_STORE_MOST used last are kept. For ratchet/mcp/ only. */
 #ifndef PAWL_MCP_STORE_H
 #define PAWL_MCP_STORE_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Tools that judge a proposal: check, try, start and stop, all through `ratchet try` as a child, and
- * the budget that tries spend. */
+ * Tools that judge a proposal: check, try, start and stop, all through `ratchet try` as a child,
+ * and the budget that tries spend. */
 #include "ratchet/mcp/mcp_attempt.h"
 #include "ratchet/mcp/mcp_known.h"
 #include "ratchet/mcp/mcp_proposal.h"

@@ -10,9 +10,9 @@
 
 /* Row n is recorded as a win and ratchet-log ends with it: plan W, move the branch, bring index and
  * results.tsv in line, state done. Where an ordinary commit moved the branch meanwhile, and neither
- * kernel nor sealed files changed with it, W goes on top of that. 1 = the branch is at W; 0 = it has
- * another kernel or judge now, or moved each time that W was planned, then nothing in the working
- * tree is touched. `happened` (1024 bytes) gets the sentence for people, `win` W's id. */
+ * kernel nor sealed files changed with it, W goes on top of that. 1 = the branch is at W; 0 = it
+ * has another kernel or judge now, or moved each time that W was planned, then nothing in the
+ * working tree is touched. `happened` (1024 bytes) gets the sentence for people, `win` W's id. */
 int apply_win(struct ratchet *r, const struct proposal *p, char *happened, char win[REPO_HEX]);
 
 /* Row n is recorded and no win: put files back unless `keep_files`, state done. */

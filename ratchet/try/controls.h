@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * controls.h: how far the judge can be trusted on this machine: the calibration on record (`judge
- * calibrate` makes it, every row carries the one that held) and the bound on false wins that follows
- * from the rule over a campaign. For ratchet/ only. */
+ * calibrate` makes it, every row carries the one that held) and the bound on false wins that
+ * follows from the rule over a campaign. For ratchet/ only. */
 #ifndef PAWL_RATCHET_CONTROLS_H
 #define PAWL_RATCHET_CONTROLS_H
 

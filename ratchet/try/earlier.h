@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * earlier.h: the same question asked before. Whoever tries one change a hundred times must not get a
- * hundred fresh chances: an experiment with the evidence key of an earlier one goes on where that
+ * earlier.h: the same question asked before. Whoever tries one change a hundred times must not get
+ * a hundred fresh chances: an experiment with the evidence key of an earlier one goes on where that
  * one ended. For ratchet/ only. */
 #ifndef PAWL_RATCHET_EARLIER_H
 #define PAWL_RATCHET_EARLIER_H
