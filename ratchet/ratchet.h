@@ -10,7 +10,7 @@
  *   built, checked, measured   as the judge reports them
  *   confirmed    (win) row n is recorded; next the ratchet-log commit and the win commit W
  *   applied      (win) W is recorded; next the branch moves, then index and results.tsv follow;
- *                recorded again with another W where an ordinary commit has come to the branch first
+ *                recorded again with another W where an ordinary commit came to the branch first
  *   rolled_back  (not a win) row n is recorded; next the ratchet-log commit, then the files go back
  *   done         nothing is left to do
  * Test hook: with PAWL_KILL_AT=<state> in the environment the process kills itself with SIGKILL
