@@ -2,6 +2,7 @@
 #include "ratchet/command/cmd.h"
 
 #include "judge/rule/rule.h"
+#include "ratchet/try/record.h"
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
 
@@ -116,20 +117,6 @@ void cmd_line(struct strbuf *out, const char *text, size_t columns)
 
 /* --- evidence --- */
 
-static double real_of(const json_t *o, const char *key)
-{
-    const json_t *v = json_object_get(o, key);
-
-    return json_is_number(v) ? json_number_value(v) : NAN;
-}
-
-static const char *text_of(const json_t *o, const char *key)
-{
-    const char *text = json_string_value(json_object_get(o, key));
-
-    return text ? text : "";
-}
-
 static void print_measured(FILE *to, const struct ledger_row *row, const json_t *details)
 {
     char estimate[80];
@@ -139,11 +126,11 @@ static void print_measured(FILE *to, const struct ledger_row *row, const json_t 
             (long long)row->units, (long long)row->confirm_units,
             row->focus[0] ? "; all weight on " : "", row->focus);
     if (details) {
-        fprintf(to, "  evidence   E = %.4g for a win, %.4g against", real_of(details, "evidence"),
-                real_of(details, "evidence_loss"));
+        fprintf(to, "  evidence   E = %.4g for a win, %.4g against",
+                record_get_real(details, "evidence"), record_get_real(details, "evidence_loss"));
         if (row->confirm_units)
-            fprintf(to, ", %.4g in confirmation", real_of(details, "evidence_confirm"));
-        fprintf(to, "; margin %.2f %%\n", 100 * real_of(details, "margin"));
+            fprintf(to, ", %.4g in confirmation", record_get_real(details, "evidence_confirm"));
+        fprintf(to, "; margin %.2f %%\n", 100 * record_get_real(details, "margin"));
     }
     if (isfinite(row->score))
         fprintf(to,
@@ -156,7 +143,8 @@ static void print_measured(FILE *to, const struct ledger_row *row, const json_t 
 /* Shares of processor time while measuring; what is unknown or small is not worth a line. */
 static void print_disturbance(FILE *to, const json_t *details)
 {
-    double others = real_of(details, "disturbed_share"), host = real_of(details, "steal_share");
+    double others = record_get_real(details, "disturbed_share"),
+           host = record_get_real(details, "steal_share");
 
     if (!(others > RULE_DISTURBED_MENTION) && !(host > RULE_STEAL_MENTION))
         return;
@@ -191,17 +179,17 @@ static void print_cases(FILE *to, const json_t *cases)
     json_array_foreach(cases, i, c)
     {
         char estimate[80];
-        double low = real_of(c, "low"), high = real_of(c, "high"),
-               utilisation = real_of(c, "utilisation");
+        double low = record_get_real(c, "low"), high = record_get_real(c, "high"),
+               utilisation = record_get_real(c, "utilisation");
 
-        cmd_estimate(real_of(c, "estimate"), low, high, estimate, sizeof estimate);
-        fprintf(to, "  %-28s %-30s %10.2f %10.2f ", text_of(c, "name"), estimate,
-                real_of(c, "candidate_ns") / 1e3, real_of(c, "incumbent_ns") / 1e3);
+        cmd_estimate(record_get_real(c, "estimate"), low, high, estimate, sizeof estimate);
+        fprintf(to, "  %-28s %-30s %10.2f %10.2f ", record_get_text(c, "name"), estimate,
+                record_get_real(c, "candidate_ns") / 1e3, record_get_real(c, "incumbent_ns") / 1e3);
         if (utilisation > 0)
             fprintf(to, "%4.0f %%", 100 * utilisation);
         else
             fprintf(to, "%6s", "-");
-        fprintf(to, "  %s%s\n", text_of(c, "regime"),
+        fprintf(to, "  %s%s\n", record_get_text(c, "regime"),
                 high < -0.01  ? "  (slower)"
                 : low < -0.01 ? "  (may be > 1 % slower)"
                               : "");

@@ -3,6 +3,7 @@
 
 #include "ratchet/try/controls.h"
 #include "ratchet/try/lease.h"
+#include "ratchet/try/record.h"
 #include "ratchet/git/repo.h"
 #include "ratchet/try/scope.h"
 #include "reference/base/err.h"
@@ -89,19 +90,12 @@ static void set_trust(struct ratchet *r, json_t *o)
     }
 }
 
-static const char *text_of(const json_t *o, const char *key)
-{
-    const char *text = json_string_value(json_object_get(o, key));
-
-    return text ? text : "";
-}
-
 static void print_trust(const json_t *o)
 {
     struct strbuf line = {0};
 
-    if (*text_of(o, "calibration_problem"))
-        strbuf_addf(&line, "%s", text_of(o, "calibration_problem"));
+    if (*record_get_text(o, "calibration_problem"))
+        strbuf_addf(&line, "%s", record_get_text(o, "calibration_problem"));
     else
         controls_line(json_object_get(o, "calibration"), &line);
     printf("calibrated %s\n", line.data);
@@ -131,26 +125,26 @@ static void print_lease(const json_t *o)
 static void print_text(const json_t *o)
 {
     const json_t *last = json_object_get(o, "last"), *changed = json_object_get(o, "changed");
-    const char *problem = text_of(o, "head_problem");
+    const char *problem = record_get_text(o, "head_problem");
     struct strbuf line = {0};
 
     if (*problem)
         printf("HEAD       %s\n", problem);
     else
-        printf("HEAD       %.12s on %s\n", text_of(o, "head"),
-               text_of(o, "branch") + strlen("refs/heads/"));
+        printf("HEAD       %.12s on %s\n", record_get_text(o, "head"),
+               record_get_text(o, "branch") + strlen("refs/heads/"));
     if (last) {
-        cmd_line(&line, text_of(last, "hypothesis"), 80);
+        cmd_line(&line, record_get_text(last, "hypothesis"), 80);
         printf("last       experiment %lld: %s: %s\n",
                (long long)json_integer_value(json_object_get(last, "experiment")),
-               text_of(last, "verdict"), strbuf_str(&line));
+               record_get_text(last, "verdict"), strbuf_str(&line));
         strbuf_deinit(&line);
     } else
         printf("last       no experiment yet\n");
     if (json_object_get(o, "pending_attempt"))
         printf("pending    attempt %lld at state %s: %s\n",
                (long long)json_integer_value(json_object_get(o, "pending_attempt")),
-               text_of(o, "pending_state"),
+               record_get_text(o, "pending_state"),
                json_is_true(json_object_get(o, "running"))
                    ? "running now"
                    : "interrupted; the next command finishes it");
@@ -159,15 +153,15 @@ static void print_text(const json_t *o)
     for (size_t i = 0; i < json_array_size(changed); i++)
         printf("%s%s", i ? ", " : "", json_string_value(json_array_get(changed, i)));
     printf("%s\n", json_array_size(changed) ? "" : "no mutable file");
-    if (*text_of(o, "judge_of_head"))
-        printf("judge      %.16s, %s\n", text_of(o, "judge"),
+    if (*record_get_text(o, "judge_of_head"))
+        printf("judge      %.16s, %s\n", record_get_text(o, "judge"),
                json_is_true(json_object_get(o, "judge_matches"))
                    ? "the sealed sources of HEAD"
                    : "NOT the sealed sources of HEAD; rebuild: make");
     print_trust(o);
-    if (*text_of(o, "doubt"))
-        printf("doubt      %s\n", text_of(o, "doubt"));
-    printf("machine    %s\n", text_of(o, "machine"));
+    if (*record_get_text(o, "doubt"))
+        printf("doubt      %s\n", record_get_text(o, "doubt"));
+    printf("machine    %s\n", record_get_text(o, "machine"));
 }
 
 json_t *cmd_status_json(struct ratchet *r)

@@ -2,6 +2,7 @@
 #include "ratchet/lessons/lessons.h"
 
 #include "ratchet/git/repo.h"
+#include "ratchet/try/record.h"
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
 
@@ -15,18 +16,11 @@ static const char mark_begin[] = "<!-- ratchet lessons: experiments 1 to ";
 static const char mark_note[] = "; made by `ratchet lessons --write` -->\n";
 static const char mark_end[] = "<!-- end of ratchet lessons -->\n";
 
-static const char *text_of(const json_t *o, const char *key)
-{
-    const char *text = json_string_value(json_object_get(o, key));
-
-    return text ? text : "";
-}
-
 /* "#3 +15.4 %", "#1 LOSS (gemv slower)". */
 static void attempt_print(const json_t *a, struct strbuf *out)
 {
     double gain = 100 * expm1(json_number_value(json_object_get(a, "estimate")));
-    const char *verdict = text_of(a, "verdict"), *slower = text_of(a, "slower");
+    const char *verdict = record_get_text(a, "verdict"), *slower = record_get_text(a, "slower");
 
     strbuf_addf(out, "#%lld ", (long long)json_integer_value(json_object_get(a, "experiment")));
     if (strcmp(verdict, "WIN") != 0)
@@ -58,12 +52,12 @@ static void tier_markdown(const json_t *tier, int number, struct strbuf *out)
 
     strbuf_addf(
         out, "\n### %d. %s\n%s.\n\n| symptom | first thing to try | borne out? |\n|---|---|---|\n",
-        number, text_of(tier, "name"), text_of(tier, "what"));
+        number, record_get_text(tier, "name"), record_get_text(tier, "what"));
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
 
-        strbuf_addf(out, "| %s | %s | %s", text_of(row, "symptom"), text_of(row, "first"),
-                    text_of(row, "verdict"));
+        strbuf_addf(out, "| %s | %s | %s", record_get_text(row, "symptom"),
+                    record_get_text(row, "first"), record_get_text(row, "verdict"));
         strbuf_addf(out, "%s", json_array_size(json_object_get(row, "attempts")) ? ": " : "");
         attempts_print(json_object_get(row, "attempts"), out);
         strbuf_addf(out, " |\n");
@@ -96,10 +90,10 @@ static void attempts_text(const json_t *attempts, struct strbuf *out)
 
         strbuf_addf(out, "      ");
         attempt_print(a, out);
-        if (*text_of(a, "words"))
-            strbuf_addf(out, "  \"%s\"", text_of(a, "words"));
+        if (*record_get_text(a, "words"))
+            strbuf_addf(out, "  \"%s\"", record_get_text(a, "words"));
         strbuf_addf(out, "  ");
-        repo_subject(out, text_of(a, "hypothesis"), SUBJECT);
+        repo_subject(out, record_get_text(a, "hypothesis"), SUBJECT);
         strbuf_addf(out, "\n");
     }
 }
@@ -112,12 +106,13 @@ void lessons_text(const json_t *lessons, struct strbuf *out)
     for (size_t i = 0; i < json_array_size(tiers); i++) {
         const json_t *tier = json_array_get(tiers, i), *rows = json_object_get(tier, "rows");
 
-        strbuf_addf(out, "%s%zu. %s\n", i ? "\n" : "", i + 1, text_of(tier, "name"));
+        strbuf_addf(out, "%s%zu. %s\n", i ? "\n" : "", i + 1, record_get_text(tier, "name"));
         for (size_t k = 0; k < json_array_size(rows); k++) {
             const json_t *row = json_array_get(rows, k);
 
-            strbuf_addf(out, "  %-12s %s\n    -> %s\n    %s\n", text_of(row, "id"),
-                        text_of(row, "symptom"), text_of(row, "first"), text_of(row, "verdict"));
+            strbuf_addf(out, "  %-12s %s\n    -> %s\n    %s\n", record_get_text(row, "id"),
+                        record_get_text(row, "symptom"), record_get_text(row, "first"),
+                        record_get_text(row, "verdict"));
             attempts_text(json_object_get(row, "attempts"), out);
         }
     }

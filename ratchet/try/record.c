@@ -89,6 +89,20 @@ void record_set_text(json_t *o, const char *key, const char *text)
     free(clean);
 }
 
+double record_get_real(const json_t *o, const char *key)
+{
+    const json_t *v = json_object_get(o, key);
+
+    return json_is_number(v) ? json_number_value(v) : NAN;
+}
+
+const char *record_get_text(const json_t *o, const char *key)
+{
+    const char *text = json_string_value(json_object_get(o, key));
+
+    return text ? text : "";
+}
+
 static json_t *case_json(const struct judge_case_result *c)
 {
     json_t *o = json_object();

@@ -34,6 +34,10 @@ json_t *record_details(const struct judge_trial *t, const struct record_context 
 void record_set_real(json_t *o, const char *key, double x);
 void record_set_text(json_t *o, const char *key, const char *text);
 
+/* A member: NAN when it is no number, "" when it is no text (borrowed). */
+double record_get_real(const json_t *o, const char *key);
+const char *record_get_text(const json_t *o, const char *key);
+
 /* Replace text that is no valid UTF-8 by one that is ('?' for each byte that is not ASCII). */
 void record_text(char **field, const char *text);
 
