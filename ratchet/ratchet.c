@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/ratchet.h"
 
+#include "ratchet/command/printable.h"
 #include "ratchet/try/lease.h"
 #include "ratchet/git/logbranch.h"
 #include "ratchet/git/repo.h"
@@ -39,7 +40,7 @@ void ratchet__say(struct ratchet *r, const char *fmt, ...)
     if (!r->say)
         return;
     va_start(ap, fmt);
-    vfprintf(r->say, fmt, ap);
+    printable_vprintf(r->say, fmt, ap);
     va_end(ap);
     fputc('\n', r->say);
     fflush(r->say);

@@ -2,6 +2,8 @@
 #include "ratchet/command/cmd.h"
 
 #include "judge/rule/rule.h"
+#include "ratchet/audit/honesty.h"
+#include "ratchet/command/printable.h"
 #include "ratchet/try/record.h"
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
@@ -75,7 +77,7 @@ int cmd_number(const char *name, const char *text, int64_t *out)
 
 int cmd_error(int rc)
 {
-    fprintf(stderr, "ratchet: %s\n", err_message());
+    printable_printf(stderr, "ratchet: %s\n", err_message());
     return rc == ERR_USAGE ? RATCHET_EXIT_USAGE : RATCHET_EXIT_UNABLE;
 }
 
@@ -104,14 +106,15 @@ void cmd_line(struct strbuf *out, const char *text, size_t columns)
 {
     size_t n = 0;
 
-    for (const char *p = text; *p; p++) {
-        bool start = ((unsigned char)*p & 0xc0) != 0x80;
+    for (size_t i = 0, len = strlen(text), step; i < len; i += step) {
+        bool control;
 
-        if (start && columns && ++n > columns) {
+        step = printable_next(text + i, len - i, &control);
+        if (columns && ++n > columns) {
             strbuf_addf(out, "...");
             return;
         }
-        strbuf_add(out, (unsigned char)*p < 0x20 ? " " : p, 1);
+        strbuf_add(out, control ? " " : text + i, control ? 1 : step);
     }
 }
 
@@ -122,9 +125,9 @@ static void print_measured(FILE *to, const struct ledger_row *row, const json_t 
     char estimate[80];
 
     cmd_estimate(row->estimate, row->low, row->high, estimate, sizeof estimate);
-    fprintf(to, "  faster     %s, 95 %% interval; %lld units, confirmed by %lld%s%s\n", estimate,
-            (long long)row->units, (long long)row->confirm_units,
-            row->focus[0] ? "; all weight on " : "", row->focus);
+    printable_printf(to, "  faster     %s, 95 %% interval; %lld units, confirmed by %lld%s%s\n",
+                     estimate, (long long)row->units, (long long)row->confirm_units,
+                     row->focus[0] ? "; all weight on " : "", row->focus);
     if (details) {
         fprintf(to, "  evidence   E = %.4g for a win, %.4g against",
                 record_get_real(details, "evidence"), record_get_real(details, "evidence_loss"));
@@ -133,11 +136,11 @@ static void print_measured(FILE *to, const struct ledger_row *row, const json_t 
         fprintf(to, "; margin %.2f %%\n", 100 * record_get_real(details, "margin"));
     }
     if (isfinite(row->score))
-        fprintf(to,
-                "  score      %.4g (utilisation %.1f %%, %.4g ms), %.4g GFLOP/s, %.4g GB/s, %s\n",
-                row->score, 100 * row->utilisation, row->latency_ms, row->gflops, row->gbps,
-                row->regime);
-    fprintf(to, "  counters   %s\n", row->counters[0] ? row->counters : "unavailable");
+        printable_printf(
+            to, "  score      %.4g (utilisation %.1f %%, %.4g ms), %.4g GFLOP/s, %.4g GB/s, %s\n",
+            row->score, 100 * row->utilisation, row->latency_ms, row->gflops, row->gbps,
+            row->regime);
+    printable_printf(to, "  counters   %s\n", row->counters[0] ? row->counters : "unavailable");
 }
 
 /* Shares of processor time while measuring; what is unknown or small is not worth a line. */
@@ -183,16 +186,17 @@ static void print_cases(FILE *to, const json_t *cases)
                utilisation = record_get_real(c, "utilisation");
 
         cmd_estimate(record_get_real(c, "estimate"), low, high, estimate, sizeof estimate);
-        fprintf(to, "  %-28s %-30s %10.2f %10.2f ", record_get_text(c, "name"), estimate,
-                record_get_real(c, "candidate_ns") / 1e3, record_get_real(c, "incumbent_ns") / 1e3);
+        printable_printf(to, "  %-28s %-30s %10.2f %10.2f ", record_get_text(c, "name"), estimate,
+                         record_get_real(c, "candidate_ns") / 1e3,
+                         record_get_real(c, "incumbent_ns") / 1e3);
         if (utilisation > 0)
             fprintf(to, "%4.0f %%", 100 * utilisation);
         else
             fprintf(to, "%6s", "-");
-        fprintf(to, "  %s%s\n", record_get_text(c, "regime"),
-                high < -0.01  ? "  (slower)"
-                : low < -0.01 ? "  (may be > 1 % slower)"
-                              : "");
+        printable_printf(to, "  %s%s\n", record_get_text(c, "regime"),
+                         high < -0.01  ? "  (slower)"
+                         : low < -0.01 ? "  (may be > 1 % slower)"
+                                       : "");
     }
 }
 
@@ -201,8 +205,8 @@ void cmd_print_row(FILE *to, const struct ledger_row *row, const json_t *details
     struct strbuf line = {0};
 
     cmd_line(&line, row->hypothesis, 100);
-    fprintf(to, "experiment %lld: %s\n  hypothesis %s\n", (long long)row->experiment, row->verdict,
-            line.data);
+    printable_printf(to, "experiment %lld: %s\n  hypothesis %s\n", (long long)row->experiment,
+                     row->verdict, line.data);
     if (!isnan(row->estimate))
         print_measured(to, row, details);
     print_continuation(to, details);
@@ -210,6 +214,6 @@ void cmd_print_row(FILE *to, const struct ledger_row *row, const json_t *details
     print_cases(to, json_object_get(details, "cases"));
     strbuf_clear(&line);
     cmd_line(&line, row->reason, 0);
-    fprintf(to, "  saw        %s\n", strbuf_str(&line));
+    printable_printf(to, "  saw        %s\n", strbuf_str(&line));
     strbuf_deinit(&line);
 }

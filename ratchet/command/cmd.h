@@ -96,7 +96,7 @@ void cmd_estimate(double estimate, double low, double high, char *out, size_t by
 /* Print JSON with a newline to stdout; decrefs it. */
 void cmd_json(json_t *json);
 
-/* Text on one line: tabs and newlines become spaces, at most `columns` characters (0: all). */
+/* Text on one line: control characters become spaces, at most `columns` characters (0: all). */
 void cmd_line(struct strbuf *out, const char *text, size_t columns);
 
 /* What `status --json` prints; the caller decrefs. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/command/cmd.h"
+#include "ratchet/command/printable.h"
 #include "ratchet/history/listing.h"
 
 #include "reference/base/err.h"
@@ -11,10 +12,11 @@ static void print_changes(const struct listing_diff *d, bool stat)
     for (size_t i = 0; i < d->n; i++) {
         const struct listing_change *c = &d->changes[i];
 
-        printf("  %c %6zu -> %6zu instructions  %s\n", c->status, c->before, c->after, c->name);
+        printable_printf(stdout, "  %c %6zu -> %6zu instructions  %s\n", c->status, c->before,
+                         c->after, c->name);
     }
     for (size_t i = 0; i < d->n && !stat; i++)
-        printf("\n%s", strbuf_str(&d->changes[i].patch));
+        printable_printf(stdout, "\n%s", strbuf_str(&d->changes[i].patch));
 }
 
 int cmd_assembly(struct ratchet *r, const struct revision *a, const struct revision *b, bool stat,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/command/cmd.h"
+#include "ratchet/command/printable.h"
 #include "ratchet/audit/honesty.h"
 
 #include "reference/base/cpu.h"
@@ -44,7 +45,7 @@ static void print_list(const char *mark, const json_t *lines)
 
     json_array_foreach(lines, i, line)
     {
-        printf("  %-9s %s\n", mark, json_string_value(line));
+        printable_printf(stdout, "  %-9s %s\n", mark, json_string_value(line));
     }
 }
 

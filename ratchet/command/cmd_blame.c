@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/command/cmd.h"
+#include "ratchet/command/printable.h"
 #include "ratchet/history/blame.h"
 #include "ratchet/try/record.h"
 
@@ -85,7 +86,7 @@ static void print_origin(const struct blame_origin *o, size_t columns)
 
     origin_name(o, name);
     cmd_line(&text, o->text, columns);
-    printf("%-28s %s\n", name, strbuf_str(&text));
+    printable_printf(stdout, "%-28s %s\n", name, strbuf_str(&text));
     strbuf_deinit(&text);
 }
 
@@ -98,8 +99,11 @@ static void print_file(const struct blame *b, const struct blame_file *f, const 
             end = range->last;
         printf("-- ");
         print_origin(&b->origins[f->lines[i].origin], 90);
-        for (; i < end; i++)
-            printf("%5zu  %.*s\n", i + 1, (int)f->lines[i].len, f->lines[i].text);
+        for (; i < end; i++) {
+            printf("%5zu  ", i + 1);
+            printable_write(stdout, f->lines[i].text, f->lines[i].len);
+            putchar('\n');
+        }
     }
 }
 

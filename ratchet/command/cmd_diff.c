@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/command/cmd.h"
+#include "ratchet/command/printable.h"
 #include "ratchet/history/kernel_diff.h"
 
 #include "reference/base/err.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static const char usage[] =
     "usage: ratchet diff A [B] [--stat] [--asm] [--json]\n"
@@ -13,6 +15,7 @@ static const char usage[] =
     "numbers of experiments (34: what it tried), 34^ (what it was tried on), first (the first\n"
     "kernel), HEAD, or any commit. With A alone: from A to HEAD, for an experiment what it "
     "changed.\n"
+    "On a terminal a ? stands for each control character; a file or a pipe gets every byte.\n"
     "\n"
     "  --stat     files and lines alone; with --asm functions and instructions\n"
     "  --asm      what changed in what the compiler made of it: compiles both, some 20 s each\n"
@@ -27,13 +30,23 @@ static void print_stat(const struct history_diff *d)
     for (size_t i = 0; i < d->n_files; i++) {
         const struct diff_file *f = &d->files[i];
 
-        printf("  %c %6s%zu %5s%zu  %s", f->status, "+", f->n_added, "-", f->n_removed, f->path);
+        printable_printf(stdout, "  %c %6s%zu %5s%zu  %s", f->status, "+", f->n_added, "-",
+                         f->n_removed, f->path);
         if (strcmp(f->path, f->old_path) != 0)
-            printf(" (was %s)", f->old_path);
+            printable_printf(stdout, " (was %s)", f->old_path);
         putchar('\n');
     }
     printf("%zu file%s, %zu line%s added, %zu removed\n", d->n_files, d->n_files == 1 ? "" : "s",
            d->n_added, d->n_added == 1 ? "" : "s", d->n_removed);
+}
+
+/* In a file or a pipe it is for `git apply`, which wants every byte. */
+static void print_patch(const struct strbuf *patch)
+{
+    if (isatty(STDOUT_FILENO))
+        printable_write(stdout, strbuf_str(patch), patch->len);
+    else
+        fwrite(strbuf_str(patch), 1, patch->len, stdout);
 }
 
 static int print(struct ratchet *r, const struct history_diff *d, bool stat, bool assembly,
@@ -51,7 +64,7 @@ static int print(struct ratchet *r, const struct history_diff *d, bool stat, boo
     } else if (stat && !assembly) {
         print_stat(d);
     } else if (!assembly) {
-        fwrite(strbuf_str(&d->patch), 1, d->patch.len, stdout);
+        print_patch(&d->patch);
     }
     return 0;
 }

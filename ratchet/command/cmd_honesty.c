@@ -2,6 +2,7 @@
  *
  * ratchet audit --cumulative: the honesty ratio for people and as JSON. */
 #include "ratchet/command/cmd.h"
+#include "ratchet/command/printable.h"
 #include "ratchet/audit/honesty.h"
 
 #include "reference/base/strbuf.h"
@@ -50,7 +51,7 @@ static void remarks_print(const struct honesty *h)
 
     json_array_foreach(h->remarks, i, line)
     {
-        printf("  remark     %s\n", json_string_value(line));
+        printable_printf(stdout, "  remark     %s\n", json_string_value(line));
     }
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/command/cmd.h"
+#include "ratchet/command/printable.h"
 
 #include "ratchet/history/filter.h"
 #include "ratchet/history/log_graph.h"
@@ -56,8 +57,8 @@ static int print_line(void *ctx, const struct ledger_row *row)
     if (isfinite(row->score))
         snprintf(score, sizeof score, "%.4g", row->score);
     cmd_line(&line, row->hypothesis, 60);
-    printf("%5lld  %.10s  %-16s %-28s %8s  %s\n", (long long)row->experiment, row->time,
-           row->verdict, column->text, score, strbuf_str(&line));
+    printable_printf(stdout, "%5lld  %.10s  %-16s %-28s %8s  %s\n", (long long)row->experiment,
+                     row->time, row->verdict, column->text, score, strbuf_str(&line));
     strbuf_deinit(&line);
     return 0;
 }
@@ -89,7 +90,7 @@ static int print_text(struct ratchet *r, const struct filter *filter, bool all)
     int rc;
 
     if (r->doubt[0])
-        fprintf(stderr, "ratchet: %s\n", r->doubt);
+        printable_printf(stderr, "ratchet: %s\n", r->doubt);
     if (ledger_count(r->ledger) == 0 && !r->doubt[0])
         puts("no experiment yet; change a kernel file, then: ratchet try -m \"hypothesis\"");
     else

@@ -3,6 +3,7 @@
  * ratchet audit --replay N, for people and as JSON. */
 #include "ratchet/audit/replay.h"
 #include "ratchet/command/cmd.h"
+#include "ratchet/command/printable.h"
 #include "ratchet/try/record.h"
 
 #include "reference/base/strbuf.h"
@@ -45,9 +46,11 @@ static void print_drift(const struct replay *p)
     if (!p->same_judge)
         puts("  remark     the judge has changed since: cases, inputs or rule may not be the same");
     if (!p->same_machine)
-        printf("  remark     it was judged on another machine: %s\n", p->row.machine);
+        printable_printf(stdout, "  remark     it was judged on another machine: %s\n",
+                         p->row.machine);
     if (!p->same_compiler)
-        printf("  remark     it was built by another compiler: %s\n", p->row.compiler);
+        printable_printf(stdout, "  remark     it was built by another compiler: %s\n",
+                         p->row.compiler);
 }
 
 static void replay_print(const struct ratchet_judge *judge, const struct replay *p)
@@ -55,10 +58,11 @@ static void replay_print(const struct ratchet_judge *judge, const struct replay 
     struct strbuf line = {0};
 
     cmd_line(&line, p->row.hypothesis, 100);
-    printf("experiment %lld again: %s then, %s now", (long long)p->row.experiment, p->row.verdict,
-           judge->verdict_name(p->verdict));
-    printf("%s%s; features %s; %u units\n  hypothesis %s\n", p->row.focus[0] ? "; focus " : "",
-           p->row.focus, p->features, p->n_units, strbuf_str(&line));
+    printable_printf(stdout, "experiment %lld again: %s then, %s now", (long long)p->row.experiment,
+                     p->row.verdict, judge->verdict_name(p->verdict));
+    printable_printf(stdout, "%s%s; features %s; %u units\n  hypothesis %s\n",
+                     p->row.focus[0] ? "; focus " : "", p->row.focus, p->features, p->n_units,
+                     strbuf_str(&line));
     if (!isnan(p->claimed.mean)) {
         printf("  %-28s %-30s %s\n", "", "faster then, 95 % interval", "faster now");
         for (size_t i = 0; i < p->n_cases; i++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/command/cmd.h"
+#include "ratchet/command/printable.h"
 
 #include "ratchet/history/kernel_diff.h"
 #include "ratchet/try/controls.h"
@@ -92,7 +93,7 @@ static void print_build_log(const json_t *details)
         json_string_value(json_object_get(json_object_get(details, "judge"), "build_log"));
 
     if (log && *log)
-        printf("\n%s%s", log, log[strlen(log) - 1] == '\n' ? "" : "\n");
+        printable_printf(stdout, "\n%s%s", log, log[strlen(log) - 1] == '\n' ? "" : "\n");
 }
 
 static void print_text(const struct shown *s)
@@ -104,32 +105,35 @@ static void print_text(const struct shown *s)
 
     cmd_print_row(stdout, row, s->details);
     if (next && *next)
-        printf("  next       %s\n", next);
+        printable_printf(stdout, "  next       %s\n", next);
     if (strlen(row->hypothesis) > 100 || strchr(row->hypothesis, '\n'))
-        printf("\n%s\n\n", row->hypothesis);
-    printf("  when       %s, by %s", row->time, row->author);
+        printable_printf(stdout, "\n%s\n\n", row->hypothesis);
+    printable_printf(stdout, "  when       %s, by %s", row->time, row->author);
     if (row->seconds > 0)
-        printf(", %.1f s", row->seconds);
-    printf("\n  commits    attempt %.12s on %.12s\n", row->attempt,
-           row->parent[0] ? row->parent : "-");
-    printf("  kernel     %.16s   code key %.16s\n", row->kernel[0] ? row->kernel : "-",
-           row->code_key[0] ? row->code_key : "-");
-    printf("  judge      %.16s   seeds %s\n", row->judge, row->seeds[0] ? row->seeds : "-");
-    printf("  machine    %s\n  compiler   %s\n", row->machine, row->compiler);
+        printable_printf(stdout, ", %.1f s", row->seconds);
+    printable_printf(stdout, "\n  commits    attempt %.12s on %.12s\n", row->attempt,
+                     row->parent[0] ? row->parent : "-");
+    printable_printf(stdout, "  kernel     %.16s   code key %.16s\n",
+                     row->kernel[0] ? row->kernel : "-", row->code_key[0] ? row->code_key : "-");
+    printable_printf(stdout, "  judge      %.16s   seeds %s\n", row->judge,
+                     row->seeds[0] ? row->seeds : "-");
+    printable_printf(stdout, "  machine    %s\n  compiler   %s\n", row->machine, row->compiler);
     if (held) {
         controls_line(held, &calibration);
-        printf("  calibrated %s\n", calibration.data);
+        printable_printf(stdout, "  calibrated %s\n", calibration.data);
         strbuf_deinit(&calibration);
     }
-    printf("  row        %s\n", row->hash);
+    printable_printf(stdout, "  row        %s\n", row->hash);
     if (isnan(row->estimate))
         print_build_log(s->details);
     if (s->profile.len)
-        printf("\n%s:\n%s", s->profile_path, s->profile.data);
+        printable_printf(stdout, "\n%s:\n%s", s->profile_path, s->profile.data);
     if (s->no_diff.len)
-        printf("  no diff    %s\n", s->no_diff.data);
-    if (s->diff.patch.len)
-        printf("\n%s", s->diff.patch.data);
+        printable_printf(stdout, "  no diff    %s\n", s->no_diff.data);
+    if (s->diff.patch.len) {
+        putchar('\n');
+        printable_write(stdout, s->diff.patch.data, s->diff.patch.len);
+    }
 }
 
 /* --- for programs --- */
@@ -167,7 +171,7 @@ static int assembly_show(struct ratchet *r, const struct shown *s, json_t *into)
     if (into)
         record_set_text(into, "no_assembly", err_message());
     else
-        printf("  no assembly  %s\n", err_message());
+        printable_printf(stdout, "  no assembly  %s\n", err_message());
     return 0;
 }
 

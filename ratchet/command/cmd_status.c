@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/command/cmd.h"
+#include "ratchet/command/printable.h"
 
 #include "ratchet/try/controls.h"
 #include "ratchet/try/lease.h"
@@ -98,10 +99,10 @@ static void print_trust(const json_t *o)
         strbuf_addf(&line, "%s", record_get_text(o, "calibration_problem"));
     else
         controls_line(json_object_get(o, "calibration"), &line);
-    printf("calibrated %s\n", line.data);
+    printable_printf(stdout, "calibrated %s\n", line.data);
     strbuf_clear(&line);
     controls_campaign_line(json_integer_value(json_object_get(o, "attempts")), &line);
-    printf("campaign   %s\n", line.data);
+    printable_printf(stdout, "campaign   %s\n", line.data);
     strbuf_deinit(&line);
 }
 
@@ -112,12 +113,12 @@ static void print_lease(const json_t *o)
 
     if (json_is_object(json_object_get(o, "at_work"))) {
         lease_party_line(json_object_get(o, "at_work"), &line);
-        printf("at work    %s\n", line.data);
+        printable_printf(stdout, "at work    %s\n", line.data);
     }
     for (size_t i = 0; i < json_array_size(queue); i++) {
         strbuf_clear(&line);
         lease_party_line(json_array_get(queue, i), &line);
-        printf("next %-5zu %s\n", i + 1, line.data);
+        printable_printf(stdout, "next %-5zu %s\n", i + 1, line.data);
     }
     strbuf_deinit(&line);
 }
@@ -129,39 +130,40 @@ static void print_text(const json_t *o)
     struct strbuf line = {0};
 
     if (*problem)
-        printf("HEAD       %s\n", problem);
+        printable_printf(stdout, "HEAD       %s\n", problem);
     else
-        printf("HEAD       %.12s on %s\n", record_get_text(o, "head"),
-               record_get_text(o, "branch") + strlen("refs/heads/"));
+        printable_printf(stdout, "HEAD       %.12s on %s\n", record_get_text(o, "head"),
+                         record_get_text(o, "branch") + strlen("refs/heads/"));
     if (last) {
         cmd_line(&line, record_get_text(last, "hypothesis"), 80);
-        printf("last       experiment %lld: %s: %s\n",
-               (long long)json_integer_value(json_object_get(last, "experiment")),
-               record_get_text(last, "verdict"), strbuf_str(&line));
+        printable_printf(stdout, "last       experiment %lld: %s: %s\n",
+                         (long long)json_integer_value(json_object_get(last, "experiment")),
+                         record_get_text(last, "verdict"), strbuf_str(&line));
         strbuf_deinit(&line);
     } else
-        printf("last       no experiment yet\n");
+        printable_printf(stdout, "last       no experiment yet\n");
     if (json_object_get(o, "pending_attempt"))
-        printf("pending    attempt %lld at state %s: %s\n",
-               (long long)json_integer_value(json_object_get(o, "pending_attempt")),
-               record_get_text(o, "pending_state"),
-               json_is_true(json_object_get(o, "running"))
-                   ? "running now"
-                   : "interrupted; the next command finishes it");
+        printable_printf(stdout, "pending    attempt %lld at state %s: %s\n",
+                         (long long)json_integer_value(json_object_get(o, "pending_attempt")),
+                         record_get_text(o, "pending_state"),
+                         json_is_true(json_object_get(o, "running"))
+                             ? "running now"
+                             : "interrupted; the next command finishes it");
     print_lease(o);
-    printf("changed    ");
+    printable_printf(stdout, "changed    ");
     for (size_t i = 0; i < json_array_size(changed); i++)
-        printf("%s%s", i ? ", " : "", json_string_value(json_array_get(changed, i)));
-    printf("%s\n", json_array_size(changed) ? "" : "no mutable file");
+        printable_printf(stdout, "%s%s", i ? ", " : "",
+                         json_string_value(json_array_get(changed, i)));
+    printable_printf(stdout, "%s\n", json_array_size(changed) ? "" : "no mutable file");
     if (*record_get_text(o, "judge_of_head"))
-        printf("judge      %.16s, %s\n", record_get_text(o, "judge"),
-               json_is_true(json_object_get(o, "judge_matches"))
-                   ? "the sealed sources of HEAD"
-                   : "NOT the sealed sources of HEAD; rebuild: make");
+        printable_printf(stdout, "judge      %.16s, %s\n", record_get_text(o, "judge"),
+                         json_is_true(json_object_get(o, "judge_matches"))
+                             ? "the sealed sources of HEAD"
+                             : "NOT the sealed sources of HEAD; rebuild: make");
     print_trust(o);
     if (*record_get_text(o, "doubt"))
-        printf("doubt      %s\n", record_get_text(o, "doubt"));
-    printf("machine    %s\n", record_get_text(o, "machine"));
+        printable_printf(stdout, "doubt      %s\n", record_get_text(o, "doubt"));
+    printable_printf(stdout, "machine    %s\n", record_get_text(o, "machine"));
 }
 
 json_t *cmd_status_json(struct ratchet *r)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/command/cmd.h"
+#include "ratchet/command/printable.h"
 
 #include "reference/base/cpu.h"
 #include "reference/base/err.h"
@@ -93,10 +94,10 @@ static void print_text(struct ratchet *r, const struct ratchet_result *res)
     if (res->recorded)
         cmd_print_row(stdout, &res->row, details);
     else
-        printf("dry run: %s\n", res->row.reason);
+        printable_printf(stdout, "dry run: %s\n", res->row.reason);
     if (res->next[0])
-        printf("  next       %s\n", res->next);
-    printf("  branch     %s\n", res->what_happened);
+        printable_printf(stdout, "  next       %s\n", res->next);
+    printable_printf(stdout, "  branch     %s\n", res->what_happened);
     json_decref(details);
 }
 

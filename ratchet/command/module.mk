@@ -1,3 +1,4 @@
+SRC_ratchet += ratchet/command/printable.c
 # Programs: the commands, and the one place that calls the judge.
 MAIN_ratchet += \
     ratchet/command/cmd.c \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/history/log_graph.h"
 #include "ratchet/command/cmd.h"
+#include "ratchet/command/printable.h"
 #include "ratchet/git/lineage.h"
 #include "ratchet/history/gain.h"
 #include "ratchet/try/record.h"
@@ -88,7 +89,7 @@ static void leaves_print(const struct graph *g, size_t joint)
 {
     for (size_t i = 0; i < g->n_leaves; i++)
         if (g->leaves[i].joint == joint)
-            puts(strbuf_str(&g->leaves[i].line));
+            printable_printf(stdout, "%s\n", strbuf_str(&g->leaves[i].line));
 }
 
 /* --- the trunk --- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/command/cmd.h"
+#include "ratchet/command/printable.h"
 
 #include "ratchet/git/repo.h"
 #include "ratchet/lessons/lessons.h"
@@ -78,7 +79,7 @@ static void print(const json_t *lessons, bool markdown)
         lessons_markdown(lessons, &out);
     else
         lessons_text(lessons, &out);
-    fputs(strbuf_str(&out), stdout);
+    printable_write(stdout, strbuf_str(&out), out.len);
     strbuf_deinit(&out);
 }
 

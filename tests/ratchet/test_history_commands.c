@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The commands that look back, as a user calls them, on a campaign with the judge that pretends. */
+#include "ledger/ledger.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
 #include "reference/base/strbuf.h"
@@ -273,6 +274,55 @@ Test(history_commands, a_shallow_clone_says_what_is_not_there)
     cr_expect_eq(shell_in("shallow", "ratchet log"), 0);
     cr_expect(strstr(said.data, "git fetch --unshallow"), "%s", said.data);
     cr_expect_eq(shell_in("shallow", "ratchet log --graph"), 0, "%s", said.data);
+}
+
+/* Row 7 as a repository from elsewhere may bring it: row 6, and ESC, DEL and C1 in its texts. */
+static void append_hostile_row(void)
+{
+    static const char evil[] = "here \033[31m\177\xc2\x9b\nand here";
+    struct ledger *l = NULL;
+    struct ledger_row row;
+    char path[100];
+
+    snprintf(path, sizeof path, "%s/repo/.git/pawl/ledger.db", dir);
+    cr_assert_eq(ledger_open(path, &l), 0, "%s", err_message());
+    cr_assert_eq(ledger_find(l, 6, &row), 1);
+    row.experiment = 0;
+    ledger_text_set(&row.verdict, "LOSS");
+    ledger_text_set(&row.hypothesis, evil);
+    ledger_text_set(&row.author, evil);
+    ledger_text_set(&row.machine, evil);
+    ledger_text_set(&row.reason, evil);
+    ledger_text_set(&row.counters, evil);
+    cr_assert_eq(ledger_append(l, &row, "{}", NULL), 0, "%s", err_message());
+    ledger_row_deinit(&row);
+    ledger_close(&l);
+}
+
+Test(history_commands, text_of_others_cannot_command_the_terminal)
+{
+    static const char *const lines[] = {
+        "ratchet show 6",
+        "ratchet show 7",
+        "ratchet log",
+        "ratchet log --graph",
+        "ratchet status",
+        "ratchet lessons",
+        "ratchet blame",
+        "ratchet blame kernel.c",
+        "ratchet audit --replay 7 || test $? = 1",
+        "python3 -c 'import pty; pty.spawn([\"ratchet\", \"diff\", \"6\"])' </dev/null"};
+
+    must("printf '/* \\033]0;here\\a\\177\\302\\233 PRETEND time all 0.9 */\\n' >>kernel/kernel.c; "
+         "ratchet try -m 'is here'");
+    append_hostile_row();
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        must(lines[i]);
+        cr_expect(strstr(said.data, "here"), "%s: %s", lines[i], said.data);
+        cr_expect_not(strpbrk(said.data, "\033\177\a") || strstr(said.data, "\xc2\x9b"), "%s: %s",
+                      lines[i], said.data);
+    }
+    must("ratchet diff 6 >p; git checkout -q HEAD~1; git apply --check p");
 }
 
 Test(history_commands, commits_that_are_gone_leave_the_row_readable)
