@@ -71,7 +71,7 @@ int cmd_number(const char *name, const char *text, int64_t *out)
         return 0;
     *out = strtoll(text, &end, 10);
     if (end == text || *end || *out < 1 || *out > UINT32_MAX)
-        return err_set(ERR_USAGE, "%s %s: say a number from 1 on", name, text);
+        return err_set(ERR_USAGE, "%s %s: say a number from 1 to %u", name, text, UINT32_MAX);
     return 0;
 }
 

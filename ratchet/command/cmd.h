@@ -46,7 +46,7 @@ int cmd_assembly(struct ratchet *r, const struct revision *a, const struct revis
 
 /* A parsed option: flag (value NULL) or one with a value. `args` ends at name NULL. */
 struct cmd_arg {
-    const char *name;   /* "--json"; NULL for the positional argument */
+    const char *name;   /* "--json"; "" for a positional argument */
     const char *alias;  /* "-m" or NULL */
     const char **value; /* where a value goes; NULL for a flag */
     bool *flag;
@@ -57,7 +57,7 @@ enum { CMD_GO = -1 };
  * or an exit code after --help (printed to stdout) or a usage error. */
 int cmd_parse(int argc, char **argv, const struct cmd_arg *args, const char *usage);
 
-/* A number from 1 on; *out stays for NULL. ERR_USAGE naming the option otherwise. */
+/* A number from 1 to UINT32_MAX; *out stays for NULL. ERR_USAGE naming the option otherwise. */
 int cmd_number(const char *name, const char *text, int64_t *out);
 
 /* The options that choose rows (history/filter.h), for the tables of several commands, and what

@@ -41,10 +41,18 @@ static void print_help(FILE *to)
     fprintf(to, "\n`ratchet COMMAND --help` says more.\n");
 }
 
-int main(int argc, char **argv)
+/* What a full disk or a closed pipe swallowed is no result. */
+static int finish(int code)
 {
-    signal(SIGCHLD,
-           SIG_DFL); /* whoever started us may ignore it; compilers and workers are waited for */
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || code == RATCHET_EXIT_UNABLE)
+        return code;
+    fprintf(stderr, "ratchet: stdout could not be written (is the disk full?); what was done is "
+                    "done: `ratchet status`\n");
+    return RATCHET_EXIT_UNABLE;
+}
+
+static int run(int argc, char **argv)
+{
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
                      strcmp(argv[1], "help") == 0)) {
         print_help(stdout);
@@ -57,4 +65,11 @@ int main(int argc, char **argv)
         fprintf(stderr, "ratchet: there is no command %s\n", argv[1]);
     print_help(stderr);
     return RATCHET_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGCHLD,
+           SIG_DFL); /* whoever started us may ignore it; compilers and workers are waited for */
+    return finish(run(argc, argv));
 }

@@ -79,7 +79,7 @@ static int count_parse(const char *name, const char *text, int64_t *out)
 
     *out = strtoll(text, &end, 10);
     if (!isdigit((unsigned char)text[0]) || *end || *out < 1 || *out > UINT32_MAX)
-        return err_set(ERR_USAGE, "%s '%.40s': say a number from 1 on%s", name, text,
+        return err_set(ERR_USAGE, "%s '%.40s': say a number from 1 to %u%s", name, text, UINT32_MAX,
                        strcmp(name, "epoch") == 0 ? ", or last" : "");
     return 0;
 }

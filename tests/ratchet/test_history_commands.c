@@ -247,6 +247,7 @@ Test(history_commands, a_replay_holds_and_records_nothing)
     expect("ratchet audit --replay 4", 0, "FAIL_BUILD then, FAIL_BUILD now");
     expect("ratchet audit --replay 9", 2, "there is no experiment 9");
     expect("ratchet audit --replay x", 2, "--replay x");
+    expect("ratchet audit --replay 1 --units 5000000000", 2, "from 1 to 4294967295");
     expect("ratchet audit --replay 1 --cumulative", 2, "--replay");
     must("ratchet audit --replay 3 --json | python3 -m json.tool");
     expect_rows("", "1 2 3 4 5 ");
@@ -323,6 +324,14 @@ Test(history_commands, text_of_others_cannot_command_the_terminal)
                       lines[i], said.data);
     }
     must("ratchet diff 6 >p; git checkout -q HEAD~1; git apply --check p");
+}
+
+Test(history_commands, output_that_nobody_gets_is_an_error)
+{
+    expect("ratchet log --json >/dev/full", 3, "could not be written");
+    expect("ratchet status >/dev/full", 3, "could not be written");
+    expect("ratchet blame kernel.c >/dev/full", 3, "could not be written");
+    expect("ratchet --help >/dev/full", 3, "could not be written");
 }
 
 Test(history_commands, commits_that_are_gone_leave_the_row_readable)
