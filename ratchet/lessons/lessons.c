@@ -43,8 +43,7 @@ void lessons_close(struct lessons **lp)
     *lp = NULL;
 }
 
-/* "[confirmation: ]CASE: slower by ..." in the judge's reason: the case, or "". */
-static void slower_case(const char *reason, char out[64])
+void lessons_slower_case(const char *reason, char out[96])
 {
     const char *at = strstr(reason, ": slower by "), *start = at;
 
@@ -52,12 +51,12 @@ static void slower_case(const char *reason, char out[64])
     while (start && start > reason && !strchr(" ;", start[-1]))
         start--;
     if (at)
-        snprintf(out, 64, "%.*s", (int)(at - start), start);
+        snprintf(out, 96, "%.*s", (int)(at - start), start);
 }
 
-/* Whether the attempt says anything of its idea: measured, and decided. Programs that do not build or
- * compute something else say nothing of speed. */
-static bool judged(const struct ledger_row *row)
+/* Whether the attempt says anything of its idea: measured, decided or a near miss. Programs that do
+ * not build or compute something else say nothing of speed. */
+static bool measured(const struct ledger_row *row)
 {
     static const char *const words[] = {"WIN", "LOSS", "INCONCLUSIVE"};
     bool known = false;
@@ -69,9 +68,9 @@ static bool judged(const struct ledger_row *row)
 
 static json_t *attempt_json(const struct ledger_row *row, const char *words)
 {
-    char slower[64];
+    char slower[96];
 
-    slower_case(row->reason, slower);
+    lessons_slower_case(row->reason, slower);
     return json_pack("{s:I, s:s, s:s, s:f, s:s, s:s}", "experiment", (json_int_t)row->experiment,
                      "verdict", row->verdict, "hypothesis", row->hypothesis, "estimate",
                      row->estimate, "slower", slower, "words", words);
@@ -86,7 +85,7 @@ int lessons_take(void *ctx, const struct ledger_row *row)
     l->last = row->experiment;
     if (strcmp(row->verdict, LEDGER_SEAL) == 0)
         return 0;
-    if (!judged(row)) {
+    if (!measured(row)) {
         json_array_append_new(l->unjudged, json_integer(row->experiment));
         return 0;
     }
@@ -100,30 +99,41 @@ int lessons_take(void *ctx, const struct ledger_row *row)
 
 /* --- what follows from it --- */
 
-static json_int_t count_wins(const json_t *attempts)
+static json_int_t count(const json_t *attempts, const char *verdict)
 {
     json_int_t n = 0;
 
     for (size_t i = 0; i < json_array_size(attempts); i++)
         n += strcmp(json_string_value(json_object_get(json_array_get(attempts, i), "verdict")),
-                    "WIN") == 0;
+                    verdict) == 0;
     return n;
+}
+
+/* "borne out 1 of 3, 1 open": a near miss neither bears an idea out nor refutes it. */
+static void verdict_write(json_int_t wins, json_int_t judged, json_int_t open, char out[64])
+{
+    size_t n = 0;
+
+    out[0] = '\0';
+    if (judged)
+        n = (size_t)snprintf(out, 64, "%s %lld of %lld", wins ? "borne out" : "refuted,",
+                             (long long)wins, (long long)judged);
+    if (open)
+        snprintf(out + n, 64 - n, "%s%lld open", n ? ", " : "", (long long)open);
+    else if (!judged)
+        snprintf(out, 64, "not tried here");
 }
 
 static json_t *row_json(const struct taxonomy_row *row, json_t *attempts)
 {
-    json_int_t wins = count_wins(attempts), n = (json_int_t)json_array_size(attempts);
-    char verdict[48];
+    json_int_t wins = count(attempts, "WIN"), open = count(attempts, "INCONCLUSIVE"),
+               judged = (json_int_t)json_array_size(attempts) - open;
+    char verdict[64];
 
-    if (n == 0)
-        snprintf(verdict, sizeof verdict, "not tried here");
-    else if (wins == 0)
-        snprintf(verdict, sizeof verdict, "refuted, 0 of %lld", (long long)n);
-    else
-        snprintf(verdict, sizeof verdict, "borne out %lld of %lld", (long long)wins, (long long)n);
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:O}", "id", row->id, "symptom", row->symptom,
-                     "first", row->first, "verdict", verdict, "wins", wins, "judged", n, "attempts",
-                     attempts);
+    verdict_write(wins, judged, open, verdict);
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:O}", "id", row->id, "symptom",
+                     row->symptom, "first", row->first, "verdict", verdict, "wins", wins, "judged",
+                     judged, "open", open, "attempts", attempts);
 }
 
 json_t *lessons_json(const struct lessons *l)

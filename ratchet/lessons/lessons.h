@@ -19,11 +19,15 @@ void lessons_close(struct lessons **l);
 int lessons_take(void *ctx, const struct ledger_row *row);
 
 /* {"last", "tiers": [{"name", "what", "rows": [{"id", "symptom", "first", "verdict",
- * "wins", "judged", "attempts": [attempt]}]}], "other": [attempt], "unjudged": [number]}; an attempt is
- * {"experiment", "verdict", "hypothesis", "estimate", "slower" (the case that lost it the win),
- * "words" (that put it there)}. `judged` counts those that were measured to an end. The caller
- * decrefs. */
+ * "wins", "judged", "open", "attempts": [attempt]}]}], "other": [attempt], "unjudged": [number]}; an
+ * attempt is {"experiment", "verdict", "hypothesis", "estimate", "slower" (the case that lost it the
+ * win), "words" (that put it there)}. `judged` counts those that were measured to a decision, `open`
+ * the near misses (INCONCLUSIVE). The caller decrefs. */
 json_t *lessons_json(const struct lessons *l);
+
+/* The case that cost an attempt the win, out of the judge's reason ("[confirmation: ]CASE: slower by
+ * ..."); "" when none did. */
+void lessons_slower_case(const char *reason, char out[96]);
 
 /* Append the same as Markdown, a table for each tier: the block of AGENTS.md between its marks, with
  * both marks. The first names the last experiment taken in. */

@@ -159,14 +159,19 @@ Test(lessons, count_what_was_measured_and_list_the_rest)
     take(l, 4, "UNFIT_MACHINE", "prefetch", NAN, "");
     take(l, 5, "LOSS", "no more spills", -0.01, "no gain");
     take(l, 6, "WIN", "something nobody thought of", 0.02, "");
+    take(l, 7, "INCONCLUSIVE", "prefetch nearer", 0.01, "not confirmed");
+    take(l, 8, "INCONCLUSIVE", "fewer bytes", 0.01, "not confirmed");
+    take(l, 9, "INCONCLUSIVE", "fewer bytes", NAN, "interrupted");
     found = lessons_json(l);
-    row_says(found, "prefetch", "borne out 1 of 2");
+    row_says(found, "prefetch", "borne out 1 of 2, 1 open");
     row_says(found, "spills", "refuted, 0 of 1");
-    row_says(found, "bytes", "not tried here");
+    row_says(found, "bytes", "1 open");
+    row_says(found, "stores", "not tried here");
     lessons_markdown(found, &text);
-    cr_assert(strstr(text.data, "#1 +10.5 %, #3 LOSS (gemm-n8 slower) |"), "%s", text.data);
+    cr_assert(strstr(text.data, "#1 +10.5 %, #3 LOSS (gemm-n8 slower), #7 INCONCLUSIVE +1.0 % |"),
+              "%s", text.data);
     cr_assert(strstr(text.data, "In no row: #6 +2.0 %."), "%s", text.data);
-    cr_assert(strstr(text.data, "Without a measured verdict: #4."), "%s", text.data);
+    cr_assert(strstr(text.data, "Without a measured verdict: #4, #9."), "%s", text.data);
     strbuf_clear(&text);
     lessons_text(found, &text);
     cr_assert(strstr(text.data, "#3 LOSS (gemm-n8 slower)  \"prefetch\"  prefetch farther"), "%s",
