@@ -70,6 +70,32 @@ static int cumulative_options(const char *units, const char *from, struct honest
     return o->features ? cpu_features_named(o->features, &features) : 0;
 }
 
+static int ledger_audit(bool json)
+{
+    struct ratchet *r = NULL;
+    struct ratchet_audit a;
+    int rc = cmd_open(stderr, &r);
+    bool failed;
+
+    if (rc == 0)
+        rc = ratchet_audit(r, &a);
+    ratchet_close(&r);
+    if (rc < 0)
+        return cmd_error(rc);
+    failed = json_array_size(a.failed) > 0;
+    if (json) {
+        cmd_json(json_pack("{s:I, s:O, s:O, s:O, s:b}", "rows", (json_int_t)a.n_rows, "proved",
+                           a.proved, "unproved", a.unproved, "failed", a.failed, "ok", !failed));
+    } else {
+        printf("audit of %lld rows: %s\n", (long long)a.n_rows, failed ? "FAILED" : "passed");
+        print_list("failed", a.failed);
+        print_list("proved", a.proved);
+        print_list("unproved", a.unproved);
+    }
+    ratchet_audit_deinit(&a);
+    return failed;
+}
+
 int cmd_audit(int argc, char **argv)
 {
     struct honesty_options o = {0};
@@ -80,8 +106,6 @@ int cmd_audit(int argc, char **argv)
         {"--units", NULL, &units, NULL}, {"--replay", NULL, &replay, NULL},
         {"--from", NULL, &from, NULL},   {"--features", NULL, &o.features, NULL},
         {NULL, NULL, NULL, NULL}};
-    struct ratchet *r = NULL;
-    struct ratchet_audit a;
     int code = cmd_parse(argc, argv, args, usage), rc;
 
     if (code != CMD_GO)
@@ -97,22 +121,5 @@ int cmd_audit(int argc, char **argv)
     if (units || from || o.features)
         return cmd_error(
             err_set(ERR_USAGE, "--units, --from and --features go with --cumulative or --replay"));
-    rc = cmd_open(stderr, &r);
-    if (rc == 0)
-        rc = ratchet_audit(r, &a);
-    ratchet_close(&r);
-    if (rc < 0)
-        return cmd_error(rc);
-    code = json_array_size(a.failed) ? 1 : 0;
-    if (json) {
-        cmd_json(json_pack("{s:I, s:O, s:O, s:O, s:b}", "rows", (json_int_t)a.n_rows, "proved",
-                           a.proved, "unproved", a.unproved, "failed", a.failed, "ok", !code));
-    } else {
-        printf("audit of %lld rows: %s\n", (long long)a.n_rows, code ? "FAILED" : "passed");
-        print_list("failed", a.failed);
-        print_list("proved", a.proved);
-        print_list("unproved", a.unproved);
-    }
-    ratchet_audit_deinit(&a);
-    return code;
+    return ledger_audit(json);
 }

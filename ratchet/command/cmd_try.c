@@ -141,6 +141,41 @@ static int wait_set(struct ratchet_try_options *o, const char *minutes)
                : err_set(ERR_USAGE, "--wait-minutes takes a number above 0, not '%s'", minutes);
 }
 
+/* What is wrong with the words is said before anything is built. */
+static int options_check(struct ratchet_try_options *o, const char *minutes)
+{
+    uint64_t features;
+
+    TRY(wait_set(o, minutes));
+    TRY(judge_focus_check(o->focus));
+    if (o->features)
+        TRY(cpu_features_named(o->features, &features));
+    o->dry_run = o->dry_run || o->check;
+    return 0;
+}
+
+static int try_run(const struct ratchet_try_options *o, bool json)
+{
+    struct ratchet *r = NULL;
+    struct ratchet_result result;
+    int rc = cmd_open(stderr, &r), code;
+
+    if (rc == 0)
+        rc = ratchet_try(r, o, &result);
+    if (rc < 0) {
+        code = cmd_error(rc);
+    } else {
+        code = exit_code(&result, o->dry_run);
+        if (json)
+            print_json(r, &result, code);
+        else
+            print_text(r, &result);
+        ratchet_result_deinit(&result);
+    }
+    ratchet_close(&r);
+    return code;
+}
+
 int cmd_try(int argc, char **argv)
 {
     struct ratchet_try_options o = {0};
@@ -161,9 +196,6 @@ int cmd_try(int argc, char **argv)
         {"--json", NULL, NULL, &json},
         {NULL, NULL, NULL, NULL},
     };
-    struct ratchet *r = NULL;
-    struct ratchet_result result;
-    uint64_t features;
     int code = cmd_parse(argc, argv, args, usage), rc;
 
     if (code != CMD_GO)
@@ -173,28 +205,9 @@ int cmd_try(int argc, char **argv)
                 "ratchet try: a hypothesis is needed: -m \"what should get faster, and why\"\n");
         return RATCHET_EXIT_USAGE;
     }
-    rc = wait_set(&o, minutes);
-    if (rc == 0)
-        rc = judge_focus_check(o.focus); /* before anything is built */
-    if (rc == 0 && o.features)
-        rc = cpu_features_named(o.features, &features);
+    rc = options_check(&o, minutes);
     if (rc < 0)
         return cmd_error(rc);
-    o.dry_run = o.dry_run || o.check;
     tell_when_interrupted();
-    rc = cmd_open(stderr, &r);
-    if (rc == 0)
-        rc = ratchet_try(r, &o, &result);
-    if (rc < 0) {
-        code = cmd_error(rc);
-    } else {
-        code = exit_code(&result, o.dry_run);
-        if (json)
-            print_json(r, &result, code);
-        else
-            print_text(r, &result);
-        ratchet_result_deinit(&result);
-    }
-    ratchet_close(&r);
-    return code;
+    return try_run(&o, json);
 }
