@@ -219,15 +219,47 @@ static int measured(struct ratchet *r, const struct bisect_options *o, const str
     return rc;
 }
 
-static int options_check(struct ratchet *r, const struct bisect_options *o)
+struct name_search {
+    struct ledger *l;
+    const char *name;
+};
+
+static int case_is(void *ctx, const struct ledger_case *c)
+{
+    const struct name_search *s = ctx;
+
+    return strcmp(c->name, s->name) == 0;
+}
+
+static int row_has(void *ctx, const struct ledger_row *row)
+{
+    struct name_search *s = ctx;
+
+    return ledger_cases(s->l, row->experiment, case_is, s);
+}
+
+/* A case by its name; an operation has many. What today's problem does not have cannot be measured,
+ * but may stand in older rows. */
+static int case_check(struct ratchet *r, const char *name, bool measure)
+{
+    struct name_search search = {r->ledger, name};
+    int known = judge_case_check(name) == 0;
+
+    if (!known && !measure)
+        known = ledger_each(r->ledger, 1, 0, row_has, &search);
+    if (known)
+        return known < 0 ? known : 0;
+    return err_set(ERR_USAGE, "bisect %s: no case has this name%s; `judge roofline` lists them",
+                   name, measure ? " in today's problem" : "");
+}
+
+static int options_check(struct ratchet *r, const struct bisect_options *o, bool measure)
 {
     uint64_t bits;
-    int known;
 
     if (o->features)
         TRY(cpu_features_named(o->features, &bits));
-    known = ledger_knows_case(r->ledger, o->case_name);
-    return known ? (known < 0 ? known : 0) : judge_case_check(o->case_name);
+    return case_check(r, o->case_name, measure);
 }
 
 int cmd_bisect(int argc, char **argv)
@@ -256,7 +288,7 @@ int cmd_bisect(int argc, char **argv)
     if (rc == 0)
         rc = cmd_open(stderr, &r);
     if (rc == 0)
-        rc = options_check(r, &o);
+        rc = options_check(r, &o, measure);
     if (rc == 0)
         rc = bisect_open(r, &o, &b);
     if (rc == 0 && measure)

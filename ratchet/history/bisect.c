@@ -23,9 +23,17 @@ static int joint_find(struct ratchet *r, const struct lineage *l, const char *na
     for (size_t i = 0; *out == l->n && v.experiment && i < l->n; i++)
         if (l->joints[i].win == v.experiment)
             *out = i;
-    if (*out == l->n)
-        return err_set(ERR_USAGE, "%s is not on the line of kernels that leads to HEAD", v.label);
-    return 0;
+    if (*out < l->n)
+        return 0;
+    if (v.experiment)
+        return err_set(ERR_USAGE,
+                       "experiment %lld is no win on the line of kernels that leads to HEAD: say "
+                       "%lld^ for what it was tried on",
+                       (long long)v.experiment, (long long)v.experiment);
+    return err_set(ERR_USAGE,
+                   "%s is not on the line of kernels that leads to HEAD (git log --first-parent); "
+                   "`ratchet diff` compares any two",
+                   v.label);
 }
 
 static int range_find(struct ratchet *r, const struct bisect_options *o, const struct lineage *l,

@@ -62,7 +62,7 @@ static bool instruction_parse(char *line, const char *function, struct instructi
         return false;
     out->text = end + 2;
     note = strstr(out->text, "\t");
-    while (note && !strstr(note, ": R_"))
+    if (note && !strstr(note, ": R_"))
         note = NULL;
     if (note) {
         *note = '\0';

@@ -33,8 +33,10 @@ static int row_commit(const struct ledger_row *row, bool base, struct revision *
              (long long)row->experiment);
     if (strcmp(row->verdict, LEDGER_SEAL) == 0 && base)
         return err_set(ERR_USAGE,
-                       "%lld^: row %lld records a change of the judge, nothing was tried",
-                       (long long)row->experiment, (long long)row->experiment);
+                       "%lld^: row %lld records a change of the judge, nothing was tried on a "
+                       "kernel; %lld is the commit that was HEAD then",
+                       (long long)row->experiment, (long long)row->experiment,
+                       (long long)row->experiment);
     if (git_oid_fromstr(&out->commit, hex))
         return err_set(ERR_INTEGRITY, "%s: the ledger names no commit ('%.40s')", out->label, hex);
     return 0;
@@ -50,7 +52,7 @@ static int by_number(struct ratchet *r, int64_t n, bool base, struct revision *o
     if (rc == 0)
         return err_set(ERR_USAGE, "there is no experiment %lld; the last is %lld", (long long)n,
                        (long long)ledger_count(r->ledger));
-    out->experiment = n;
+    out->experiment = base ? 0 : n;
     rc = row_commit(&row, base, out);
     ledger_row_deinit(&row);
     TRY(rc);

@@ -9,7 +9,7 @@
 
 struct revision {
     git_oid commit;
-    int64_t experiment; /* 0: named by git */
+    int64_t experiment; /* whose attempt it is; 0: named otherwise */
     char label[80]; /* "experiment 34", "what experiment 34 was tried on", "HEAD (0123456789ab)" */
 };
 

@@ -116,11 +116,21 @@ Test(history_bisect, a_range_that_is_none_is_refused)
         {.case_name = "first", .from = "4", .to = "1"},
         {.case_name = "first", .from = "3"}, /* a loss is on no line */
         {.case_name = "first", .to = "99"},
+        {.case_name = "first", .from = "6^"}, /* tried beside the line */
     };
+    static const char *const words[] = {"before", "before", "say 3^", "99", "first-parent"};
 
     history();
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    fixture_git(&f, "checkout -q -b beside HEAD~1", NULL);
+    f.gain = 0.4;
+    fixture_write(&f, "kernel/kernel.c", "int beside;\n");
+    fixture_git(&f, "commit -qam beside", NULL);
+    fixture_experiment(&f, JUDGE_WIN, "int won_beside;\n");
+    fixture_git(&f, "checkout -q main", NULL);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         cr_expect_eq(look(&bad[i]), ERR_USAGE, "range %zu: %s", i, err_message());
+        cr_expect(strstr(err_message(), words[i]), "range %zu: %s", i, err_message());
+    }
 }
 
 Test(history_bisect, an_empty_ledger_has_no_line)

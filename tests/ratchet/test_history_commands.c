@@ -178,6 +178,9 @@ Test(history_commands, show_and_diff_say_what_changed)
     expect("ratchet diff 1 2 3", 2, "too many");
     must("ratchet diff 5 --json");
     cr_expect(strstr(said.data, "\"patch\""));
+    must("ratchet diff 5^ 5 --json | python3 -c 'import json, sys; o = json.load(sys.stdin); "
+         "print(o[\"a\"][\"experiment\"], o[\"b\"][\"experiment\"])'");
+    cr_expect_str_eq(said.data, "None 5\n");
     must("git checkout -q HEAD~1; ratchet diff 5 >p; git apply --check p");
 }
 
@@ -235,6 +238,9 @@ Test(history_commands, bisect_names_the_experiment)
     expect("ratchet bisect attention-f16-prefill --measure --from 3", 1, "cannot tell");
     expect("ratchet bisect", 2, "which case?");
     expect("ratchet bisect nothing", 2, "nothing");
+    expect("ratchet bisect gemm", 2, "bisect gemm: no case has this name");
+    expect("ratchet bisect gemm --measure", 2, "bisect gemm: no case has this name");
+    expect("ratchet bisect attention-f16-prefill --to 2", 2, "2^");
     expect("ratchet bisect attention-f16-prefill --units 3", 2, "--measure");
     expect("ratchet bisect attention-f16-prefill --features vax", 2, "vax");
     must("ratchet bisect attention-f16-prefill --measure --json | python3 -m json.tool");
