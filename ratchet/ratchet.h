@@ -143,7 +143,7 @@ int ratchet_checkpoint(struct ratchet *r, char id[GIT_OID_HEXSZ + 1]);
 
 /* --- audit --- */
 
-/* Findings as text lines; n_failed counts the ones that disprove something. */
+/* Findings as text lines; those in `failed` disprove something. */
 struct ratchet_audit {
     json_t *proved, *unproved, *failed; /* arrays of strings; failed ones name "row N" */
     int64_t n_rows;

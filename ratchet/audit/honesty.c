@@ -2,6 +2,7 @@
 #include "ratchet/audit/honesty.h"
 #include "ratchet/audit/rematch.h"
 #include "ratchet/git/lineage.h"
+#include "ratchet/history/revision.h"
 #include "ratchet/try/record.h"
 
 #include "reference/base/err.h"
@@ -47,7 +48,7 @@ static void remark_foreign(const struct lineage *l, size_t first, struct honesty
 
 static void cases_take(const struct judge_trial *t, struct honesty *out)
 {
-    out->n_units = t->n_confirm_units ? t->n_confirm_units : t->n_units;
+    out->n_units = rematch_units(t);
     out->n_cases = t->n_cases < HONESTY_MAX_CASES ? t->n_cases : HONESTY_MAX_CASES;
     for (size_t i = 0; i < out->n_cases; i++) {
         const struct judge_case_result *from = &t->cases[i];
@@ -83,12 +84,23 @@ static int kernels_measure(struct ratchet *r, const struct honesty_options *o, c
 
 /* --- all of it --- */
 
+/* An experiment that there is, and not a SEAL. */
+static int from_check(struct ratchet *r, int64_t from)
+{
+    struct revision v;
+    char name[32];
+
+    snprintf(name, sizeof name, "%lld^", (long long)from);
+    return from ? revision_find(r, name, &v) : 0;
+}
+
 static int honesty_make(struct ratchet *r, const struct honesty_options *o, struct lineage *l,
                         struct honesty *out)
 {
     int64_t n_wins = 0;
     size_t first;
 
+    TRY(from_check(r, o->from));
     TRY(lineage_walk(r->repo, l));
     TRY(lineage_first(r, l, o->from, &first, &out->first_experiment));
     git_oid_tostr(out->head, sizeof out->head, &l->joints[0].commit);

@@ -44,6 +44,7 @@ struct honesty {
     uint32_t n_units;                     /* behind the measured ratios */
     size_t n_cases;                       /* 0: there is no win, nothing was measured */
     struct honesty_case cases[HONESTY_MAX_CASES];
+    double compared; /* share of the weight that the cases which compare have */
     struct honesty_sum measured, claimed; /* in total, over the cases that compare */
     json_t *remarks;                      /* array of strings: what stands between the two sides */
 };
@@ -51,7 +52,7 @@ struct honesty {
 struct honesty_options {
     int64_t from;         /* experiment whose parent is the first kernel; 0 = the first there is */
     uint32_t max_units;   /* of a stage; 0 = the rule's cap */
-    const char *features; /* NULL = all; wins with other features do not count */
+    const char *features; /* NULL = all; wins on another path do not count */
 };
 
 /* Measure (minutes) and add up; needs the machine to itself, as a try does. Writes no row. Errors:
@@ -61,12 +62,22 @@ struct honesty_options {
 int honesty_measure(struct ratchet *r, const struct honesty_options *o, struct honesty *out);
 void honesty_deinit(struct honesty *h);
 
+enum honesty_finding {
+    HONESTY_ADDS_UP, /* the ratio is between the two, or there is nothing to add up */
+    HONESTY_OFF,     /* it is not */
+    HONESTY_UNCLEAR, /* nothing compares, or the ratio is not known to one part in ten */
+};
+enum honesty_finding honesty_judge(const struct honesty *h);
+
 /* exp of (measured - claimed) with its 95 % interval: the honesty ratio. */
 void honesty_ratio(const struct honesty_sum *measured, const struct honesty_sum *claimed,
                    double *ratio, double *low, double *high);
 
 /* exp of one side, likewise. */
 void honesty_times(const struct honesty_sum *s, double *times, double *low, double *high);
+
+/* Half of the 95 % interval of the logarithm. */
+double honesty_reach(const struct honesty_sum *s);
 
 /* --- honesty_claims.c --- */
 

@@ -2,6 +2,7 @@
  *
  * The arithmetic of honesty.h: claims out of detail records, and sums. */
 #include "ratchet/audit/honesty.h"
+#include "ratchet/history/feature_path.h"
 #include "ratchet/try/record.h"
 
 #include "reference/base/err.h"
@@ -12,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const double normal_95 = 1.959964;
+static const double normal_95 = 1.959964; /* half of a 95 % interval, in standard errors */
 
 void honesty_remark(struct honesty *h, const char *fmt, ...)
 {
@@ -28,7 +29,7 @@ void honesty_remark(struct honesty *h, const char *fmt, ...)
 }
 
 /* The intervals are Student's; taken for normal ones they give a variance that is a little too
- * large. One unit alone has no interval and adds none. */
+ * large. That of one unit alone is -10 .. +10: a variance of 26, which says that nothing is known. */
 double honesty_variance(double low, double high)
 {
     double se = (high - low) / (2 * normal_95);
@@ -73,24 +74,25 @@ static void case_claim(struct honesty_case *c, const json_t *claims, const char 
                                             json_number_value(json_object_get(claim, "high")));
 }
 
-static void row_claim(const struct ratchet_judge *judge, const struct ledger_row *row,
-                      const json_t *record, const char *features, struct honesty *out)
+static int row_claim(struct ratchet *r, const struct ledger_row *row, const json_t *record,
+                     const char *features, struct honesty *out)
 {
-    const char *had = json_string_value(json_object_get(record, "features"));
-    char machine[256] = "";
+    char machine[256] = "", had[16];
+    int same = feature_path_same(r, row, features, had);
 
-    if (had && strcmp(had, features) != 0) {
+    if (same == 0)
         honesty_remark(out,
                        "experiment %lld won with features %s: its claim is about another path and "
                        "does not count",
                        (long long)row->experiment, had);
-        return;
-    }
-    judge->machine(machine);
+    if (same <= 0)
+        return same;
+    r->judge->machine(machine);
     out->n_wins++;
     out->n_elsewhere += strcmp(machine, row->machine) != 0;
     for (size_t i = 0; i < out->n_cases; i++)
         case_claim(&out->cases[i], json_object_get(record, "cases"), row->focus);
+    return 0;
 }
 
 int honesty_claim_add(struct ratchet *r, int64_t n, const char *features, struct honesty *out)
@@ -114,7 +116,7 @@ int honesty_claim_add(struct ratchet *r, int64_t n, const char *features, struct
     if (rc >= 0 && !record)
         rc = err_set(ERR_INTEGRITY, "row %lld: its detail record is not here", (long long)n);
     else if (rc >= 0)
-        row_claim(r->judge, &row, record, features, out);
+        rc = row_claim(r, &row, record, features, out);
     json_decref(record);
     strbuf_deinit(&text);
     ledger_row_deinit(&row);
@@ -125,11 +127,13 @@ int honesty_claim_add(struct ratchet *r, int64_t n, const char *features, struct
 
 void honesty_total(struct honesty *h)
 {
-    double weight = 0;
+    double weight = 0, all = 0;
 
-    for (size_t i = 0; i < h->n_cases; i++)
-        if (h->cases[i].n_missing == 0)
-            weight += h->cases[i].weight;
+    for (size_t i = 0; i < h->n_cases; i++) {
+        all += h->cases[i].weight;
+        weight += h->cases[i].n_missing ? 0 : h->cases[i].weight;
+    }
+    h->compared = all > 0 ? weight / all : 0;
     for (size_t i = 0; i < h->n_cases; i++) {
         const struct honesty_case *c = &h->cases[i];
         double share = weight > 0 ? c->weight / weight : 0;
@@ -143,9 +147,26 @@ void honesty_total(struct honesty *h)
     }
 }
 
+enum honesty_finding honesty_judge(const struct honesty *h)
+{
+    double ratio, low, high;
+
+    if (!h->n_cases)
+        return HONESTY_ADDS_UP;
+    honesty_ratio(&h->measured, &h->claimed, &ratio, &low, &high);
+    if (!(h->compared > 0) || !h->n_wins || !(high / ratio <= HONESTY_HIGH))
+        return HONESTY_UNCLEAR;
+    return ratio >= HONESTY_LOW && ratio <= HONESTY_HIGH ? HONESTY_ADDS_UP : HONESTY_OFF;
+}
+
+double honesty_reach(const struct honesty_sum *s)
+{
+    return normal_95 * sqrt(s->variance);
+}
+
 void honesty_times(const struct honesty_sum *s, double *times, double *low, double *high)
 {
-    double reach = normal_95 * sqrt(s->variance);
+    double reach = honesty_reach(s);
 
     *times = exp(s->mean);
     *low = exp(s->mean - reach);

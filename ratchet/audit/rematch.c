@@ -6,6 +6,7 @@
 
 #include "reference/base/err.h"
 
+#include <math.h>
 #include <string.h>
 
 static int no_earlier(void *ctx, const char *code_key, const char *key, json_t **out)
@@ -82,4 +83,29 @@ int rematch(struct ratchet *r, const struct rematch_options *o, const git_oid *c
     git_tree_free(a);
     git_tree_free(b);
     return rc;
+}
+
+int rematch_sum(const struct judge_trial *t, const char *case_name, struct honesty_sum *out)
+{
+    *out = (struct honesty_sum){0, 0};
+    if (t->verdict == JUDGE_SAME_CODE)
+        return 1;
+    if (!case_name && t->n_cases) {
+        *out = (struct honesty_sum){t->estimate, honesty_variance(t->low, t->high)};
+        return 1;
+    }
+    for (size_t i = 0; case_name && i < t->n_cases; i++) {
+        const struct judge_case_result *c = &t->cases[i];
+
+        if (strcmp(c->c->name, case_name) != 0 || !isfinite(c->estimate))
+            continue;
+        *out = (struct honesty_sum){c->estimate, honesty_variance(c->low, c->high)};
+        return 1;
+    }
+    return 0;
+}
+
+uint32_t rematch_units(const struct judge_trial *t)
+{
+    return t->n_confirm_units ? t->n_confirm_units : t->n_units;
 }

@@ -6,6 +6,7 @@
 #ifndef PAWL_RATCHET_REMATCH_H
 #define PAWL_RATCHET_REMATCH_H
 
+#include "ratchet/audit/honesty.h"
 #include "ratchet/ratchet.h"
 
 struct rematch_options {
@@ -22,5 +23,12 @@ struct rematch_options {
  * sources; those of reading git and of the judge. */
 int rematch(struct ratchet *r, const struct rematch_options *o, const git_oid *candidate,
             const git_oid *incumbent, struct judge_trial *out);
+
+/* What a trial says of its pair, or of one case of it (NULL: in total): 1, or 0 when a gate let it not
+ * be measured. The same code is no difference. */
+int rematch_sum(const struct judge_trial *t, const char *case_name, struct honesty_sum *out);
+
+/* Units behind its estimates. */
+uint32_t rematch_units(const struct judge_trial *t);
 
 #endif

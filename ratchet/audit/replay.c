@@ -3,6 +3,7 @@
 #include "ratchet/audit/rematch.h"
 #include "ratchet/git/repo.h"
 #include "ratchet/history/revision.h"
+#include "ratchet/lessons/lessons.h"
 #include "ratchet/try/record.h"
 
 #include "reference/base/err.h"
@@ -12,18 +13,59 @@
 #include <string.h>
 
 enum replay_finding replay_judge(const struct honesty_sum *claimed,
-                                 const struct honesty_sum *measured, bool win)
+                                 const struct honesty_sum *measured)
 {
-    double difference = measured->mean - claimed->mean,
-           reach = 1.96 * sqrt(claimed->variance + measured->variance),
-           own_reach = 1.96 * sqrt(measured->variance);
-    bool agrees = fabs(difference) <= reach, gain = measured->mean - own_reach > 0;
+    const struct honesty_sum difference = {measured->mean - claimed->mean,
+                                           measured->variance + claimed->variance};
+    bool agrees = fabs(difference.mean) <= honesty_reach(&difference);
 
-    if (win && !gain)
-        return agrees && measured->mean + own_reach > 0 ? REPLAY_UNCLEAR : REPLAY_GONE;
+    if (measured->mean - honesty_reach(measured) <= 0)
+        return agrees && measured->mean + honesty_reach(measured) > 0 ? REPLAY_UNCLEAR
+                                                                      : REPLAY_GONE;
     if (agrees)
         return REPLAY_HOLDS;
-    return difference > 0 ? REPLAY_LARGER : REPLAY_SMALLER;
+    return difference.mean > 0 ? REPLAY_LARGER : REPLAY_SMALLER;
+}
+
+/* Of a case that lost the row its win: being slower is a gain with the sign turned. */
+static enum replay_finding veto_judge(const struct replay *p, const char *name)
+{
+    for (size_t i = 0; i < p->n_cases; i++) {
+        const struct replay_case *c = &p->cases[i];
+        const struct honesty_sum claimed = {-c->claimed.mean, c->claimed.variance},
+                                 measured = {-c->measured.mean, c->measured.variance};
+        enum replay_finding finding = replay_judge(&claimed, &measured);
+
+        if (strcmp(c->name, name) == 0)
+            return finding == REPLAY_GONE || finding == REPLAY_UNCLEAR ? finding : REPLAY_HOLDS;
+    }
+    return p->verdict == JUDGE_SAME_CODE ? REPLAY_GONE : REPLAY_UNCLEAR;
+}
+
+/* No verdict of today to go by: does its interval end where the claim's did, or lie above it? */
+static enum replay_finding interval_judge(const struct replay *p)
+{
+    double claimed = fmax(p->claimed.mean + honesty_reach(&p->claimed), 0),
+           reach = honesty_reach(&p->measured);
+
+    if (p->measured.mean - reach > claimed)
+        return REPLAY_GONE;
+    return p->measured.mean + reach <= claimed ? REPLAY_HOLDS : REPLAY_UNCLEAR;
+}
+
+enum replay_finding replay_judge_other(const struct replay *p)
+{
+    char slower[96];
+
+    if (p->verdict == JUDGE_WIN)
+        return REPLAY_GONE;
+    lessons_slower_case(p->row.reason, slower);
+    if (slower[0])
+        return veto_judge(p, slower);
+    if (p->verdict == JUDGE_LOSS || p->verdict == JUDGE_SAME_CODE ||
+        (p->verdict == JUDGE_INCONCLUSIVE && strcmp(p->row.verdict, "INCONCLUSIVE") == 0))
+        return REPLAY_HOLDS;
+    return interval_judge(p);
 }
 
 /* --- the claim --- */
@@ -86,14 +128,12 @@ static void circumstances(struct ratchet *r, struct replay *out)
 
 /* --- the trial --- */
 
-/* What a trial says of its pair; NAN when a gate stopped it. */
-static struct honesty_sum trial_sum(const struct judge_trial *t)
+/* NAN when a gate stopped it. */
+static struct honesty_sum total_of(const struct judge_trial *t)
 {
-    if (t->verdict == JUDGE_SAME_CODE)
-        return (struct honesty_sum){0, 0};
-    if (!t->n_cases)
-        return (struct honesty_sum){NAN, NAN};
-    return (struct honesty_sum){t->estimate, honesty_variance(t->low, t->high)};
+    struct honesty_sum total;
+
+    return rematch_sum(t, NULL, &total) ? total : (struct honesty_sum){NAN, NAN};
 }
 
 static int trial_take(struct ratchet *r, const struct judge_trial *t, struct replay *out)
@@ -101,15 +141,15 @@ static int trial_take(struct ratchet *r, const struct judge_trial *t, struct rep
     struct claim_search search = {out, t};
 
     out->verdict = t->verdict;
-    out->n_units = t->n_confirm_units ? t->n_confirm_units : t->n_units;
+    out->n_units = rematch_units(t);
     snprintf(out->reason, sizeof out->reason, "%s", t->reason);
-    out->measured = trial_sum(t);
+    out->measured = total_of(t);
     return ledger_cases(r->ledger, out->row.experiment, case_pair, &search);
 }
 
-/* HEAD's kernel against another. */
+/* HEAD's kernel against another; its units are added to *n_units. */
 static int head_measure(struct ratchet *r, const struct rematch_options *how,
-                        const git_oid *against, struct honesty_sum *out)
+                        const git_oid *against, struct honesty_sum *out, uint32_t *n_units)
 {
     struct judge_trial t;
     git_oid head;
@@ -117,7 +157,8 @@ static int head_measure(struct ratchet *r, const struct rematch_options *how,
     if (git_reference_name_to_id(&head, r->repo, "HEAD"))
         return repo_fail("reading HEAD");
     TRY(rematch(r, how, &head, against, &t));
-    *out = trial_sum(&t);
+    *out = total_of(&t);
+    *n_units += rematch_units(&t);
     r->judge->release(&t);
     return 0;
 }
@@ -130,10 +171,10 @@ static int through_head(struct ratchet *r, const struct rematch_options *how,
 
     ratchet__say(r, "today's check refuses it (%.200s); measuring HEAD's kernel against both sides",
                  out->reason);
-    TRY(head_measure(r, how, &attempt->commit, &to_attempt));
+    TRY(head_measure(r, how, &attempt->commit, &to_attempt, &out->n_units));
     if (isnan(to_attempt.mean)) /* it does not even build */
         return 0;
-    TRY(head_measure(r, how, &base->commit, &to_base));
+    TRY(head_measure(r, how, &base->commit, &to_base, &out->n_units));
     out->measured = (struct honesty_sum){to_base.mean - to_attempt.mean,
                                          to_base.variance + to_attempt.variance};
     out->through_head = true;
@@ -152,8 +193,9 @@ static int finding_make(struct ratchet *r, struct replay *out)
                        (long long)out->row.experiment, now, out->reason,
                        out->same_judge ? "" : " (it was judged by another one)");
     else
-        out->finding =
-            replay_judge(&out->claimed, &out->measured, strcmp(out->row.verdict, "WIN") == 0);
+        out->finding = strcmp(out->row.verdict, "WIN") == 0
+                           ? replay_judge(&out->claimed, &out->measured)
+                           : replay_judge_other(out);
     return 0;
 }
 

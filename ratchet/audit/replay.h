@@ -11,11 +11,11 @@
 /* Today's estimate beside the claim. Two estimates agree when their difference is within its 95 %
  * interval. */
 enum replay_finding {
-    REPLAY_HOLDS,   /* they agree; without an estimate: the verdict is the same */
-    REPLAY_LARGER,  /* faster than claimed */
+    REPLAY_HOLDS,  /* they agree; no win: it is none today; without an estimate: the same verdict */
+    REPLAY_LARGER, /* a win, faster than claimed */
     REPLAY_SMALLER, /* a gain still, but clearly less than claimed */
-    REPLAY_GONE,    /* claimed as a gain, and none; without an estimate: another verdict */
-    REPLAY_UNCLEAR, /* agrees with the claim and with no gain too: too few units */
+    REPLAY_GONE,    /* a win that is no gain, or no win that is one; another verdict */
+    REPLAY_UNCLEAR, /* agrees with the claim and with its contrary too: too few units */
 };
 
 struct replay_case {
@@ -29,7 +29,7 @@ struct replay {
     bool same_judge, same_machine, same_compiler;
     enum judge_verdict verdict; /* today's */
     char reason[512];
-    uint32_t n_units;
+    uint32_t n_units;  /* behind `measured`; through HEAD: of both trials */
     bool through_head; /* today's check refuses its kernel: HEAD's was measured against both sides,
                         * which need only build, and the difference is what counts */
     struct honesty_sum claimed, measured; /* NAN means: not measured */
@@ -44,8 +44,12 @@ struct replay {
 int replay_measure(struct ratchet *r, int64_t n, uint32_t max_units, struct replay *out);
 void replay_deinit(struct replay *p);
 
-/* The rule by itself. `win`: the claim is a gain. */
+/* The rule by itself, for a win. */
 enum replay_finding replay_judge(const struct honesty_sum *claimed,
-                                 const struct honesty_sum *measured, bool win);
+                                 const struct honesty_sum *measured);
+
+/* ... and for what was measured and was none, from all else in *p: it holds while today's verdict is
+ * no WIN. Where one case cost it the win, that case must be slower still. */
+enum replay_finding replay_judge_other(const struct replay *p);
 
 #endif

@@ -95,6 +95,21 @@ void cmd_estimate(double estimate, double low, double high, char *out, size_t by
                  100 * expm1(high));
 }
 
+void cmd_sum(const struct honesty_sum *s, char out[80])
+{
+    double reach = honesty_reach(s);
+
+    cmd_estimate(s->mean, s->mean - reach, s->mean + reach, out, 80);
+}
+
+json_t *cmd_sum_json(const struct honesty_sum *s)
+{
+    double reach = honesty_reach(s);
+
+    return isnan(s->mean) ? json_null()
+                          : json_pack("[f,f,f]", s->mean, s->mean - reach, s->mean + reach);
+}
+
 void cmd_json(json_t *json)
 {
     json_dumpf(json, stdout, JSON_INDENT(1) | JSON_SORT_KEYS);

@@ -93,6 +93,11 @@ int cmd_open(FILE *say, struct ratchet **out);
 /* Percent of a log ratio with its interval: "+3.21 % (+1.02 .. +5.44)", "-" when not measured. */
 void cmd_estimate(double estimate, double low, double high, char *out, size_t bytes);
 
+/* The same of a sum (audit/honesty.h), and as JSON: [mean, low, high], null when not measured. */
+struct honesty_sum;
+void cmd_sum(const struct honesty_sum *s, char out[80]);
+json_t *cmd_sum_json(const struct honesty_sum *s);
+
 /* Print JSON with a newline to stdout; decrefs it. */
 void cmd_json(json_t *json);
 

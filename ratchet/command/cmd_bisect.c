@@ -33,13 +33,6 @@ static const char usage[] =
     "  --units N       at most N units a stage of a measurement\n"
     "Exit: 0, 1 with --measure: cannot tell, 2 usage, 3 cannot be read or measured here.\n";
 
-static void percent(const struct honesty_sum *s, char out[80])
-{
-    double reach = 1.96 * sqrt(s->variance);
-
-    cmd_estimate(s->mean, s->mean - reach, s->mean + reach, out, 80);
-}
-
 /* --- what the ledger says --- */
 
 static const char *mark_of(const struct bisect_point *p)
@@ -56,7 +49,7 @@ static void print_point(const struct bisect_point *p)
 
     bisect_point_name(p, &name);
     cmd_line(&text, p->text, 50);
-    percent(&p->so_far, so_far);
+    cmd_sum(&p->so_far, so_far);
     cmd_estimate(p->estimate, p->low, p->high, step, sizeof step);
     printf("  %-17s %-27s %-7s %-29s %s\n", name.data, step, mark_of(p), so_far, text.data);
     strbuf_deinit(&name);
@@ -102,20 +95,13 @@ static void print_claims(const char *name, const struct bisect *b)
                n[BISECT_PLAIN], n[BISECT_PLAIN] == 1 ? "" : "s");
 }
 
-static json_t *sum_json(const struct honesty_sum *s)
-{
-    double reach = 1.96 * sqrt(s->variance);
-
-    return json_pack("[f,f,f]", s->mean, s->mean - reach, s->mean + reach);
-}
-
 static json_t *point_json(const struct bisect_point *p)
 {
     static const char *const kinds[] = {"measured", "not measured", "another path",
                                         "no experiment"};
     json_t *o = json_pack("{s:s, s:s, s:I, s:o, s:i}", "commit", git_oid_tostr_s(&p->commit),
                           "kind", kinds[p->kind], "experiment", (json_int_t)p->experiment, "so_far",
-                          sum_json(&p->so_far), "clear", bisect_clear(&p->step));
+                          cmd_sum_json(&p->so_far), "clear", bisect_clear(&p->step));
 
     record_set_real(o, "estimate", p->estimate);
     record_set_real(o, "low", p->low);
@@ -140,7 +126,7 @@ static void pair_text(const struct bisect *b, const struct bisect_pair *p, struc
 {
     char change[80];
 
-    percent(&p->change, change);
+    cmd_sum(&p->change, change);
     bisect_point_name(&b->points[p->to], out);
     strbuf_addf(out, " against ");
     bisect_point_name(&b->points[p->from], out);
@@ -180,7 +166,7 @@ static void print_found(const char *name, const struct bisect *b, const struct b
 static json_t *pair_json(const struct bisect *b, const struct bisect_pair *p)
 {
     return json_pack("{s:o, s:o, s:o}", "from", point_json(&b->points[p->from]), "to",
-                     point_json(&b->points[p->to]), "change", sum_json(&p->change));
+                     point_json(&b->points[p->to]), "change", cmd_sum_json(&p->change));
 }
 
 static json_t *found_json(const char *name, const struct bisect *b, const struct bisect_found *f)

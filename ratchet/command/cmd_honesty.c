@@ -55,10 +55,28 @@ static void remarks_print(const struct honesty *h)
     }
 }
 
-static void honesty_print(const struct honesty *h, bool honest)
+static void finding_print(const struct honesty *h, enum honesty_finding finding)
+{
+    double ratio, low, high;
+
+    honesty_ratio(&h->measured, &h->claimed, &ratio, &low, &high);
+    if (!h->n_wins || !(h->compared > 0))
+        puts("cannot tell: no case was measured by all the wins that count");
+    else if (finding == HONESTY_UNCLEAR)
+        printf("cannot tell: honesty ratio %.3f (%.3g .. %.3g) is not known to one part in ten: "
+               "more --units\n",
+               ratio, low, high);
+    else if (finding == HONESTY_ADDS_UP)
+        printf("honesty ratio %.3f (%.3f .. %.3f): the wins add up\n", ratio, low, high);
+    else
+        printf("warning: honesty ratio %.3f (%.3f .. %.3f) is outside %.1f .. %.1f: the wins %s\n",
+               ratio, low, high, HONESTY_LOW, HONESTY_HIGH,
+               ratio < 1 ? "promised more than there is" : "say less than there is");
+}
+
+static void honesty_print(const struct honesty *h, enum honesty_finding finding)
 {
     struct strbuf note = {0};
-    double ratio, low, high;
 
     printf("HEAD %.12s against the first kernel %.12s (parent of experiment %lld): %lld win%s",
            h->head, h->first, (long long)h->first_experiment, (long long)h->n_wins,
@@ -75,14 +93,10 @@ static void honesty_print(const struct honesty *h, bool honest)
                    strbuf_str(&note));
     }
     sums_print("total, by weight", &h->measured, &h->claimed, "");
+    printf("  compared   the cases of %.0f %% of the weight, over %lld win%s\n", 100 * h->compared,
+           (long long)h->n_wins, h->n_wins == 1 ? "" : "s");
     remarks_print(h);
-    honesty_ratio(&h->measured, &h->claimed, &ratio, &low, &high);
-    if (honest)
-        printf("honesty ratio %.3f (%.3f .. %.3f): the wins add up\n", ratio, low, high);
-    else
-        printf("warning: honesty ratio %.3f (%.3f .. %.3f) is outside %.1f .. %.1f: the wins %s\n",
-               ratio, low, high, HONESTY_LOW, HONESTY_HIGH,
-               ratio < 1 ? "promised more than there is" : "say less than there is");
+    finding_print(h, finding);
     strbuf_deinit(&note);
 }
 
@@ -98,8 +112,10 @@ static json_t *sums_json(const struct honesty_sum *measured, const struct honest
                      v[2][2]);
 }
 
-static json_t *honesty_json(const struct honesty *h, bool honest)
+static json_t *honesty_json(const struct honesty *h, enum honesty_finding finding)
 {
+    static const char *const words[] = {
+        [HONESTY_ADDS_UP] = "adds up", [HONESTY_OFF] = "off", [HONESTY_UNCLEAR] = "unclear"};
     json_t *cases = json_array(), *o;
 
     for (size_t i = 0; i < h->n_cases; i++) {
@@ -114,10 +130,11 @@ static json_t *honesty_json(const struct honesty *h, bool honest)
         json_object_set_new(o, "compares", json_boolean(c->n_missing == 0));
         json_array_append_new(cases, o);
     }
-    o = json_pack("{s:s, s:s, s:I, s:I, s:i, s:O, s:o, s:b}", "head", h->head, "first", h->first,
-                  "first_experiment", (json_int_t)h->first_experiment, "wins",
+    o = json_pack("{s:s, s:s, s:I, s:I, s:i, s:O, s:o, s:b, s:s, s:f}", "head", h->head, "first",
+                  h->first, "first_experiment", (json_int_t)h->first_experiment, "wins",
                   (json_int_t)h->n_wins, "units", (int)h->n_units, "remarks", h->remarks, "cases",
-                  cases, "ok", (int)honest);
+                  cases, "ok", (int)(finding == HONESTY_ADDS_UP), "finding", words[finding],
+                  "compared", h->compared);
     json_object_set_new(o, "total",
                         h->n_cases ? sums_json(&h->measured, &h->claimed) : json_null());
     return o;
@@ -125,10 +142,9 @@ static json_t *honesty_json(const struct honesty *h, bool honest)
 
 int cmd_honesty(const struct honesty_options *o, bool json)
 {
-    double ratio = 1, low, high;
+    enum honesty_finding finding;
     struct ratchet *r = NULL;
     struct honesty h;
-    bool honest;
     int rc = cmd_open(stderr, &r);
 
     if (rc == 0)
@@ -136,13 +152,11 @@ int cmd_honesty(const struct honesty_options *o, bool json)
     ratchet_close(&r);
     if (rc < 0)
         return cmd_error(rc);
-    if (h.n_cases)
-        honesty_ratio(&h.measured, &h.claimed, &ratio, &low, &high);
-    honest = ratio >= HONESTY_LOW && ratio <= HONESTY_HIGH;
+    finding = honesty_judge(&h);
     if (json)
-        cmd_json(honesty_json(&h, honest));
+        cmd_json(honesty_json(&h, finding));
     else
-        honesty_print(&h, honest);
+        honesty_print(&h, finding);
     honesty_deinit(&h);
-    return honest ? 0 : 1;
+    return finding == HONESTY_ADDS_UP ? 0 : 1;
 }

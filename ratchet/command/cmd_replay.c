@@ -17,24 +17,18 @@ static const struct {
     [REPLAY_LARGER] = {"larger", "the claim holds: today it is faster than claimed"},
     [REPLAY_SMALLER] = {"smaller", "a gain still, but clearly less than claimed"},
     [REPLAY_GONE] = {"gone", "the claim does not hold today"},
-    [REPLAY_UNCLEAR] = {"unclear", "cannot tell: the interval holds both the claim and no gain"},
+    [REPLAY_UNCLEAR] = {"unclear",
+                        "cannot tell: what was measured fits the claim and its contrary"},
 };
-
-static void sum_text(const struct honesty_sum *s, char out[80])
-{
-    double reach = 1.96 * sqrt(s->variance);
-
-    cmd_estimate(s->mean, s->mean - reach, s->mean + reach, out, 80);
-}
 
 static void print_sums(const char *name, const struct honesty_sum *claimed,
                        const struct honesty_sum *measured)
 {
     char then[80], now[80];
 
-    sum_text(claimed, then);
-    sum_text(measured, now);
-    printf("  %-28s %-30s %s\n", name, then, now);
+    cmd_sum(claimed, then);
+    cmd_sum(measured, now);
+    printable_printf(stdout, "  %-28s %-30s %s\n", name, then, now);
 }
 
 static void print_drift(const struct replay *p)
@@ -77,26 +71,18 @@ static void replay_print(const struct ratchet_judge *judge, const struct replay 
     strbuf_deinit(&line);
 }
 
-static json_t *sum_json(const struct honesty_sum *s)
-{
-    double reach = 1.96 * sqrt(s->variance);
-
-    return isnan(s->mean) ? json_null()
-                          : json_pack("[f,f,f]", s->mean, s->mean - reach, s->mean + reach);
-}
-
 static json_t *replay_json(const struct ratchet_judge *judge, const struct replay *p)
 {
     json_t *cases = json_array(), *o;
 
     for (size_t i = 0; i < p->n_cases; i++)
         json_array_append_new(cases, json_pack("{s:s, s:o, s:o}", "name", p->cases[i].name,
-                                               "claimed", sum_json(&p->cases[i].claimed),
-                                               "measured", sum_json(&p->cases[i].measured)));
+                                               "claimed", cmd_sum_json(&p->cases[i].claimed),
+                                               "measured", cmd_sum_json(&p->cases[i].measured)));
     o = json_pack("{s:I, s:s, s:s, s:s, s:o, s:o, s:i, s:o, s:b, s:b, s:b}", "experiment",
                   (json_int_t)p->row.experiment, "verdict_then", p->row.verdict, "verdict",
                   judge->verdict_name(p->verdict), "finding", findings[p->finding].word, "claimed",
-                  sum_json(&p->claimed), "measured", sum_json(&p->measured), "units",
+                  cmd_sum_json(&p->claimed), "measured", cmd_sum_json(&p->measured), "units",
                   (int)p->n_units, "cases", cases, "same_judge", (int)p->same_judge, "same_machine",
                   (int)p->same_machine, "same_compiler", (int)p->same_compiler);
     record_set_text(o, "reason", p->reason);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/history/bisect.h"
 #include "ratchet/git/lineage.h"
+#include "ratchet/history/feature_path.h"
 #include "ratchet/history/revision.h"
 #include "ratchet/try/record.h"
 
@@ -70,7 +71,6 @@ static int case_take(void *ctx, const struct ledger_case *c)
 
 static int win_read(struct ratchet *r, const struct bisect_options *o, struct bisect_point *p)
 {
-    struct strbuf features = {0};
     struct ledger_row row;
     struct case_search search = {o->case_name, p};
     int rc = ledger_find(r->ledger, p->experiment, &row);
@@ -80,14 +80,11 @@ static int win_read(struct ratchet *r, const struct bisect_options *o, struct bi
                        (long long)p->experiment);
     TRY(rc);
     ledger_text_set(&p->text, row.hypothesis);
-    ledger_row_deinit(&row);
-    p->kind = BISECT_UNMEASURED;
-    rc = ledger_details_text(r->ledger, p->experiment, "$.features", &features);
-    if (rc == 1 && strcmp(features.data, o->features ? o->features : RECORD_FEATURES_ALL) != 0)
-        p->kind = BISECT_OTHER_PATH;
-    else if (rc >= 0)
+    rc = feature_path_same(r, &row, o->features ? o->features : RECORD_FEATURES_ALL, NULL);
+    p->kind = rc == 0 ? BISECT_OTHER_PATH : BISECT_UNMEASURED;
+    if (rc == 1)
         rc = ledger_cases(r->ledger, p->experiment, case_take, &search);
-    strbuf_deinit(&features);
+    ledger_row_deinit(&row);
     return rc < 0 ? rc : 0;
 }
 

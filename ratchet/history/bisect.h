@@ -14,7 +14,7 @@
 struct bisect_options {
     const char *case_name;
     const char *from, *to; /* revisions on HEAD's line, see revision_find; NULL: first, HEAD */
-    const char *features;  /* NULL = all; wins with others speak of another path */
+    const char *features;  /* NULL = all; wins on another path do not count */
     uint32_t max_units;    /* of a stage of one measurement; 0 = the rule's cap */
 };
 

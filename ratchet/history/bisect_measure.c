@@ -11,7 +11,6 @@
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,23 +23,12 @@ struct search {
     struct bisect_found *found;
 };
 
-static void *grown(void *list, size_t n, size_t bytes)
-{
-    list = realloc(list, n * bytes);
-    if (!list)
-        abort();
-    return list;
-}
-
 /* --- one pair --- */
 
 static void skip_add(struct search *s, size_t point, const char *reason)
 {
-    struct bisect_found *f = s->found;
-    struct bisect_skip *skip;
+    struct bisect_skip *skip = &s->found->skips[s->found->n_skips++];
 
-    f->skips = grown(f->skips, f->n_skips + 1, sizeof *f->skips);
-    skip = &f->skips[f->n_skips++];
     skip->point = point;
     snprintf(skip->reason, sizeof skip->reason, "%.299s", reason);
 }
@@ -95,22 +83,6 @@ static void pair_say(struct search *s, size_t from, size_t to)
     strbuf_deinit(&text);
 }
 
-/* The ratio out of a trial: 1, or 0 when a gate let the case not be measured. */
-static int trial_read(const struct judge_trial *t, const char *name, struct honesty_sum *out)
-{
-    if (t->verdict == JUDGE_SAME_CODE) {
-        *out = (struct honesty_sum){0, 0};
-        return 1;
-    }
-    for (size_t i = 0; i < t->n_cases; i++)
-        if (strcmp(t->cases[i].c->name, name) == 0 && isfinite(t->cases[i].estimate)) {
-            *out = (struct honesty_sum){t->cases[i].estimate,
-                                        honesty_variance(t->cases[i].low, t->cases[i].high)};
-            return 1;
-        }
-    return 0;
-}
-
 /* Measure points[to] against points[from], which both build: 1, or 0 when a gate of today's judge
  * stops it, with the reason. */
 static int pair_measure(struct search *s, size_t from, size_t to, struct bisect_pair *out,
@@ -123,13 +95,11 @@ static int pair_measure(struct search *s, size_t from, size_t to, struct bisect_
     pair_say(s, from, to);
     TRY(rematch(s->r, &how, &s->b->points[to].commit, &s->b->points[from].commit, &t));
     *out = (struct bisect_pair){.from = from, .to = to};
-    rc = trial_read(&t, s->o->case_name, &out->change);
+    rc = rematch_sum(&t, s->o->case_name, &out->change);
     snprintf(reason, 300, "%s: %.240s", s->r->judge->verdict_name(t.verdict), t.reason);
     s->r->judge->release(&t);
-    if (rc == 1) {
-        s->found->pairs = grown(s->found->pairs, s->found->n_pairs + 1, sizeof *s->found->pairs);
+    if (rc == 1)
         s->found->pairs[s->found->n_pairs++] = *out;
-    }
     return rc;
 }
 
@@ -155,7 +125,7 @@ static int point_measure(struct search *s, size_t point)
 /* 95 %: does the change clearly go in direction `sign`? */
 static bool clear(const struct honesty_sum *change, int sign)
 {
-    return sign * change->mean - 1.96 * sqrt(change->variance) > 0;
+    return sign * change->mean - honesty_reach(change) > 0;
 }
 
 /* The change from one measured point to another. */
@@ -281,10 +251,13 @@ int bisect_measure(struct ratchet *r, const struct bisect_options *o, const stru
     struct search s = {r, o, b, calloc(b->n, sizeof *s.behind), out};
     int rc;
 
-    memset(out, 0, sizeof *out);
-    if (!s.behind)
-        return err_set(ERR_NOMEM, "bisect: out of memory");
-    rc = range_search(&s);
+    /* a point is measured or passed over once, and at last one step by itself */
+    *out = (struct bisect_found){.pairs = calloc(b->n + 1, sizeof *out->pairs),
+                                 .skips = calloc(b->n, sizeof *out->skips)};
+    if (s.behind && out->pairs && out->skips)
+        rc = range_search(&s);
+    else
+        rc = err_set(ERR_NOMEM, "bisect: out of memory");
     free(s.behind);
     return rc;
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/history/gain.h"
+#include "ratchet/history/feature_path.h"
 #include "ratchet/try/record.h"
 
 #include "reference/base/err.h"
-#include "reference/base/strbuf.h"
 
 #include <math.h>
-#include <string.h>
 
 double gain_share(const char *focus)
 {
@@ -23,15 +22,10 @@ double gain_share(const char *focus)
     return all > 0 ? share / all : 0;
 }
 
-int gain_of(struct ledger *l, const struct ledger_row *row, double *out, char features[16])
+int gain_of(struct ratchet *r, const struct ledger_row *row, double *out, char features[16])
 {
-    struct strbuf text = {0};
-    int rc = ledger_details_text(l, row->experiment, "$.features", &text);
-    bool all = rc == 0 || strcmp(strbuf_str(&text), RECORD_FEATURES_ALL) == 0;
+    int same = feature_path_same(r, row, RECORD_FEATURES_ALL, features);
 
-    *out = all && isfinite(row->estimate) ? gain_share(row->focus) * row->estimate : 0;
-    if (features)
-        snprintf(features, 16, "%s", strbuf_str(&text));
-    strbuf_deinit(&text);
-    return rc < 0 ? rc : 0;
+    *out = same == 1 && isfinite(row->estimate) ? gain_share(row->focus) * row->estimate : 0;
+    return same < 0 ? same : 0;
 }

@@ -15,8 +15,8 @@
 double gain_share(const char *focus);
 
 /* Log ratio (> 0: faster) of the whole workload that the row's estimate amounts to: 0 without an
- * estimate, and for a row that was measured with fewer features, which speaks of another path.
+ * estimate, and for a row that speaks of another path than all features take (feature_path.h).
  * *features, unless NULL, gets what it was measured with ("all", "avx2", ...), "" when not known. */
-int gain_of(struct ledger *l, const struct ledger_row *row, double *out, char features[16]);
+int gain_of(struct ratchet *r, const struct ledger_row *row, double *out, char features[16]);
 
 #endif

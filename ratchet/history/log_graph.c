@@ -105,7 +105,7 @@ static int win_line(struct graph *g, int64_t n, struct strbuf *out)
         return err_set(ERR_INTEGRITY, "row %lld: a win commit names it, but it is not here",
                        (long long)n);
     TRY(rc);
-    rc = gain_of(g->r->ledger, &row, &whole, features);
+    rc = gain_of(g->r, &row, &whole, features);
     g->together += rc == 0 ? whole : 0;
     if (isfinite(row.score))
         snprintf(score, sizeof score, "%.4g", row.score);

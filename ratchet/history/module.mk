@@ -6,6 +6,7 @@ SRC_ratchet += \
     ratchet/history/blame.c \
     ratchet/history/blame_moves.c \
     ratchet/history/export.c \
+    ratchet/history/feature_path.c \
     ratchet/history/filter.c \
     ratchet/history/gain.c \
     ratchet/history/kernel_diff.c \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/ratchet/ratchet_fixture.h"
 
+#include "reference/base/cpu.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
 
@@ -338,4 +339,15 @@ int64_t fixture_rows(struct fixture *f)
 
     ratchet_close(&r);
     return n;
+}
+
+const char *fixture_features_like_all(void)
+{
+    static const char *const words[] = {"amx", "avx512", "avx2", "scalar"};
+    uint64_t bits;
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (cpu_features_named(words[i], &bits) == 0 && bits == cpu_features())
+            return words[i];
+    return NULL;
 }

@@ -70,4 +70,7 @@ size_t fixture_audit(struct fixture *f, char *text);
 
 int64_t fixture_rows(struct fixture *f);
 
+/* A word of cpu_features_named that means here what "all" does; NULL when there is none. */
+const char *fixture_features_like_all(void);
+
 #endif

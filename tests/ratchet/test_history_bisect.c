@@ -138,17 +138,33 @@ Test(history_bisect, an_empty_ledger_has_no_line)
     cr_expect_eq(look(&(struct bisect_options){.case_name = "first"}), ERR_CONFLICT);
 }
 
-Test(history_bisect, wins_with_other_features_speak_of_another_path)
+static void win_with(const char *features)
 {
-    struct ratchet_try_options o = {.hypothesis = "a win", .features = "scalar"};
+    struct ratchet_try_options o = {.hypothesis = "a win", .features = features};
     struct ratchet *r = fixture_open(&f);
     struct ratchet_result res;
 
     f.verdict = JUDGE_WIN;
-    fixture_write(&f, "kernel/kernel.c", "int scalar;\n");
+    fixture_write(&f, "kernel/kernel.c", "int one_path;\n");
     cr_assert_eq(ratchet_try(r, &o, &res), 0, "%s", err_message());
     ratchet_result_deinit(&res);
     ratchet_close(&r);
+}
+
+Test(history_bisect, a_win_with_another_word_for_all_features_is_on_the_path)
+{
+    const char *word = fixture_features_like_all();
+
+    if (!word)
+        cr_skip_test("no word but \"all\" means all features of this processor");
+    win_with(word);
+    cr_assert_eq(look(&(struct bisect_options){.case_name = "first"}), 0);
+    cr_expect_eq(b.points[1].kind, BISECT_MEASURED);
+}
+
+Test(history_bisect, wins_with_other_features_speak_of_another_path)
+{
+    win_with("scalar");
     cr_assert_eq(look(&(struct bisect_options){.case_name = "first"}), 0);
     cr_expect_eq(b.points[1].kind, BISECT_OTHER_PATH);
     cr_assert_eq(look(&(struct bisect_options){.case_name = "first", .features = "scalar"}), 0);

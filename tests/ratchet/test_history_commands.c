@@ -260,6 +260,16 @@ Test(history_commands, a_replay_holds_and_records_nothing)
     must("ratchet audit && git status --porcelain");
 }
 
+Test(history_commands, the_wins_add_up_and_it_is_said_how_much_was_compared)
+{
+    expect("ratchet audit --cumulative", 0, "the cases of 100 % of the weight, over 3 wins");
+    expect("ratchet audit --cumulative", 0, "the wins add up");
+    expect("ratchet audit --cumulative --from 9", 2, "there is no experiment 9");
+    must("ratchet audit --cumulative --json | python3 -c 'import json, sys; "
+         "o = json.load(sys.stdin); print(o[\"finding\"], o[\"compared\"])' 2>/dev/null");
+    cr_expect(strstr(said.data, "adds up 1.0\n"), "%s", said.data);
+}
+
 Test(history_commands, what_a_killed_replay_left_is_swept_away)
 {
     must("PAWL_PRETEND_MS=60000 ratchet audit --replay 1 >/dev/null 2>&1 & p=$!; "

@@ -90,6 +90,8 @@ Test(honesty, divides_what_is_measured_by_the_product_of_the_claims)
 
     f.verdict = JUDGE_WIN;
     expect_near(ratio_of(1.56, &h), 1);
+    cr_expect_eq(honesty_judge(&h), HONESTY_ADDS_UP);
+    expect_near(h.compared, 1);
     cr_expect_eq(h.n_wins, 2);
     cr_expect_eq(h.n_cases, 1);
     cr_expect_eq(h.first_experiment, 1);
@@ -100,6 +102,7 @@ Test(honesty, divides_what_is_measured_by_the_product_of_the_claims)
     expect_near(h.claimed.mean, log(1.56));
     honesty_deinit(&h);
     expect_near(ratio_of(1.248, &h), 0.8);
+    cr_expect_eq(honesty_judge(&h), HONESTY_OFF);
     honesty_deinit(&h);
     cr_expect(fixture_clean(&f));
     cr_expect_eq(fixture_rows(&f), 3, "an audit writes no row");
@@ -115,7 +118,9 @@ Test(honesty, starts_at_the_experiment_it_is_told)
     cr_expect_eq(h.n_wins, 1);
     expect_near(h.claimed.mean, log(1.3));
     honesty_deinit(&h);
-    cr_expect_eq(measure(&nowhere, &h), ERR_CONFLICT);
+    cr_expect_eq(measure(&nowhere, &h), ERR_USAGE);
+    cr_expect(strstr(err_message(), "there is no experiment 9; the last is 3"), "%s",
+              err_message());
 }
 
 Test(honesty, counts_a_focus_elsewhere_as_unchanged_and_other_features_not_at_all)
@@ -145,6 +150,35 @@ Test(honesty, leaves_a_case_out_that_a_win_did_not_measure)
     cr_expect_eq(h.cases[0].n_missing, 2);
     expect_near(h.measured.mean, 0);
     expect_near(h.claimed.mean, 0);
+    expect_near(h.compared, 0);
+    cr_expect_eq(honesty_judge(&h), HONESTY_UNCLEAR, "nothing compares");
+    honesty_deinit(&h);
+}
+
+Test(honesty, a_ratio_that_is_hardly_known_tells_nothing)
+{
+    struct honesty h;
+
+    f.verdict = JUDGE_WIN;
+    ratio_of(1.56, &h);
+    h.measured.variance = honesty_variance(-10, 10); /* one unit */
+    cr_expect_eq(honesty_judge(&h), HONESTY_UNCLEAR);
+    h.measured.variance = honesty_variance(-0.05, 0.05);
+    cr_expect_eq(honesty_judge(&h), HONESTY_ADDS_UP);
+    honesty_deinit(&h);
+}
+
+Test(honesty, counts_a_win_whose_word_means_all_features_here)
+{
+    const char *word = fixture_features_like_all();
+    struct honesty h;
+
+    if (!word)
+        cr_skip_test("no word but \"all\" means all features of this processor");
+    f.gain = log(1.5);
+    win_with(NULL, word, "int d;\n");
+    expect_near(ratio_of(1.56 * 1.5, &h), 1);
+    cr_expect_eq(h.n_wins, 3);
     honesty_deinit(&h);
 }
 
@@ -165,6 +199,8 @@ Test(honesty, tells_what_changed_without_an_experiment_and_who_judged)
     cr_expect(has_remark(&h, "changes the kernel without an experiment"));
     cr_expect(has_remark(&h, "the judge changed 1 time since"));
     honesty_deinit(&h);
+    cr_expect_eq(measure(&(struct honesty_options){.from = 4}, &h), ERR_USAGE);
+    cr_expect(strstr(err_message(), "a change of the judge"), "%s", err_message());
 }
 
 Test(honesty, measures_nothing_without_a_win_and_says_why_it_cannot)

@@ -67,9 +67,8 @@ Test(replay, an_interval_that_holds_claim_and_nothing_tells_nothing)
 {
     const struct honesty_sum claimed = {0.02, 1e-4}, wide = {0.01, 1e-3}, zero = {0, 1e-8};
 
-    cr_expect_eq(replay_judge(&claimed, &wide, true), REPLAY_UNCLEAR);
-    cr_expect_eq(replay_judge(&claimed, &wide, false), REPLAY_HOLDS);
-    cr_expect_eq(replay_judge(&claimed, &zero, true), REPLAY_GONE);
+    cr_expect_eq(replay_judge(&claimed, &wide), REPLAY_UNCLEAR);
+    cr_expect_eq(replay_judge(&claimed, &zero), REPLAY_GONE);
 }
 
 Test(replay, measures_the_attempt_as_it_was_tried)
@@ -92,7 +91,45 @@ Test(replay, a_loss_may_be_replayed_too)
     f.verdict = JUDGE_WIN;
     f.gain = 0.10;
     cr_assert_eq(again(1), 0);
-    cr_expect_eq(p.finding, REPLAY_LARGER);
+    cr_expect_eq(p.finding, REPLAY_GONE, "a loss that is a win today");
+}
+
+/* No win then, with `reason`; today's verdict and estimate of it and of its only case. */
+static void expect_other(const char *then, const char *reason, enum judge_verdict now, double d,
+                         double variance, enum replay_finding want)
+{
+    struct replay q = {.verdict = now,
+                       .claimed = {0.01, 1e-5},
+                       .measured = {d, variance},
+                       .n_cases = 1,
+                       .cases = {{"gemm-n8", {-0.03, 1e-5}, {d, variance}}}};
+
+    ledger_row_init(&q.row);
+    ledger_text_set(&q.row.verdict, then);
+    ledger_text_set(&q.row.reason, reason);
+    cr_expect_eq(replay_judge_other(&q), want, "%s (%s), now %d, %g: %d", then, reason, (int)now, d,
+                 (int)replay_judge_other(&q));
+    ledger_row_deinit(&q.row);
+}
+
+Test(replay, what_was_no_win_holds_while_it_is_none)
+{
+    static const char none[] = "no gain of 1.3 %: D +1.0 %",
+                      veto[] = "confirmation: gemm-n8: slower by 3.0 % [2.0, 3.9]; in all D +1 %";
+
+    expect_other("LOSS", none, JUDGE_LOSS, 0.02, 1e-6, REPLAY_HOLDS);
+    expect_other("LOSS", none, JUDGE_WIN, 0.02, 1e-6, REPLAY_GONE);
+    expect_other("LOSS", none, JUDGE_INCONCLUSIVE, 0.01, 1e-2, REPLAY_UNCLEAR);
+    expect_other("LOSS", none, JUDGE_INCONCLUSIVE, 0, 1e-6, REPLAY_HOLDS);
+    expect_other("LOSS", none, JUDGE_FAIL_CONTRACT, 0.10, 1e-6, REPLAY_GONE); /* through HEAD */
+    expect_other("INCONCLUSIVE", none, JUDGE_INCONCLUSIVE, 0.01, 1e-2, REPLAY_HOLDS);
+    expect_other("INCONCLUSIVE", none, JUDGE_WIN, 0.02, 1e-6, REPLAY_GONE);
+    expect_other("LOSS", veto, JUDGE_LOSS, -0.01, 1e-6, REPLAY_HOLDS);
+    expect_other("LOSS", veto, JUDGE_LOSS, 0.01, 1e-6, REPLAY_GONE);
+    expect_other("LOSS", veto, JUDGE_LOSS, -0.01, 1e-2, REPLAY_UNCLEAR);
+    expect_other("LOSS", veto, JUDGE_WIN, -0.01, 1e-6, REPLAY_GONE);
+    expect_other("LOSS", "gemv-n1: slower by 2 %", JUDGE_LOSS, -0.01, 1e-6, REPLAY_UNCLEAR);
+    expect_other("LOSS", "gemv-n1: slower by 2 %", JUDGE_SAME_CODE, 0, 0, REPLAY_GONE);
 }
 
 Test(replay, without_an_estimate_the_verdict_is_the_claim)
@@ -160,6 +197,7 @@ static int refusing_trial(void *ctx, const struct ratchet_request *q, struct jud
         t->estimate = strstr(incumbent.data, "int b;") ? 0.02 : 0.12;
         t->low = t->estimate - 0.01;
         t->high = t->estimate + 0.01;
+        t->n_units = 7;
         t->n_cases = 1;
         t->cases = calloc(1, sizeof *t->cases);
         cr_assert(t->cases);
@@ -178,6 +216,7 @@ Test(replay, a_kernel_that_todays_check_refuses_is_measured_through_head)
     f.judge.trial = refusing_trial;
     cr_assert_eq(again(2), 0, "%s", err_message());
     cr_expect(p.through_head);
+    cr_expect_eq(p.n_units, 14, "of both trials");
     cr_expect_eq(p.finding, REPLAY_HOLDS);
     cr_expect_float_eq(p.measured.mean, 0.10, 1e-9);
     cr_expect_float_eq(p.measured.variance, 2 * p.claimed.variance, 1e-6);
