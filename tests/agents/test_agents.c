@@ -719,6 +719,8 @@ static void think_while_another_wins(const char *options)
                        y.ratchet),
                  0, "%s", strbuf_str(&y.said));
     cr_assert_eq(wait_for(pid), 0, "%s: the merged change should win too", options);
+    cr_assert_neq(shell(&y, NULL, "grep -q outside-mutable .git/pawl/agents/*/journal.jsonl"), 0,
+                  "%s: another's win cost it a round", options);
     cr_assert_eq(shell(&y, &kernel, "git show HEAD:kernel/tunables.inc"), 0);
     cr_assert(strstr(strbuf_str(&kernel), "PREFETCH, 2048,") &&
                   strstr(kernel.data, "TILE_ROWS, 8,"),
