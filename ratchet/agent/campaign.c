@@ -3,6 +3,7 @@
 
 #include "ratchet/agent/workspace.h"
 #include "ratchet/try/progress.h"
+#include "ratchet/try/record.h"
 #include "reference/base/err.h"
 
 #include <dirent.h>
@@ -20,13 +21,6 @@ static const char *const outcomes[OUTCOME_N] = {
 const char *outcome_name(enum outcome o)
 {
     return outcomes[o];
-}
-
-static const char *text_of(const json_t *o, const char *key)
-{
-    const char *text = json_string_value(json_object_get(o, key));
-
-    return text ? text : "";
 }
 
 /* As much of the text as there is room for, cut between characters. */
@@ -79,14 +73,14 @@ static enum outcome outcome_of(const json_t *event)
 {
     int o = 0;
 
-    while (o < OUTCOME_N - 1 && strcmp(outcomes[o], text_of(event, "outcome")) != 0)
+    while (o < OUTCOME_N - 1 && strcmp(outcomes[o], record_get_text(event, "outcome")) != 0)
         o++;
     return (enum outcome)o;
 }
 
 static void take_attempt(struct campaign *c, const json_t *event)
 {
-    const char *verdict = text_of(event, "verdict");
+    const char *verdict = record_get_text(event, "verdict");
     const json_t *of = json_object_get(event, "share");
     double share = json_is_number(of) ? json_number_value(of) : 1;
 
@@ -104,7 +98,7 @@ static void take_attempt(struct campaign *c, const json_t *event)
 static void take_end(struct campaign *c, const json_t *event)
 {
     enum outcome o = outcome_of(event);
-    bool unjudged = strcmp(text_of(event, "verdict"), "UNFIT_MACHINE") == 0 ||
+    bool unjudged = strcmp(record_get_text(event, "verdict"), "UNFIT_MACHINE") == 0 ||
                     json_is_true(json_object_get(event, "unable"));
     struct strbuf failure = {0};
 
@@ -115,14 +109,14 @@ static void take_end(struct campaign *c, const json_t *event)
         c->n_failures = 0;
     } else if (o != OUTCOME_INTERRUPTED && o != OUTCOME_STOPPED) {
         c->n_failures++;
-        strbuf_addf(&failure, "%s: %s", outcomes[o], text_of(event, "detail"));
+        strbuf_addf(&failure, "%s: %s", outcomes[o], record_get_text(event, "detail"));
         keep_text(c->failure, sizeof c->failure, failure.data);
         strbuf_deinit(&failure);
     }
     json_decref(c->previous);
-    c->previous =
-        json_pack("{s:s, s:s, s:O?}", "outcome", text_of(event, "outcome"), "detail",
-                  text_of(event, "detail"), "hypothesis", json_object_get(event, "hypothesis"));
+    c->previous = json_pack("{s:s, s:s, s:O?}", "outcome", record_get_text(event, "outcome"),
+                            "detail", record_get_text(event, "detail"), "hypothesis",
+                            json_object_get(event, "hypothesis"));
     json_decref(c->pending);
     c->pending = NULL;
     json_array_clear(c->rows);
@@ -131,19 +125,19 @@ static void take_end(struct campaign *c, const json_t *event)
 static void take_plateau(struct campaign *c, const json_t *event)
 {
     c->level = (enum plateau_level)json_integer_value(json_object_get(event, "level"));
-    keep_text(c->focus, sizeof c->focus, text_of(event, "focus"));
-    keep_text(c->focus_reason, sizeof c->focus_reason, text_of(event, "reason"));
+    keep_text(c->focus, sizeof c->focus, record_get_text(event, "focus"));
+    keep_text(c->focus_reason, sizeof c->focus_reason, record_get_text(event, "reason"));
     c->evidence = false;
 }
 
 static int take_event(void *ctx, const json_t *event)
 {
     struct campaign *c = ctx;
-    const char *name = text_of(event, "event");
+    const char *name = record_get_text(event, "event");
 
     c->spent.seconds = json_number_value(json_object_get(event, "at"));
-    if (strcmp(name, "start") == 0 && *text_of(event, "workspace"))
-        keep_text(c->workspace, sizeof c->workspace, text_of(event, "workspace"));
+    if (strcmp(name, "start") == 0 && *record_get_text(event, "workspace"))
+        keep_text(c->workspace, sizeof c->workspace, record_get_text(event, "workspace"));
     if (strcmp(name, "start") == 0 || strcmp(name, "resume") == 0)
         take_options(c, json_object_get(event, "options"));
     else if (strcmp(name, "round") == 0)
@@ -155,7 +149,7 @@ static int take_event(void *ctx, const json_t *event)
     else if (strcmp(name, "plateau") == 0)
         take_plateau(c, event);
     else if (strcmp(name, "stop") == 0)
-        keep_text(c->stopped, sizeof c->stopped, text_of(event, "reason"));
+        keep_text(c->stopped, sizeof c->stopped, record_get_text(event, "reason"));
     if (strcmp(name, "round") == 0 || strcmp(name, "try") == 0) {
         json_decref(c->pending);
         c->pending = json_deep_copy(event);

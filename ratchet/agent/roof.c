@@ -8,20 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-static double real_of(const json_t *o, const char *key)
-{
-    const json_t *v = json_object_get(o, key);
-
-    return json_is_number(v) ? json_number_value(v) : NAN;
-}
-
-static const char *text_of(const json_t *o, const char *key)
-{
-    const char *text = json_string_value(json_object_get(o, key));
-
-    return text ? text : "";
-}
-
 static void list_cases(const char *focus, struct roof *out)
 {
     memset(out, 0, sizeof *out);
@@ -52,17 +38,17 @@ static size_t take_record(const struct ratchet *r, const struct ledger_row *row,
 
     json_array_foreach(json_object_get(details, "cases"), i, entry)
     {
-        struct roof_case *c = case_open(roof, text_of(entry, "name"));
-        double ns = real_of(entry, won ? "candidate_ns" : "incumbent_ns");
+        struct roof_case *c = case_open(roof, record_get_text(entry, "name"));
+        double ns = record_get_real(entry, won ? "candidate_ns" : "incumbent_ns");
 
         if (!c || !(ns > 0))
             continue;
         c->experiment = row->experiment;
         c->ns = ns;
-        c->floor_ns = real_of(entry, "floor_ns");
+        c->floor_ns = record_get_real(entry, "floor_ns");
         if (c->floor_ns > 0)
             c->utilisation = c->floor_ns / ns;
-        snprintf(c->regime, sizeof c->regime, "%s", text_of(entry, "regime"));
+        snprintf(c->regime, sizeof c->regime, "%s", record_get_text(entry, "regime"));
         c->same_machine = strcmp(row->machine, machine) == 0;
         c->same_judge = strcmp(row->judge, r->judge->hash) == 0;
         taken++;
@@ -72,7 +58,7 @@ static size_t take_record(const struct ratchet *r, const struct ledger_row *row,
 
 static bool all_features(const json_t *details)
 {
-    const char *features = text_of(details, "features");
+    const char *features = record_get_text(details, "features");
 
     return !*features || strcmp(features, RECORD_FEATURES_ALL) == 0;
 }

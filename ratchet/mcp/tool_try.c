@@ -6,6 +6,7 @@
 #include "ratchet/mcp/mcp_known.h"
 #include "ratchet/mcp/mcp_proposal.h"
 #include "ratchet/mcp/mcp_run.h"
+#include "ratchet/try/record.h"
 
 #include "reference/base/err.h"
 
@@ -83,13 +84,6 @@ static json_t *result_of(const struct mcp_call *c)
     return json_loads(strbuf_str(&c->server->child.output), 0, NULL);
 }
 
-static const char *text_of(const json_t *o, const char *key)
-{
-    const char *text = json_string_value(json_object_get(o, key));
-
-    return text ? text : "";
-}
-
 /* --- check --- */
 
 static int check_finish(struct mcp_call *c, int status)
@@ -99,12 +93,13 @@ static int check_finish(struct mcp_call *c, int status)
 
     if (!result)
         return mcp_run_failed(c, status);
-    correct =
-        status == 0 || strcmp(text_of(result, "verdict"), judge_verdict_name(JUDGE_SAME_CODE)) == 0;
+    correct = status == 0 ||
+              strcmp(record_get_text(result, "verdict"), judge_verdict_name(JUDGE_SAME_CODE)) == 0;
     c->structured = json_pack(
         "{s:b, s:O, s:O, s:O}", "correct", correct, "verdict", json_object_get(result, "verdict"),
         "reason", json_object_get(result, "reason"), "next", json_object_get(result, "next"));
-    strbuf_addf(&c->text, "%s: %s", text_of(result, "verdict"), text_of(result, "reason"));
+    strbuf_addf(&c->text, "%s: %s", record_get_text(result, "verdict"),
+                record_get_text(result, "reason"));
     json_decref(result);
     return 0;
 }
@@ -134,7 +129,7 @@ static int try_finish(struct mcp_call *c, int status)
         json_object_set(c->structured, "applied", json_object_get(result, "applied"));
         json_object_set(c->structured, "win_commit", json_object_get(result, "win_commit"));
         json_object_set(c->structured, "what_happened", json_object_get(result, "what_happened"));
-        strbuf_addf(&c->text, "  branch     %s\n", text_of(result, "what_happened"));
+        strbuf_addf(&c->text, "  branch     %s\n", record_get_text(result, "what_happened"));
     }
     json_decref(result);
     return rc;

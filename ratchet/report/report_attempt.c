@@ -8,13 +8,6 @@
 
 #include <string.h>
 
-static const char *text_of(const json_t *o, const char *key)
-{
-    const char *text = json_string_value(json_object_get(o, key));
-
-    return text ? text : "";
-}
-
 /* --- cases --- */
 
 json_t *report_case(const char *name, const char *op)
@@ -43,10 +36,10 @@ static size_t case_index(json_t *cases, const json_t *k)
 
     json_array_foreach(cases, i, have)
     {
-        if (strcmp(text_of(have, "name"), text_of(k, "name")) == 0)
+        if (strcmp(record_get_text(have, "name"), record_get_text(k, "name")) == 0)
             return i;
     }
-    json_array_append_new(cases, report_case(text_of(k, "name"), text_of(k, "op")));
+    json_array_append_new(cases, report_case(record_get_text(k, "name"), record_get_text(k, "op")));
     return i;
 }
 
@@ -75,7 +68,7 @@ static json_t *cases_short(const json_t *measured, json_t *cases)
 
         for (size_t m = 0; m < sizeof members / sizeof *members; m++)
             json_array_append_new(row, number(k, members[m]));
-        json_array_append_new(row, json_string(text_of(k, "regime")));
+        json_array_append_new(row, json_string(record_get_text(k, "regime")));
         json_array_append_new(out, row);
         json_object_set_new(json_array_get(cases, index), "weight", number(k, "weight"));
     }

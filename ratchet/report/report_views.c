@@ -2,6 +2,7 @@
 #include "ratchet/report/report_views.h"
 
 #include "ratchet/audit/honesty.h"
+#include "ratchet/try/record.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -18,27 +19,21 @@ struct view {
     bool left_out[CASES_MOST];
 };
 
-static const char *text_of(const json_t *o, const char *key)
-{
-    const char *text = json_string_value(json_object_get(o, key));
-
-    return text ? text : "";
-}
-
 static bool is_win(const json_t *attempt)
 {
-    return strcmp(text_of(attempt, "verdict"), "WIN") == 0;
+    return strcmp(record_get_text(attempt, "verdict"), "WIN") == 0;
 }
 
 /* Does this attempt speak about case c of this view? Without a focus it does about the mix. */
 static bool concerns(const struct view *v, const json_t *attempt, size_t c)
 {
     const json_t *of = json_array_get(v->cases, c);
-    const char *focus = text_of(attempt, "focus");
+    const char *focus = record_get_text(attempt, "focus");
 
-    if (!(v->share[c] > 0) || strcmp(text_of(attempt, "features"), v->path) != 0)
+    if (!(v->share[c] > 0) || strcmp(record_get_text(attempt, "features"), v->path) != 0)
         return false;
-    return *focus ? strcmp(focus, text_of(of, "op")) == 0 || strcmp(focus, text_of(of, "name")) == 0
+    return *focus ? strcmp(focus, record_get_text(of, "op")) == 0 ||
+                        strcmp(focus, record_get_text(of, "name")) == 0
                   : json_number_value(json_object_get(of, "weight")) > 0;
 }
 
@@ -65,13 +60,13 @@ static void shares(struct view *v)
 
     for (size_t i = 0; i < v->n_cases; i++) {
         const json_t *c = json_array_get(v->cases, i);
-        bool in = mix || strcmp(text_of(c, "op"), v->subject) == 0;
+        bool in = mix || strcmp(record_get_text(c, "op"), v->subject) == 0;
 
         v->share[i] = in ? json_number_value(json_object_get(c, "weight")) : 0;
         weighted = weighted || v->share[i] > 0;
     }
     for (size_t i = 0; i < v->n_cases && !mix && !weighted; i++)
-        v->share[i] = strcmp(text_of(json_array_get(v->cases, i), "op"), v->subject) == 0;
+        v->share[i] = strcmp(record_get_text(json_array_get(v->cases, i), "op"), v->subject) == 0;
     for (size_t i = 0; i < v->n_cases; i++)
         sum += v->left_out[i] ? 0 : v->share[i];
     for (size_t i = 0; i < v->n_cases; i++)
@@ -174,8 +169,8 @@ static json_t *distinct(const json_t *array, const char *key)
 
     json_array_foreach(array, i, o)
     {
-        if (*text_of(o, key))
-            json_object_set_new(out, text_of(o, key), json_true());
+        if (*record_get_text(o, key))
+            json_object_set_new(out, record_get_text(o, key), json_true());
     }
     return out;
 }

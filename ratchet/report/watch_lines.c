@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/command/cmd.h"
 #include "ratchet/report/watch.h"
+#include "ratchet/try/record.h"
 
 #include "reference/base/strbuf.h"
 
 #include <string.h>
 #include <unistd.h>
-
-static const char *text_of(const json_t *o, const char *key)
-{
-    const char *text = json_string_value(json_object_get(o, key));
-
-    return text ? text : "";
-}
 
 static void event_print(json_t *o, const char *event)
 {
@@ -53,14 +47,14 @@ static void step_print(const json_t *step, const json_t *before, bool json)
     }
     if (before && !json_is_true(json_object_get(step, "done")) &&
         json_equal(json_object_get(step, "experiment"), json_object_get(before, "experiment")) &&
-        strcmp(text_of(step, "stage"), text_of(before, "stage")) == 0)
+        strcmp(record_get_text(step, "stage"), record_get_text(before, "stage")) == 0)
         return;
-    cmd_line(&line, text_of(step, "text"), 100);
+    cmd_line(&line, record_get_text(step, "text"), 100);
     if (n)
         printf("attempt %lld", (long long)n);
     else
         printf("dry run");
-    printf("  %s  %.0f s  %s\n", text_of(step, "stage"),
+    printf("  %s  %.0f s  %s\n", record_get_text(step, "stage"),
            json_number_value(json_object_get(step, "seconds")), strbuf_str(&line));
     strbuf_deinit(&line);
 }

@@ -5,6 +5,7 @@
 #include "ratchet/report/watch.h"
 
 #include "ratchet/git/repo.h"
+#include "ratchet/try/record.h"
 #include "reference/base/strbuf.h"
 
 #define NCURSES_WIDECHAR 1
@@ -17,13 +18,6 @@
 #include <wctype.h>
 
 enum { PLAIN, GOOD, BAD, DOUBT, LABEL, INDENT = 11 };
-
-static const char *text_of(const json_t *o, const char *key)
-{
-    const char *text = json_string_value(json_object_get(o, key));
-
-    return text ? text : "";
-}
 
 /* Text at (y, x), cut at the right edge; what does not print, escape sequences above all, is a
  * space. */
@@ -96,7 +90,7 @@ static void draw_stages(const json_t *p, int y)
     int x = INDENT;
 
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
-        bool now = strcmp(text_of(p, "stage"), stages[i]) == 0;
+        bool now = strcmp(record_get_text(p, "stage"), stages[i]) == 0;
         bool done = now && json_is_true(json_object_get(p, "done"));
 
         past = past && !now;
@@ -130,9 +124,9 @@ static int draw_running(const struct watch *w, int y)
         put(y, INDENT, PLAIN, "attempt %lld, %d:%02d", n, seconds / 60, seconds % 60);
     else
         put(y, INDENT, PLAIN, "dry run, %d:%02d", seconds / 60, seconds % 60);
-    put(y + 1, INDENT, PLAIN, "%s", text_of(p, "hypothesis"));
+    put(y + 1, INDENT, PLAIN, "%s", record_get_text(p, "hypothesis"));
     draw_stages(p, y + 2);
-    put(y + 3, INDENT, PLAIN, "%s", text_of(p, "text"));
+    put(y + 3, INDENT, PLAIN, "%s", record_get_text(p, "text"));
     return y + 5;
 }
 

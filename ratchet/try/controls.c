@@ -55,13 +55,6 @@ double controls_margin(const struct judge_calibration *c)
     return fmax(RULE_MARGIN_MIN, half);
 }
 
-static double real_of(const json_t *o, const char *key)
-{
-    const json_t *v = json_object_get(o, key);
-
-    return json_is_number(v) ? json_number_value(v) : NAN;
-}
-
 static void add_percent(struct strbuf *out, const char *before, double x)
 {
     if (isfinite(x))
@@ -72,7 +65,7 @@ static void add_percent(struct strbuf *out, const char *before, double x)
 
 void controls_line(const json_t *calibration, struct strbuf *out)
 {
-    struct judge_calibration margin = {.mde = real_of(calibration, "mde")};
+    struct judge_calibration margin = {.mde = record_get_real(calibration, "mde")};
     const char *verdict = json_string_value(json_object_get(calibration, "verdict"));
     const char *date = json_string_value(json_object_get(calibration, "date"));
     const char *why = json_string_value(json_object_get(calibration, "why"));
@@ -90,12 +83,12 @@ void controls_line(const json_t *calibration, struct strbuf *out)
         add_percent(out, ", smallest effect found in 9 of 10: ", expm1(margin.mde));
     else
         strbuf_addf(out, ", no effect is found in 9 of 10");
-    add_percent(out, ", unit noise ", real_of(calibration, "noise"));
+    add_percent(out, ", unit noise ", record_get_real(calibration, "noise"));
     strbuf_addf(out, "; %lld of %lld known null changes won",
                 (long long)json_integer_value(json_object_get(calibration, "n_null_wins")),
                 (long long)json_integer_value(json_object_get(calibration, "n_null")));
-    add_percent(out, ", so at most ", real_of(calibration, "live_bound"));
-    add_percent(out, " live, ", real_of(calibration, "replay_bound"));
+    add_percent(out, ", so at most ", record_get_real(calibration, "live_bound"));
+    add_percent(out, " live, ", record_get_real(calibration, "replay_bound"));
     strbuf_addf(out, " by replay (95 %%)");
 }
 

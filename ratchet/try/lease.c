@@ -3,6 +3,7 @@
 
 #include "ratchet/ratchet.h"
 #include "ratchet/try/progress.h"
+#include "ratchet/try/record.h"
 #include "reference/base/err.h"
 #include "reference/base/fileio.h"
 #include "reference/base/strbuf.h"
@@ -205,21 +206,16 @@ json_t *lease_parties(const char *store)
     return all;
 }
 
-static const char *text_of(const json_t *party, const char *key)
-{
-    const char *text = json_string_value(json_object_get(party, key));
-
-    return text ? text : "";
-}
-
 void lease_party_line(const json_t *party, struct strbuf *out)
 {
-    const char *since = text_of(party, "since"), *purpose = text_of(party, "purpose");
+    const char *since = record_get_text(party, "since"),
+               *purpose = record_get_text(party, "purpose");
 
-    strbuf_addf(
-        out, "process %d on %s, %s %s: %s", (int)json_integer_value(json_object_get(party, "pid")),
-        text_of(party, "host"), *since ? "at work since" : "waiting since",
-        *since ? since : text_of(party, "asked"), *purpose ? purpose : text_of(party, "command"));
+    strbuf_addf(out, "process %d on %s, %s %s: %s",
+                (int)json_integer_value(json_object_get(party, "pid")),
+                record_get_text(party, "host"), *since ? "at work since" : "waiting since",
+                *since ? since : record_get_text(party, "asked"),
+                *purpose ? purpose : record_get_text(party, "command"));
 }
 
 /* --- waiting --- */
