@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/command/cmd.h"
+#include "ratchet/command/printable.h"
 #include "ratchet/report/watch.h"
 #include "ratchet/try/record.h"
 
@@ -27,8 +28,8 @@ static int row_print(void *ctx, const struct ledger_row *row)
     }
     cmd_estimate(row->estimate, row->low, row->high, estimate, sizeof estimate);
     cmd_line(&line, row->hypothesis, 100);
-    printf("attempt %lld  %s  %s  %s\n", (long long)row->experiment, row->verdict, estimate,
-           strbuf_str(&line));
+    printable_printf(stdout, "attempt %lld  %s  %s  %s\n", (long long)row->experiment, row->verdict,
+                     estimate, strbuf_str(&line));
     strbuf_deinit(&line);
     return 0;
 }
@@ -51,7 +52,7 @@ static void step_print(const json_t *step, const json_t *before, bool json)
         return;
     cmd_line(&line, record_get_text(step, "text"), 100);
     if (n)
-        printf("attempt %lld", (long long)n);
+        printable_printf(stdout, "attempt %lld", (long long)n);
     else
         printf("dry run");
     printf("  %s  %.0f s  %s\n", record_get_text(step, "stage"),
