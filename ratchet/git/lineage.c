@@ -149,10 +149,11 @@ int lineage_first(struct ratchet *r, const struct lineage *l, int64_t from, size
         return rc;
     if (rc == 0)
         return err_set(ERR_CONFLICT,
-                       from ? "experiment %lld was not tried on an ancestor of HEAD: check out "
-                              "the branch that it was tried on"
-                            : "no experiment was tried on an ancestor of HEAD: check out the branch "
-                              "that they were tried on, or try one",
+                       from
+                           ? "experiment %lld was not tried on an ancestor of HEAD: check out "
+                             "the branch that it was tried on"
+                           : "no experiment was tried on an ancestor of HEAD: check out the branch "
+                             "that they were tried on, or try one",
                        (long long)from);
     *index = s.index;
     *experiment = s.experiment;
