@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/ratchet.h"
 
-#include "ratchet/command/printable.h"
+#include "ratchet/printable.h"
 #include "ratchet/try/lease.h"
 #include "ratchet/git/logbranch.h"
 #include "ratchet/git/repo.h"

@@ -3,7 +3,7 @@
 
 #include "judge/rule/rule.h"
 #include "ratchet/audit/honesty.h"
-#include "ratchet/command/printable.h"
+#include "ratchet/printable.h"
 #include "ratchet/try/record.h"
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/command/cmd.h"
-#include "ratchet/command/printable.h"
+#include "ratchet/printable.h"
 #include "ratchet/history/blame.h"
 #include "ratchet/try/record.h"
 

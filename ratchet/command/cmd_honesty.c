@@ -2,7 +2,7 @@
  *
  * ratchet audit --cumulative: the honesty ratio for people and as JSON. */
 #include "ratchet/command/cmd.h"
-#include "ratchet/command/printable.h"
+#include "ratchet/printable.h"
 #include "ratchet/audit/honesty.h"
 
 #include "reference/base/strbuf.h"

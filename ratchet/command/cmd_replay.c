@@ -3,7 +3,7 @@
  * ratchet audit --replay N, for people and as JSON. */
 #include "ratchet/audit/replay.h"
 #include "ratchet/command/cmd.h"
-#include "ratchet/command/printable.h"
+#include "ratchet/printable.h"
 #include "ratchet/try/record.h"
 
 #include "reference/base/strbuf.h"

@@ -1,4 +1,3 @@
-SRC_ratchet += ratchet/command/printable.c
 # Programs: the commands, and the one place that calls the judge.
 MAIN_ratchet += \
     ratchet/command/cmd.c \

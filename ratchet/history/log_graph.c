@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/history/log_graph.h"
 #include "ratchet/command/cmd.h"
-#include "ratchet/command/printable.h"
+#include "ratchet/printable.h"
 #include "ratchet/git/lineage.h"
 #include "ratchet/history/gain.h"
 #include "ratchet/try/record.h"

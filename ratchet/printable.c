@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ratchet/command/printable.h"
+#include "ratchet/printable.h"
 
 #include "reference/base/strbuf.h"
 
