@@ -104,14 +104,10 @@ int ratchet__append(struct ratchet *r, struct ledger_row *row, const char *detai
 
 int ratchet__attempt_ref(struct ratchet *r, int64_t n, const git_oid *attempt)
 {
-    git_reference *ref = NULL;
     char name[64];
-    int rc;
 
     snprintf(name, sizeof name, "refs/pawl/attempts/%lld", (long long)n);
-    rc = git_reference_create(&ref, r->repo, name, attempt, 1, "ratchet: attempt");
-    git_reference_free(ref);
-    return rc ? repo_fail("%s", name) : 0;
+    return repo_ref_set(r->repo, name, attempt, "ratchet: attempt");
 }
 
 void ratchet__work_dir(struct ratchet *r, int64_t n, struct strbuf *out)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/git/repo.h"
 
+#include "ratchet/git/ref_lock.h"
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
 
@@ -186,18 +187,32 @@ int repo_refs_each(git_repository *repo, const char *glob, repo_ref_fn each, voi
     return rc;
 }
 
+/* As git_reference_create, or _matching with `from`. */
+static int ref_create(git_repository *repo, const char *name, const git_oid *from,
+                      const git_oid *to, bool force, const char *why)
+{
+    git_reference *ref = NULL;
+    int rc, tries = 0;
+
+    do {
+        rc = from ? git_reference_create_matching(&ref, repo, name, to, force, from, why)
+                  : git_reference_create(&ref, repo, name, to, force, why);
+    } while (rc == GIT_ELOCKED && ref_lock_wait(repo, name, &tries));
+    git_reference_free(ref);
+    return rc;
+}
+
+int repo_ref_set(git_repository *repo, const char *name, const git_oid *to, const char *why)
+{
+    return ref_create(repo, name, NULL, to, true, why) ? repo_fail("moving %s", name) : 0;
+}
+
 int repo_ref_swap(git_repository *repo, const char *name, const git_oid *from, const git_oid *to,
                   const char *why)
 {
-    git_reference *ref = NULL;
     git_oid now;
-    int rc, there;
+    int rc = ref_create(repo, name, from, to, from != NULL, why), there;
 
-    if (from)
-        rc = git_reference_create_matching(&ref, repo, name, to, 1, from, why);
-    else
-        rc = git_reference_create(&ref, repo, name, to, 0, why);
-    git_reference_free(ref);
     if (rc == GIT_EMODIFIED || rc == GIT_EEXISTS || rc == GIT_ENOTFOUND)
         return 0;
     if (rc == 0)

@@ -63,6 +63,9 @@ int repo_ref_target(git_repository *repo, const char *name, git_oid *out);
 typedef int (*repo_ref_fn)(void *ctx, const char *name, const git_oid *target);
 int repo_refs_each(git_repository *repo, const char *glob, repo_ref_fn each, void *ctx);
 
+/* Point `name` at `to`, wherever it was. */
+int repo_ref_set(git_repository *repo, const char *name, const git_oid *to, const char *why);
+
 /* Point `name` at `to` if it still is at `from` (NULL: must not exist). 1 = done, 0 = somebody else
  * moved it. */
 int repo_ref_swap(git_repository *repo, const char *name, const git_oid *from, const git_oid *to,

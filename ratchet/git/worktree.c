@@ -165,8 +165,10 @@ static void left_add(struct strbuf *left, const char *path)
 
 static int index_write(struct worktree *w)
 {
-    return git_index_write(w->index) ? repo_fail("writing the index (run `ratchet recover` after)")
-                                     : 0;
+    return git_index_write(w->index)
+               ? repo_fail(
+                     "writing the index (no git at work? remove that lock, then `ratchet recover`)")
+               : 0;
 }
 
 /* --- after a win --- */

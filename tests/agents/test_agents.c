@@ -596,7 +596,7 @@ Test(agents, go_on_after_kill_9_at_each_step_after_a_verdict)
 /* The moments are drawn after the first thing that a session wrote down. */
 Test(agents, go_on_after_kill_9_at_random_moments, .timeout = 200)
 {
-    struct strbuf how = {0}, tried = {0};
+    struct strbuf how = {0}, tried = {0}, said = {0};
     struct rng rng;
     struct yard y;
     int64_t n;
@@ -614,7 +614,11 @@ Test(agents, go_on_after_kill_9_at_random_moments, .timeout = 200)
             pause_ms(2);
         pause_ms((int64_t)rng_below(&rng, 500));
         kill(pid, SIGKILL);
-        cr_assert_eq(wait_for(pid), 128 + SIGKILL, "it ended by itself");
+        code = wait_for(pid);
+        strbuf_clear(&said);
+        shell(&y, &said, "tail -n 5 ../log");
+        cr_assert_eq(code, 128 + SIGKILL, "it ended by itself: exit %d: %s", code,
+                     strbuf_str(&said));
     }
     shell(&y, &tried, "grep -c '\"outcome\":\"tried\"' .git/pawl/agents/*/journal.jsonl");
     n = strtol(strbuf_str(&tried), NULL, 10) + 3;
@@ -624,6 +628,7 @@ Test(agents, go_on_after_kill_9_at_random_moments, .timeout = 200)
     cr_assert_leq(code, 1, "exit %d", code);
     expect_counted_once(&y, n, "after 20 kills");
     strbuf_deinit(&how);
+    strbuf_deinit(&said);
     strbuf_deinit(&tried);
     yard_deinit(&y);
 }
