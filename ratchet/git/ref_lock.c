@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/git/ref_lock.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -18,7 +19,7 @@ bool ref_lock_wait(git_repository *repo, const char *ref, int *tries)
     if (n >= (int)sizeof path || (*tries)++ >= TRIES)
         return false;
     if (stat(path, &st) == 0 && time(NULL) - st.st_mtime > REF_LOCK_SECONDS)
-        return unlink(path) == 0;
+        return unlink(path) == 0 || errno == ENOENT;
     usleep(WAIT_MS * 1000);
     return true;
 }

@@ -8,9 +8,11 @@
 #include <git2.h>
 #include <stdbool.h>
 
-/* After GIT_ELOCKED, with *tries = 0 at first: waits a moment and says whether to try again. A lock
- * that has stood for REF_LOCK_SECONDS was left behind and is removed. */
+/* A lock that has stood so long was left behind. */
 enum { REF_LOCK_SECONDS = 10 };
+
+/* After GIT_ELOCKED, with *tries = 0 at first: removes a lock that was left behind, or waits a moment;
+ * says whether to try again. */
 bool ref_lock_wait(git_repository *repo, const char *ref, int *tries);
 
 #endif

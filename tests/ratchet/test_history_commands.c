@@ -339,6 +339,13 @@ Test(history_commands, text_of_others_cannot_command_the_terminal)
         cr_expect_not(strpbrk(said.data, "\033\177\a") || strstr(said.data, "\xc2\x9b"), "%s: %s",
                       lines[i], said.data);
     }
+    /* which draws with escapes of its own */
+    must("TERM=xterm python3 -c 'import pty; pty.spawn([\"timeout\", \"--foreground\", \"3\", "
+         "\"ratchet\", \"watch\"])' </dev/null");
+    cr_expect(strstr(said.data, "[31m") && !strstr(said.data, "^[") &&
+                  !strstr(said.data, "here \033") && !strchr(said.data, '\177') &&
+                  !strstr(said.data, "\xc2\x9b"),
+              "ratchet watch: %s", said.data);
     must("ratchet diff 6 >p; git checkout -q HEAD~1; git apply --check p");
 }
 
