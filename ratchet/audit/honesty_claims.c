@@ -3,6 +3,7 @@
  * The arithmetic of honesty.h: claims out of detail records, and sums. */
 #include "ratchet/audit/honesty.h"
 #include "ratchet/history/feature_path.h"
+#include "ratchet/history/interval.h"
 #include "ratchet/try/record.h"
 
 #include "reference/base/err.h"
@@ -12,8 +13,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-static const double normal_95 = 1.959964; /* half of a 95 % interval, in standard errors */
 
 void honesty_remark(struct honesty *h, const char *fmt, ...)
 {
@@ -28,11 +27,10 @@ void honesty_remark(struct honesty *h, const char *fmt, ...)
     free(clean);
 }
 
-/* The intervals are Student's; taken for normal ones they give a variance that is a little too
- * large. That of one unit alone is -10 .. +10: a variance of 26, which says that nothing is known. */
+/* The interval of one unit alone is -10 .. +10: a variance of 26, which says that nothing is known. */
 double honesty_variance(double low, double high)
 {
-    double se = (high - low) / (2 * normal_95);
+    double se = interval_se(low, high);
 
     return isfinite(se) ? se * se : 0;
 }
@@ -161,7 +159,7 @@ enum honesty_finding honesty_judge(const struct honesty *h)
 
 double honesty_reach(const struct honesty_sum *s)
 {
-    return normal_95 * sqrt(s->variance);
+    return interval_reach(sqrt(s->variance));
 }
 
 void honesty_times(const struct honesty_sum *s, double *times, double *low, double *high)

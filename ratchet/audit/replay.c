@@ -3,7 +3,7 @@
 #include "ratchet/audit/rematch.h"
 #include "ratchet/git/repo.h"
 #include "ratchet/history/revision.h"
-#include "ratchet/lessons/lessons.h"
+#include "ratchet/history/veto.h"
 #include "ratchet/try/record.h"
 
 #include "reference/base/err.h"
@@ -59,7 +59,7 @@ enum replay_finding replay_judge_other(const struct replay *p)
 
     if (p->verdict == JUDGE_WIN)
         return REPLAY_GONE;
-    lessons_slower_case(p->row.reason, slower);
+    veto_case(p->row.reason, slower);
     if (slower[0])
         return veto_judge(p, slower);
     if (p->verdict == JUDGE_LOSS || p->verdict == JUDGE_SAME_CODE ||

@@ -10,7 +10,8 @@ SRC_ratchet += \
     ratchet/history/filter.c \
     ratchet/history/gain.c \
     ratchet/history/kernel_diff.c \
-    ratchet/history/revision.c
+    ratchet/history/revision.c \
+    ratchet/history/veto.c
 # Programs: a command that is more than its options.
 MAIN_ratchet += \
     ratchet/history/log_graph.c

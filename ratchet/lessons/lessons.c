@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ratchet/lessons/lessons.h"
 
+#include "ratchet/history/veto.h"
 #include "ratchet/lessons/taxonomy.h"
 
 #include <math.h>
@@ -43,17 +44,6 @@ void lessons_close(struct lessons **lp)
     *lp = NULL;
 }
 
-void lessons_slower_case(const char *reason, char out[96])
-{
-    const char *at = strstr(reason, ": slower by "), *start = at;
-
-    out[0] = '\0';
-    while (start && start > reason && !strchr(" ;", start[-1]))
-        start--;
-    if (at)
-        snprintf(out, 96, "%.*s", (int)(at - start), start);
-}
-
 /* Whether the attempt says anything of its idea: measured, decided or a near miss. Programs that do
  * not build or compute something else say nothing of speed. */
 static bool measured(const struct ledger_row *row)
@@ -70,7 +60,7 @@ static json_t *attempt_json(const struct ledger_row *row, const char *words)
 {
     char slower[96];
 
-    lessons_slower_case(row->reason, slower);
+    veto_case(row->reason, slower);
     return json_pack("{s:I, s:s, s:s, s:f, s:s, s:s}", "experiment", (json_int_t)row->experiment,
                      "verdict", row->verdict, "hypothesis", row->hypothesis, "estimate",
                      row->estimate, "slower", slower, "words", words);

@@ -25,10 +25,6 @@ int lessons_take(void *ctx, const struct ledger_row *row);
  * the near misses (INCONCLUSIVE). The caller decrefs. */
 json_t *lessons_json(const struct lessons *l);
 
-/* The case that cost an attempt the win, out of the judge's reason ("[confirmation: ]CASE: slower by
- * ..."); "" when none did. */
-void lessons_slower_case(const char *reason, char out[96]);
-
 /* Append the same as Markdown, a table for each tier: the block of AGENTS.md between its marks, with
  * both marks. The first names the last experiment taken in. */
 struct strbuf;

@@ -3,13 +3,12 @@
  * From rows of the ledger to what a search knows. */
 #include "ratchet/search/search.h"
 
+#include "ratchet/history/interval.h"
 #include "reference/base/err.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const double NORMAL_95 = 1.96; /* half the width of a 95 % interval in standard errors */
 
 /* A row that compares two points of the surface. */
 struct comparison {
@@ -38,7 +37,7 @@ static bool judged(const struct ledger_row *row, struct comparison *c)
     for (size_t i = 0; i < sizeof measured / sizeof *measured; i++)
         if (strcmp(row->verdict, measured[i]) == 0 && isfinite(row->estimate)) {
             c->gain = row->estimate;
-            c->se = (row->high - row->low) / 2 / NORMAL_95;
+            c->se = interval_se(row->low, row->high);
             return true;
         }
     c->feasible = false;

@@ -2,6 +2,7 @@
 #include "ratchet/search/search_report.h"
 
 #include "judge/rule/rule.h"
+#include "ratchet/history/interval.h"
 #include "ratchet/search/effects.h"
 #include "ratchet/try/controls.h"
 #include "reference/base/err.h"
@@ -10,8 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const double NORMAL_95 = 1.96; /* half the width of a 95 % interval in standard errors */
-static const double SLIGHT = 0.01;    /* share of the variance that is not worth a line */
+static const double SLIGHT = 0.01; /* share of the variance that is not worth a line */
 
 struct findings {
     struct observation best; /* as surface_best has it */
@@ -61,8 +61,9 @@ static void print_point(const struct search *s, const char *label, const struct 
     space_point_text(&s->space, &one->at, &s->start_at, &text);
     if (one->experiment)
         printf("%-10s time %+.2f %% (%+.2f .. %+.2f, 95 %%) %s, experiment %" PRId64 ": %s\n",
-               label, percent(one->y), percent(one->y - NORMAL_95 * one->se),
-               percent(one->y + NORMAL_95 * one->se), whose, one->experiment, strbuf_str(&text));
+               label, percent(one->y), percent(one->y - interval_reach(one->se)),
+               percent(one->y + interval_reach(one->se)), whose, one->experiment,
+               strbuf_str(&text));
     else
         printf("%-10s the start\n", label);
     strbuf_deinit(&text);
