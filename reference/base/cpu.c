@@ -120,11 +120,30 @@ void cpu_model_name(char out[64])
         out[n - 1] = '\0';
 }
 
+/* Bytes of the cache that subleaf `i` of a deterministic cache leaf describes, 0 past the last one.
+ * Intel's leaf 4 and AMD's 0x8000001d have one layout; both count what shares one cache with this
+ * core, where sysconf gives the L3 of AMD's whole socket. */
+static size_t cache_describe(uint32_t leaf, uint32_t i, int *level, bool *data)
+{
+    uint32_t a = 0, b = 0, c = 0, d = 0;
+
+    if (!__get_cpuid_count(leaf, i, &a, &b, &c, &d) || !(a & 31))
+        return 0;
+    *level = (int)(a >> 5 & 7);
+    *data = (a & 31) != 2; /* 1 data, 2 instructions, 3 unified */
+    return ((size_t)(b >> 22) + 1) * ((b >> 12 & 1023) + 1) * ((b & 4095) + 1) * ((size_t)c + 1);
+}
+
 size_t cpu_cache_bytes(int level)
 {
-    static const int names[] = {_SC_LEVEL1_DCACHE_SIZE, _SC_LEVEL2_CACHE_SIZE,
-                                _SC_LEVEL3_CACHE_SIZE};
-    long n = level >= 1 && level <= 3 ? sysconf(names[level - 1]) : 0;
+    static const uint32_t leaves[] = {4, 0x8000001du};
+    size_t bytes;
+    bool data;
+    int found;
 
-    return n > 0 ? (size_t)n : 0;
+    for (size_t l = 0; l < 2; l++)
+        for (uint32_t i = 0; i < 16 && (bytes = cache_describe(leaves[l], i, &found, &data)); i++)
+            if (found == level && data)
+                return bytes;
+    return 0;
 }
