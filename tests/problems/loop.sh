@@ -17,6 +17,13 @@ digests() {
     (cd "$bin/.." && find judge ratchet ledger -name '*.o' | LC_ALL=C sort | xargs sha256sum | sha256sum)
 }
 
+# passes COMMAND...: of the ratchet, with what it prints in $scratch/out
+passes() {
+    "$bin/ratchet" --problem . "$@" >"$scratch/out" 2>"$scratch/progress" && return
+    cat "$scratch/out" "$scratch/progress" >&2
+    exit 1
+}
+
 # experiment VERDICT HYPOTHESIS: try the working tree's change and insist on the verdict; where the machine is
 # unfit, wait for it.
 experiment() {
@@ -56,14 +63,16 @@ loop() {
     git add --all
     git commit --quiet -m "a ratchet for $problem"
     cp kernel/kernel.c "$scratch/first.c"
-    "$bin/ratchet" --problem . judge check 2>"$scratch/progress" | tail -n 1
+    passes judge check
+    tail -n 1 "$scratch/out"
     change wrong FAIL_CORRECTNESS
     echo '/* nothing new */' >>kernel/kernel.c
     experiment SAME_CODE "a comment"
     change faster WIN
     cp "$scratch/first.c" kernel/kernel.c
     experiment LOSS "the kernel as it was"
-    "$bin/ratchet" --problem . audit | tail -n 1
+    passes audit
+    head -n 1 "$scratch/out"
 }
 
 before=$(digests)
