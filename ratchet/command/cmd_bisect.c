@@ -30,7 +30,7 @@ static const char usage[] =
     "clearly\n"
     "                  holds the change; kernels that do not build against today's contract are\n"
     "                  passed over. Records nothing\n"
-    "  --units N       at most N units a stage of a measurement\n"
+    "  --units N       at most N units a stage of a measurement (default: 40)\n"
     "Exit: 0, 1 with --measure: cannot tell, 2 usage, 3 cannot be read or measured here.\n";
 
 /* --- what the ledger says --- */

@@ -46,7 +46,7 @@ static struct rematch_options how_of(const struct search *s, bool build_only)
     return (struct rematch_options){.focus = s->o->case_name,
                                     .features =
                                         s->o->features ? s->o->features : RECORD_FEATURES_ALL,
-                                    .max_units = s->o->max_units,
+                                    .max_units = s->o->max_units ? s->o->max_units : BISECT_UNITS,
                                     .build_only = build_only};
 }
 

@@ -199,6 +199,7 @@ static int reading_trial(void *ctx, const struct ratchet_request *q, struct judg
            before = time_of(q->incumbent_dir, &broken, NULL); /* is not checked */
 
     (void)ctx;
+    cr_expect_eq(q->max_units, BISECT_UNITS, "other cases do not prolong a measurement");
     memset(t, 0, sizeof *t);
     t->verdict = broken          ? JUDGE_FAIL_BUILD
                  : q->build_only ? JUDGE_SAME_CODE
