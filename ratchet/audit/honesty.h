@@ -65,7 +65,8 @@ void honesty_deinit(struct honesty *h);
 enum honesty_finding {
     HONESTY_ADDS_UP, /* the ratio is between the two, or there is nothing to add up */
     HONESTY_OFF,     /* it is not */
-    HONESTY_UNCLEAR, /* nothing compares, or the ratio is not known to one part in ten */
+    HONESTY_UNCLEAR, /* nothing compares, the ratio is not known to one part in ten, or it is not
+                      * between the two and another machine's wins are among the claims */
 };
 enum honesty_finding honesty_judge(const struct honesty *h);
 

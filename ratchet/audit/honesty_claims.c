@@ -154,7 +154,9 @@ enum honesty_finding honesty_judge(const struct honesty *h)
     honesty_ratio(&h->measured, &h->claimed, &ratio, &low, &high);
     if (!(h->compared > 0) || !h->n_wins || !(high / ratio <= HONESTY_HIGH))
         return HONESTY_UNCLEAR;
-    return ratio >= HONESTY_LOW && ratio <= HONESTY_HIGH ? HONESTY_ADDS_UP : HONESTY_OFF;
+    if (ratio >= HONESTY_LOW && ratio <= HONESTY_HIGH)
+        return HONESTY_ADDS_UP;
+    return h->n_elsewhere ? HONESTY_UNCLEAR : HONESTY_OFF;
 }
 
 double honesty_reach(const struct honesty_sum *s)

@@ -62,6 +62,11 @@ static void finding_print(const struct honesty *h, enum honesty_finding finding)
     honesty_ratio(&h->measured, &h->claimed, &ratio, &low, &high);
     if (!h->n_wins || !(h->compared > 0))
         puts("cannot tell: no case was measured by all the wins that count");
+    else if (finding == HONESTY_UNCLEAR && high / ratio <= HONESTY_HIGH)
+        printf(
+            "cannot tell: honesty ratio %.3f (%.3g .. %.3g), but %lld of the wins were judged on "
+            "another machine, where they may have gained more or less\n",
+            ratio, low, high, (long long)h->n_elsewhere);
     else if (finding == HONESTY_UNCLEAR)
         printf("cannot tell: honesty ratio %.3f (%.3g .. %.3g) is not known to one part in ten: "
                "more --units\n",

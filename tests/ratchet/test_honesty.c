@@ -103,6 +103,8 @@ Test(honesty, divides_what_is_measured_by_the_product_of_the_claims)
     honesty_deinit(&h);
     expect_near(ratio_of(1.248, &h), 0.8);
     cr_expect_eq(honesty_judge(&h), HONESTY_OFF);
+    h.n_elsewhere = 1;
+    cr_expect_eq(honesty_judge(&h), HONESTY_UNCLEAR, "what was claimed on another machine");
     honesty_deinit(&h);
     cr_expect(fixture_clean(&f));
     cr_expect_eq(fixture_rows(&f), 3, "an audit writes no row");
