@@ -48,7 +48,7 @@ static struct loops loops_for(uint64_t features)
         l.read = (struct peaks_loop){"avx2", NULL, peaks_read_avx2, 0};
         l.read4 = (struct peaks_loop){"avx2 x4", NULL, peaks_read4_avx2, 0};
         l.f32 = (struct peaks_loop){"avx2 fma", peaks_f32_avx2, NULL, 192};
-        l.dot = (struct peaks_loop){"avx2 maddubs+madd+add", peaks_int8_avx2, NULL, 256};
+        l.dot = (struct peaks_loop){"avx2 maddubs+add", peaks_int8_avx2, NULL, 2048};
     }
     if (features & KERNEL_CPU_AVX_VNNI)
         l.dot = (struct peaks_loop){"avx-vnni", peaks_int8_avxvnni, NULL, 768};
@@ -57,7 +57,7 @@ static struct loops loops_for(uint64_t features)
         l.read4 = (struct peaks_loop){"avx512 x4", NULL, peaks_read4_avx512, 0};
         l.f32 = (struct peaks_loop){"avx512 fma", peaks_f32_avx512, NULL, 512};
         if (!(features & KERNEL_CPU_AVX_VNNI))
-            l.dot = (struct peaks_loop){"avx512 maddubs+madd+add", peaks_int8_avx512, NULL, 512};
+            l.dot = (struct peaks_loop){"avx512 maddubs+add", peaks_int8_avx512, NULL, 4096};
     }
     if (features & KERNEL_CPU_AVX512_VNNI)
         l.dot = (struct peaks_loop){"avx512-vnni", peaks_int8_avx512vnni, NULL, 2048};
@@ -171,9 +171,9 @@ static int measure_narrower(struct judge_peaks *p, uint64_t features, struct pea
         struct peaks_loop loop;
     } all[] = {
         {KERNEL_CPU_AVX2, {"avx2 fma", peaks_f32_avx2, NULL, 192}},
-        {KERNEL_CPU_AVX2, {"avx2 maddubs+madd+add", peaks_int8_avx2, NULL, 256}},
+        {KERNEL_CPU_AVX2, {"avx2 maddubs+add", peaks_int8_avx2, NULL, 2048}},
         {KERNEL_CPU_AVX_VNNI, {"avx-vnni", peaks_int8_avxvnni, NULL, 768}},
-        {KERNEL_CPU_AVX512, {"avx512 maddubs+madd+add", peaks_int8_avx512, NULL, 512}},
+        {KERNEL_CPU_AVX512, {"avx512 maddubs+add", peaks_int8_avx512, NULL, 4096}},
         {KERNEL_CPU_AVX512_VNNI, {"avx512-vnni", peaks_int8_avx512vnni, NULL, 2048}},
     };
     struct peaks_rate rate;

@@ -176,53 +176,43 @@
         ROUND16 peaks_int8_avx512vnni, vpdpbusd
         ROUND16 peaks_bf16_avx512, vdpbf16ps
 
-/* Without VNNI: bytes to pairs, pairs to quads, quads to the sum; four such triples a round. */
-        FUNCTION peaks_int8_avx2
+/* Without VNNI: bytes to pairs in 16 bits, where codes of 4 bits leave room for eight of them, and those
+ * at once to the sum. Four such sums a round; no exact product needs fewer instructions. */
+        .macro  PAIRS name, r
+        FUNCTION \name
         .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
         vpxor   %xmm\n, %xmm\n, %xmm\n
         .endr
         .p2align 5
 1:
-        .irp    n, 0, 1, 2, 3
-        vpmaddubsw %ymm12, %ymm12, %ymm\n
+        .irp    n, 4, 5, 6, 7
+        vpmaddubsw %\r\()12, %\r\()12, %\r\()\n
         .endr
-        vpmaddwd %ymm12, %ymm0, %ymm4
-        vpmaddwd %ymm12, %ymm1, %ymm5
-        vpmaddwd %ymm12, %ymm2, %ymm6
-        vpmaddwd %ymm12, %ymm3, %ymm7
-        vpaddd  %ymm4, %ymm8, %ymm8
-        vpaddd  %ymm5, %ymm9, %ymm9
-        vpaddd  %ymm6, %ymm10, %ymm10
-        vpaddd  %ymm7, %ymm11, %ymm11
+        .rept   7
+        .irp    n, 0, 1, 2, 3
+        vpmaddubsw %\r\()12, %\r\()12, %\r\()\n
+        .endr
+        vpaddw  %\r\()0, %\r\()4, %\r\()4
+        vpaddw  %\r\()1, %\r\()5, %\r\()5
+        vpaddw  %\r\()2, %\r\()6, %\r\()6
+        vpaddw  %\r\()3, %\r\()7, %\r\()7
+        .endr
+        .irp    n, 4, 5, 6, 7
+        vpmaddwd %\r\()12, %\r\()\n, %\r\()\n
+        .endr
+        vpaddd  %\r\()4, %\r\()8, %\r\()8
+        vpaddd  %\r\()5, %\r\()9, %\r\()9
+        vpaddd  %\r\()6, %\r\()10, %\r\()10
+        vpaddd  %\r\()7, %\r\()11, %\r\()11
         dec     %rdi
         jnz     1b
         vzeroupper
         ret
-        END peaks_int8_avx2
+        END \name
+        .endm
 
-/* The same with 512 bits, for AVX-512 BW without VNNI. */
-        FUNCTION peaks_int8_avx512
-        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
-        vpxord  %zmm\n, %zmm\n, %zmm\n
-        .endr
-        .p2align 5
-1:
-        .irp    n, 0, 1, 2, 3
-        vpmaddubsw %zmm12, %zmm12, %zmm\n
-        .endr
-        vpmaddwd %zmm12, %zmm0, %zmm4
-        vpmaddwd %zmm12, %zmm1, %zmm5
-        vpmaddwd %zmm12, %zmm2, %zmm6
-        vpmaddwd %zmm12, %zmm3, %zmm7
-        vpaddd  %zmm4, %zmm8, %zmm8
-        vpaddd  %zmm5, %zmm9, %zmm9
-        vpaddd  %zmm6, %zmm10, %zmm10
-        vpaddd  %zmm7, %zmm11, %zmm11
-        dec     %rdi
-        jnz     1b
-        vzeroupper
-        ret
-        END peaks_int8_avx512
+        PAIRS peaks_int8_avx2, ymm
+        PAIRS peaks_int8_avx512, zmm /* AVX-512 BW without VNNI */
 
 /* Tiles: two of operands, six of sums, 16 rows of 64 bytes each. */
         .section .rodata
